@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// The installed command. Says plainly which Node is needed before any newer syntax is loaded.
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 22 || (major === 22 && minor < 22)) {
+  process.stderr.write(
+    `regression needs Node 22.22 or newer, this is ${process.versions.node}.\n` +
+      'Hint: inside a checkout, `npm start` and `npx regression` use the Node 24 that `npm ci` brought.\n',
+  );
+  process.exit(2);
+}
+await import('../dist/main.js');

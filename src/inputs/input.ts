@@ -1,0 +1,85 @@
+/**
+ * What an input is, and what it hands to the pipeline.
+ *
+ * An input knows where lines come from and how far it has read; it knows nothing of formats or of the store.
+ */
+import type { z } from 'zod';
+import type { FilePosition, Gap } from '../record/batch.ts';
+import type { Metadata } from '../record/log-record.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { Service } from '../runtime/service.ts';
+
+/** One entry of the open set: `inputs/registry.ts` lists them, the configuration's `inputs[].type` names them. */
+export interface InputKind<Schema extends z.ZodType> {
+  /** Describes, defaults and checks the input's own options (everything but `type`). */
+  readonly options: Schema;
+  create(options: z.output<Schema>, context: InputContext): Input;
+}
+
+export interface Input extends Service {
+  /** One short line for the start-up banner and `status`: `files /var/log/*.log`, `syslog udp://127.0.0.1:5514`. */
+  describe(): string;
+}
+
+export interface InputContext {
+  /** Opens a stream for one source: one file generation, one listener. Streams are independent of each other. */
+  open(source: SourceDescription): LineStream;
+  /** The positions of every generation the store knows, as last committed. */
+  knownPositions(): Promise<readonly FilePosition[]>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Paths an input must never follow: the daemon's own data directory and log. */
+  readonly ownPaths: readonly string[];
+}
+
+/** What the pipeline must know of a source to read its entries. */
+export interface SourceDescription {
+  /** The row's `source`: a file's absolute path, `udp://127.0.0.1:5514`, `stdin`. */
+  readonly source: string;
+  /** A parser's name (`json`, `logfmt`, `syslog`, `plain`) or `auto`. */
+  readonly format: string;
+  /** IANA zone or offset for timestamps that name none; `UTC` when absent. */
+  readonly timezone?: string | undefined;
+  /** For entries that do not say. Absent parts fall back to the configuration's `application`, then to `applicationHint`. */
+  readonly application?:
+    | {
+        readonly name?: string | undefined;
+        readonly version?: string | undefined;
+        readonly environment?: string | undefined;
+      }
+    | undefined;
+  /** A name guessed from the source itself (`nginx` for /var/log/nginx/access.log): the last resort. */
+  readonly applicationHint: string;
+}
+
+export interface LineStream {
+  /**
+   * Hands over the next lines of the source, in order. Resolves when the pipeline has room for more: awaiting it is the
+   * back-pressure. Accepted is not yet stored; `chunk.position` moves in the same transaction as the chunk's rows.
+   */
+  write(chunk: LineChunk): Promise<void>;
+  /** No more lines will come: what the pipeline still holds of this source (an open multi-line entry) becomes rows. */
+  end(): Promise<void>;
+}
+
+export interface LineChunk {
+  readonly lines: readonly Line[];
+  /**
+   * For files: identity and state of the generation, with `offset` behind the last of `lines` and behind all bytes that
+   * are dropped on purpose. A chunk without lines moves the position alone (a rename, the end of a generation).
+   */
+  readonly position?: FilePosition;
+  readonly gaps?: readonly Gap[];
+}
+
+/** One line (or datagram) as an input read it: text without its line end. */
+export interface Line {
+  readonly text: string;
+  /** Byte offset behind the line's end in its file generation; 0 where there are no positions. */
+  readonly endOffset: number;
+  /** What the input knows of the line beside its text (peer address, `truncated`, raw bytes of invalid UTF-8). */
+  readonly metadata?: Metadata;
+}

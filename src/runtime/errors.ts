@@ -1,0 +1,72 @@
+/**
+ * The one error class of the project and its table of codes.
+ *
+ * Callers branch on `code` and `retryable`, people read `message` and `hint`, logs keep the whole `cause` chain.
+ * Codes are stable: scripts and the API's problem documents carry them.
+ */
+export const errorCodes = {
+  /** The command line is wrong: unknown command, flag or argument. */
+  USAGE: { exitCode: 2 },
+  /** The configuration is wrong: unknown key, bad value, unreadable file. */
+  CONFIG_INVALID: { exitCode: 2 },
+  /** Another process holds the data directory. */
+  DATA_DIR_LOCKED: { exitCode: 1 },
+  /** The data directory cannot be made, read or written. */
+  DATA_DIR_UNUSABLE: { exitCode: 1 },
+  /** The engine refused a setting that durability rests on (WAL, exclusive locking). */
+  STORE_UNSAFE: { exitCode: 1 },
+  /** The database file is damaged or is not ours. */
+  STORE_CORRUPT: { exitCode: 1 },
+  /** The database file was written by a newer release. */
+  STORE_TOO_NEW: { exitCode: 1 },
+  /** The disk is full, or below what the store keeps free. */
+  STORE_FULL: { exitCode: 1 },
+  /** A write failed and was rolled back. */
+  STORE_WRITE_FAILED: { exitCode: 1 },
+  STORE_CLOSED: { exitCode: 1 },
+  /** A query ran past its deadline and was ended. */
+  QUERY_TIMEOUT: { exitCode: 1 },
+  /** A query asks for something that does not exist or cannot be read: bad time, bad severity, bad cursor. */
+  QUERY_INVALID: { exitCode: 2 },
+  /** An input cannot start: port in use, permission denied. */
+  INPUT_UNAVAILABLE: { exitCode: 1 },
+  /** A file given by the user cannot be read. */
+  FILE_UNREADABLE: { exitCode: 1 },
+  /** The query server cannot listen. */
+  SERVER_UNAVAILABLE: { exitCode: 1 },
+  /** The daemon answered with an error, or did not answer. */
+  DAEMON_UNREACHABLE: { exitCode: 1 },
+  UNAUTHORIZED: { exitCode: 1 },
+} as const satisfies Record<string, { exitCode: 1 | 2 }>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export class RegressionError extends Error {
+  readonly code: ErrorCode;
+  /** One sentence for the operator: what to look at or do next. */
+  readonly hint: string | undefined;
+  /** True when the same call may succeed later without anybody changing anything. */
+  readonly retryable: boolean;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; retryable?: boolean; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'RegressionError';
+    this.code = code;
+    this.hint = options.hint;
+    this.retryable = options.retryable ?? false;
+  }
+
+  get exitCode(): 1 | 2 {
+    return errorCodes[this.code].exitCode;
+  }
+}
+
+/** The message of anything that was thrown, for a line of log. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The system error code (`ENOENT`, `EADDRINUSE`) of anything that was thrown, if it has one. */
+export function systemCodeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

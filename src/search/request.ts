@@ -1,0 +1,73 @@
+/**
+ * What can be asked of the rows. The HTTP routes, the command line and the store share these types.
+ */
+import type { Severity } from '../record/severity.ts';
+
+/** Which rows. Every part that is present must hold. */
+export interface Filter {
+  /** Inclusive, fixed-width UTC microseconds like `LogRecord.timestamp`. */
+  readonly start?: string | undefined;
+  /** Exclusive. */
+  readonly end?: string | undefined;
+  /** The lowest severity wanted. */
+  readonly minSeverity?: Severity | undefined;
+  readonly application?: string | undefined;
+  readonly version?: string | undefined;
+  readonly environment?: string | undefined;
+  readonly source?: string | undefined;
+  /** Each pair must be among the row's metadata. */
+  readonly metadata?: readonly (readonly [type: string, value: string])[] | undefined;
+  /** Words and quoted phrases that must all occur in the message, upper and lower case alike (ASCII). */
+  readonly text?: readonly string[] | undefined;
+}
+
+export type Order = 'asc' | 'desc';
+
+export interface SearchRequest {
+  readonly filter: Filter;
+  /** By timestamp, then id. */
+  readonly order: Order;
+  readonly limit: number;
+  /** Where the page before ended: rows strictly behind this place in `order`. */
+  readonly after?: RowPlace | undefined;
+}
+
+export interface RowPlace {
+  readonly timestamp: string;
+  readonly id: number;
+}
+
+export interface SearchPage {
+  /** The rows as NDJSON text, each line ending in a newline, keys in the order of the API's row schema. */
+  readonly ndjson: string;
+  readonly rowCount: number;
+  /** Place of the last row; null for an empty page. */
+  readonly last: RowPlace | null;
+  /** True when there are rows behind the last one. */
+  readonly hasMore: boolean;
+}
+
+export interface HitsRequest {
+  readonly filter: Filter;
+  /** Width of a bucket, at least 1 second; buckets begin at multiples of it since 1970. */
+  readonly stepSeconds: number;
+}
+
+export interface HitsBucket {
+  /** Begin of the bucket, fixed-width UTC microseconds. */
+  readonly timestamp: string;
+  readonly count: number;
+}
+
+/** One row as the API, `logs --json` and `parse` print it. */
+export interface LogRow {
+  readonly id: number;
+  readonly timestamp: string;
+  readonly severity: Severity;
+  readonly application: string;
+  readonly version: string | null;
+  readonly environment: string | null;
+  readonly source: string;
+  readonly message: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}

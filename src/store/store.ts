@@ -1,0 +1,54 @@
+/**
+ * The store as the rest of the daemon sees it: batches in, pages out, positions kept.
+ *
+ * `openStore` (remote-store.ts) puts it in threads of its own; `SqliteStore` (thread/sqlite-store.ts) is the same thing in
+ * the calling thread. Both pass test/store/store.contract.ts.
+ */
+import type { Batch, FilePosition } from '../record/batch.ts';
+import type { HitsBucket, HitsRequest, SearchPage, SearchRequest } from '../search/request.ts';
+
+export interface Store {
+  /**
+   * Appends rows, positions and gaps in one transaction.
+   *
+   * Either all of `batch` is durable when this resolves, or none of it is. Calls are applied in call order.
+   * @throws RegressionError `STORE_FULL` (retryable) when the disk is full, `STORE_WRITE_FAILED` when the write was rolled
+   * back for another reason, `STORE_CLOSED` after `close()`.
+   */
+  append(batch: Batch): Promise<Appended>;
+
+  /** Every generation's position as last committed, oldest first. */
+  positions(): Promise<readonly FilePosition[]>;
+
+  /**
+   * One page of rows from one consistent state of the store.
+   * @throws RegressionError `QUERY_TIMEOUT` when it takes longer than `limits.deadlineMs`; ingest is not disturbed.
+   */
+  search(request: SearchRequest, limits: QueryLimits): Promise<SearchPage>;
+
+  /** Counts per time step, oldest first, empty buckets left out. Same limits and errors as `search`. */
+  hits(request: HitsRequest, limits: QueryLimits): Promise<readonly HitsBucket[]>;
+
+  stats(): Promise<StoreStats>;
+
+  /** Idempotent. Waits for appends under way; later calls are refused with `STORE_CLOSED`. */
+  close(): Promise<void>;
+}
+
+export interface Appended {
+  /** Ids of the appended rows are `firstId .. firstId + records - 1`, in the order given; 0 when there were none. */
+  readonly firstId: number;
+}
+
+export interface QueryLimits {
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface StoreStats {
+  readonly lastId: number;
+  readonly databaseBytes: number;
+  readonly walBytes: number;
+  readonly checkpoints: number;
+  readonly openSnapshots: number;
+}
