@@ -1,0 +1,202 @@
+/**
+ * Groups what the sources have read into batches and gets them committed, in order, exactly once.
+ *
+ * A commit begins as soon as the store is free; what comes meanwhile forms the next batch. Under load two batches are under
+ * way, so that one is encoded while the other is inserted. A failed batch is repeated unchanged, before any other, until the
+ * store takes it: until then nothing behind it moves, and `push` makes the inputs wait.
+ */
+import type { Batch, FilePosition, Gap } from '../record/batch.ts';
+import type { LogRecord } from '../record/log-record.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { RegressionError } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { Store } from '../store/store.ts';
+import { backoffMs } from './backoff.ts';
+
+/** Records of one source with the position behind them: never split over two batches. */
+export interface Slice {
+  readonly records: readonly LogRecord[];
+  readonly position: FilePosition | undefined;
+  readonly gaps: readonly Gap[];
+  /** Estimate of the memory it takes while it waits. */
+  readonly bytes: number;
+}
+
+export interface CommitQueueOptions {
+  readonly store: Pick<Store, 'append'>;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** `push` waits while more than this waits or is under way. */
+  readonly maxQueuedBytes: number;
+  /** A batch is sent once it has this many rows; the last slice may carry it over. */
+  readonly rowsPerBatch: number;
+  /** Told once, when the store can never take the batch (a corrupt file): nothing more will be committed. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+interface Group {
+  readonly batch: Batch;
+  readonly bytes: number;
+  readonly lastSlice: number;
+}
+
+const maxGroupsUnderWay = 2;
+const retryLimits = { baseMs: 100, maxMs: 2000 };
+
+export class CommitQueue {
+  readonly #options: CommitQueueOptions;
+  readonly #stopped = new AbortController();
+  #pending: Slice[] = [];
+  #pendingRows = 0;
+  #queuedBytes = 0;
+  /** In order; a group leaves when it is committed. */
+  #underWay: Group[] = [];
+  #unsettled = 0;
+  #failedAttempts = 0;
+  /** A group under way has failed: nothing is sent until it is committed. */
+  #isHeld = false;
+  #failure: string | null = null;
+  #lastPushed = 0;
+  #lastCommitted = 0;
+  #roomWaiters: (() => void)[] = [];
+  #flushWaiters: { readonly slice: number; readonly resolve: () => void }[] = [];
+
+  constructor(options: CommitQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Null while commits succeed; else why they do not. */
+  get failure(): string | null {
+    return this.#failure;
+  }
+
+  /** Resolves when there is room for more. */
+  async push(slice: Slice): Promise<void> {
+    this.#pending.push(slice);
+    this.#pendingRows += slice.records.length;
+    this.#lastPushed++;
+    this.#account(slice.bytes);
+    this.#send();
+    while (this.#queuedBytes > this.#options.maxQueuedBytes && !this.#stopped.signal.aborted) {
+      await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
+    }
+  }
+
+  /** Resolves when everything pushed so far is committed, or the queue has been stopped. */
+  flushed(): Promise<void> {
+    if (this.#lastCommitted === this.#lastPushed || this.#stopped.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => this.#flushWaiters.push({ slice: this.#lastPushed, resolve }));
+  }
+
+  /** Gives up what is not committed; file positions have not moved over it, so it is read again at the next start. */
+  stop(): void {
+    this.#stopped.abort();
+    this.#wake();
+  }
+
+  /** Sends what waits, if the store is free; under load a full batch goes out while another is still under way. */
+  #send(): void {
+    if (this.#stopped.signal.aborted || this.#isHeld) return;
+    while (
+      this.#pending.length > 0 &&
+      (this.#underWay.length === 0 ||
+        (this.#underWay.length < maxGroupsUnderWay && this.#pendingRows >= this.#options.rowsPerBatch))
+    ) {
+      const group = this.#takeGroup();
+      this.#underWay.push(group);
+      void this.#commit(group);
+    }
+  }
+
+  #takeGroup(): Group {
+    const records: LogRecord[] = [];
+    const positions = new Map<string, FilePosition>();
+    const gaps: Gap[] = [];
+    let bytes = 0;
+    let taken = 0;
+    for (const slice of this.#pending) {
+      if (taken > 0 && records.length + slice.records.length > this.#options.rowsPerBatch) break;
+      for (const record of slice.records) records.push(record);
+      if (slice.position !== undefined) positions.set(slice.position.generation, slice.position);
+      gaps.push(...slice.gaps);
+      bytes += slice.bytes;
+      taken++;
+    }
+    this.#pending = this.#pending.slice(taken);
+    this.#pendingRows -= records.length;
+    const lastSlice = this.#lastPushed - this.#pending.length;
+    return { batch: { records, positions: [...positions.values()], gaps }, bytes, lastSlice };
+  }
+
+  async #commit(group: Group): Promise<void> {
+    const { store, clock, metrics } = this.#options;
+    const startedAtMs = clock.monotonicMs();
+    this.#unsettled++;
+    try {
+      await store.append(group.batch);
+      this.#unsettled--;
+      metrics.commits.inc();
+      metrics.recordsStored.inc(group.batch.records.length);
+      metrics.commitSeconds.observe((clock.monotonicMs() - startedAtMs) / 1000);
+      this.#committed(group);
+    } catch (error) {
+      this.#unsettled--;
+      this.#failed(error);
+    }
+    if (this.#isHeld && this.#unsettled === 0) await this.#retryLater();
+    else this.#send();
+  }
+
+  #committed(group: Group): void {
+    this.#underWay = this.#underWay.filter((other) => other !== group);
+    this.#lastCommitted = group.lastSlice;
+    this.#account(-group.bytes);
+    if (this.#failure !== null && !this.#isHeld) {
+      this.#options.logger.info('the store takes rows again');
+      this.#failedAttempts = 0;
+      this.#failure = null;
+    }
+    this.#wake();
+  }
+
+  #failed(error: unknown): void {
+    const { metrics, logger, onFatal } = this.#options;
+    const known = error instanceof RegressionError ? error : undefined;
+    metrics.storeErrors.inc({ code: known?.code ?? 'unknown' });
+    if (this.#stopped.signal.aborted) return;
+    const isFirst = this.#failure === null;
+    this.#isHeld = true;
+    this.#failure ??= error instanceof Error ? error.message : String(error);
+    if (known?.retryable) {
+      if (isFirst) logger.error({ err: error, hint: known.hint }, 'the store does not take rows; inputs wait');
+    } else {
+      this.stop();
+      onFatal(error);
+    }
+  }
+
+  /** Called once every group under way has been answered: those that are left failed, the first of them first. */
+  async #retryLater(): Promise<void> {
+    await this.#options.clock.delay(backoffMs(this.#failedAttempts++, retryLimits), this.#stopped.signal);
+    if (this.#stopped.signal.aborted) return;
+    this.#isHeld = false;
+    for (const group of this.#underWay) void this.#commit(group);
+  }
+
+  #account(bytes: number): void {
+    this.#queuedBytes += bytes;
+    this.#options.metrics.queuedBytes.set(this.#queuedBytes);
+  }
+
+  #wake(): void {
+    const isStopped = this.#stopped.signal.aborted;
+    const isDone = ({ slice }: { slice: number }): boolean => isStopped || slice <= this.#lastCommitted;
+    for (const waiter of this.#flushWaiters.filter(isDone)) waiter.resolve();
+    this.#flushWaiters = this.#flushWaiters.filter((waiter) => !isDone(waiter));
+    if (isStopped || this.#queuedBytes <= this.#options.maxQueuedBytes) {
+      for (const resolve of this.#roomWaiters.splice(0)) resolve();
+    }
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * READ FIRST. The route of a line through the daemon:
+ *
+ *   input -> LineStream.write (source-stream.ts: parser, then record-of.ts) -> commit-queue.ts (batches) -> Store.append
+ *
+ * An input reads bytes, cuts them into lines and writes them to the stream it opened for their source. The stream parses each
+ * line and completes it to a record. The commit queue makes batches of records and file positions and has the store commit
+ * them, one transaction each. `await stream.write()` is the back-pressure all the way from the disk.
+ */
+import type { LineStream, SourceDescription } from '../inputs/input.ts';
+import type { Parser, ParserOptions } from '../parsers/parser.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { Service } from '../runtime/service.ts';
+import type { Store } from '../store/store.ts';
+import { CommitQueue } from './commit-queue.ts';
+import type { ApplicationDefaults } from './record-of.ts';
+import { SourceStream } from './source-stream.ts';
+
+export interface IngestOptions {
+  readonly store: Store;
+  /** Makes a parser by the name of a format (`auto` included), for one source. */
+  readonly createParser: (format: string, options: ParserOptions) => Parser;
+  readonly defaults: ApplicationDefaults;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly maxQueuedBytes: number;
+  readonly rowsPerBatch: number;
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** How long `stop` waits for what is queued to be committed. Files lose nothing by it, datagrams do. */
+const drainMs = 3000;
+
+export class Ingest implements Service {
+  readonly name = 'ingest';
+  readonly #options: IngestOptions;
+  readonly #queue: CommitQueue;
+
+  constructor(options: IngestOptions) {
+    this.#options = options;
+    this.#queue = new CommitQueue(options);
+  }
+
+  /** Why rows are not being committed; null while they are. */
+  get failure(): string | null {
+    return this.#queue.failure;
+  }
+
+  open(source: SourceDescription): LineStream {
+    const { createParser, defaults, clock, metrics } = this.#options;
+    const parser = createParser(source.format, { timezone: source.timezone ?? 'UTC', nowMs: () => clock.nowMs() });
+    return new SourceStream({ source, parser, defaults, queue: this.#queue, clock, metrics });
+  }
+
+  /** Resolves when every line accepted so far is committed. */
+  flushed(): Promise<void> {
+    return this.#queue.flushed();
+  }
+
+  async start(): Promise<void> {
+    // Work begins with the first line.
+  }
+
+  async stop(): Promise<void> {
+    const waited = new AbortController();
+    await Promise.race([this.flushed(), this.#options.clock.delay(drainMs, waited.signal)]);
+    waited.abort();
+    this.#queue.stop();
+  }
+}

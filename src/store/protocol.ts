@@ -1,0 +1,92 @@
+/**
+ * What crosses between the store's threads and the rest of the daemon. Types only, derived from two interfaces, so that
+ * neither side can drift from the other.
+ */
+import type { FilePosition, Gap } from '../record/batch.ts';
+import type { Application } from '../record/log-record.ts';
+import type { HitsBucket, HitsRequest, SearchPage, SearchRequest } from '../search/request.ts';
+import type { ErrorCode } from '../runtime/errors.ts';
+
+/** The writer thread's calls. They are answered in the order sent, except `pin`, which may wait. */
+export interface WriterCalls {
+  /** Ids of the applications, made where they are new; they stay valid for the life of the data directory. */
+  applicationIds(applications: readonly Application[]): readonly number[];
+  append(batch: EncodedBatch): { readonly firstId: number };
+  positions(): readonly FilePosition[];
+  /** Grants a snapshot: until `unpin` there is no checkpoint. */
+  pin(): { readonly pin: number };
+  unpin(pin: number): void;
+  stats(): WriterStats;
+  close(): void;
+}
+
+/** A reader thread's calls. `snapshot` names the alias directory; the first call that names one opens it. */
+export interface ReaderCalls {
+  search(snapshot: string, request: SearchRequest): SearchPage;
+  hits(snapshot: string, request: HitsRequest): readonly HitsBucket[];
+  /** Closes the open snapshot, if any, and removes its alias directory. */
+  release(): void;
+}
+
+export interface EncodedBatch {
+  /** JSONB array of rows, see batch-encoding.ts. */
+  readonly rows: Uint8Array<ArrayBuffer>;
+  readonly rowCount: number;
+  readonly positions: readonly FilePosition[];
+  readonly gaps: readonly Gap[];
+  /**
+   * Which run of appends the batch belongs to. After a failed append the writer refuses the rest of that run, so that no
+   * position moves over rows that were not stored; the sender starts a new run once all answers are in.
+   */
+  readonly run: number;
+}
+
+export interface WriterStats {
+  readonly lastId: number;
+  readonly databaseBytes: number;
+  readonly walBytes: number;
+  readonly checkpoints: number;
+  readonly pins: number;
+}
+
+type Methods<Calls> = keyof Calls & string;
+
+export type Request<Calls> = {
+  [M in Methods<Calls>]: {
+    readonly id: number;
+    readonly method: M;
+    readonly args: Calls[M] extends (...args: infer Args) => unknown ? Args : never;
+  };
+}[Methods<Calls>];
+
+export type Reply =
+  | { readonly id: number; readonly ok: true; readonly result: unknown }
+  | { readonly id: number; readonly ok: false; readonly error: PlainError };
+
+/** An error as it crosses the boundary: class instances lose their class there. */
+export interface PlainError {
+  readonly code: ErrorCode | null;
+  readonly message: string;
+  readonly hint: string | undefined;
+  readonly retryable: boolean;
+  readonly stack: string | undefined;
+}
+
+/** What the writer tells without being asked: it had to open its file anew, so snapshots opened before are not to be used. */
+export interface WriterNotice {
+  readonly notice: 'file_reopened';
+  /** Why, for the operator. */
+  readonly message: string;
+}
+
+export interface WriterOptions {
+  /** Path of the hot file, or `:memory:`. */
+  readonly path: string;
+  readonly durability: 'full' | 'normal';
+  /** The writer checkpoints between batches once the WAL is this long. */
+  readonly checkpointBytes: number;
+  /** Past this length new snapshots wait until the open ones are closed and a checkpoint has run. */
+  readonly maxWalBytes: number;
+  /** Most memory SQLite's page cache takes. */
+  readonly cacheBytes: number;
+}

@@ -1,0 +1,181 @@
+/**
+ * Runs queries in reader threads, each on a snapshot of the hot file.
+ *
+ * A query past its deadline, or whose asker went away, ends with its thread: the engine cannot be interrupted. The thread is
+ * replaced when it is needed again; the writer never notices. A snapshot serves the queries of a short while, because
+ * opening one reads the WAL; it is closed soon after the last of them, so that checkpoints can run.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RegressionError } from '../runtime/errors.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { ReaderCalls, WriterCalls } from './protocol.ts';
+import type { QueryLimits } from './store.ts';
+import { ThreadLink } from './thread-link.ts';
+
+export interface ReaderPoolOptions {
+  readonly hotPath: string;
+  /** Directory of the alias directories; the pool makes and removes what is in it. */
+  readonly snapshotsPath: string;
+  readonly writer: ThreadLink<WriterCalls>;
+  readonly clock: Clock;
+  /** Threads at most; further queries wait their turn, and their deadline runs meanwhile. */
+  readonly maxThreads: number;
+}
+
+/** How stale an answer may be: a snapshot this old is replaced before the next query. */
+const maxStalenessMs = 200;
+
+type Work<Result> = (reader: ThreadLink<ReaderCalls>, snapshot: string) => Promise<Result>;
+
+export class ReaderPool {
+  readonly #options: ReaderPoolOptions;
+  readonly #idle: Lane[] = [];
+  readonly #lanes = new Set<Lane>();
+  readonly #waiting: ((lane: Lane) => void)[] = [];
+
+  constructor(options: ReaderPoolOptions) {
+    this.#options = options;
+  }
+
+  /** @throws RegressionError `QUERY_TIMEOUT`; the signal's reason when it aborts. */
+  async run<Result>(work: Work<Result>, { deadlineMs, signal }: QueryLimits): Promise<Result> {
+    signal?.throwIfAborted();
+    const ended = new AbortController();
+    const cutShort = new Promise<never>((_resolve, reject) => {
+      const onAbort = (): void => reject(signal?.reason instanceof Error ? signal.reason : new Error('aborted'));
+      signal?.addEventListener('abort', onAbort, { once: true, signal: ended.signal });
+      void this.#options.clock.delay(deadlineMs, ended.signal).then(() => {
+        reject(
+          new RegressionError('QUERY_TIMEOUT', `the query took longer than ${deadlineMs} ms`, {
+            hint: 'Narrow the time range, or add a filter on application or severity.',
+          }),
+        );
+      });
+    });
+    cutShort.catch(() => undefined);
+
+    const lane = await this.#acquire(cutShort);
+    try {
+      const answer = await Promise.race([lane.run(work), cutShort]);
+      this.#giveBack(lane);
+      return answer;
+    } catch (error) {
+      // The thread may still be at it: it goes, with its snapshot.
+      await this.#discard(lane);
+      throw error;
+    } finally {
+      ended.abort();
+    }
+  }
+
+  /** Snapshots opened from now on see what is committed now: called when a foreign tool has changed the file under them. */
+  async invalidate(): Promise<void> {
+    await Promise.all([...this.#lanes].map((lane) => lane.releaseSnapshot()));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#lanes].map((lane) => this.#discard(lane)));
+  }
+
+  async #acquire(cutShort: Promise<never>): Promise<Lane> {
+    const free = this.#idle.pop();
+    if (free !== undefined) return free;
+    if (this.#lanes.size < this.#options.maxThreads) return this.#addLane();
+    let grant: (lane: Lane) => void = () => undefined;
+    const turn = new Promise<Lane>((resolve) => {
+      grant = resolve;
+      this.#waiting.push(resolve);
+    });
+    try {
+      return await Promise.race([turn, cutShort]);
+    } catch (error) {
+      const place = this.#waiting.indexOf(grant);
+      if (place >= 0) this.#waiting.splice(place, 1);
+      else void turn.then((lane) => this.#giveBack(lane)); // granted in the same moment
+      throw error;
+    }
+  }
+
+  #addLane(): Lane {
+    const lane = new Lane(this.#options);
+    this.#lanes.add(lane);
+    return lane;
+  }
+
+  #giveBack(lane: Lane): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#idle.push(lane);
+    else next(lane);
+  }
+
+  async #discard(lane: Lane): Promise<void> {
+    this.#lanes.delete(lane);
+    const place = this.#idle.indexOf(lane);
+    if (place >= 0) this.#idle.splice(place, 1);
+    const next = this.#waiting.shift();
+    await lane.close();
+    if (next !== undefined) next(this.#addLane());
+  }
+}
+
+/** One reader thread and the snapshot it has open. */
+class Lane {
+  static #lastSnapshot = 0;
+
+  readonly #options: ReaderPoolOptions;
+  readonly #reader: ThreadLink<ReaderCalls>;
+  #snapshot: { readonly directory: string; readonly pin: number; readonly openedAtMs: number } | null = null;
+  #closing: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: ReaderPoolOptions) {
+    this.#options = options;
+    this.#reader = new ThreadLink<ReaderCalls>('reader-thread', { hotPath: options.hotPath });
+  }
+
+  async run<Result>(work: Work<Result>): Promise<Result> {
+    clearTimeout(this.#closing);
+    const { clock } = this.#options;
+    if (this.#snapshot !== null && clock.monotonicMs() - this.#snapshot.openedAtMs > maxStalenessMs) {
+      await this.releaseSnapshot();
+    }
+    this.#snapshot ??= await this.#pin();
+    const answer = await work(this.#reader, this.#snapshot.directory);
+    this.#closing = setTimeout(() => void this.releaseSnapshot().catch(() => undefined), maxStalenessMs);
+    this.#closing.unref();
+    return answer;
+  }
+
+  /** The reader answers calls in order, so a query under way ends before its snapshot is closed. */
+  async releaseSnapshot(): Promise<void> {
+    const snapshot = this.#snapshot;
+    if (snapshot === null) return;
+    this.#snapshot = null;
+    await this.#reader.call('release', []);
+    await this.#options.writer.call('unpin', [snapshot.pin]);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#closing);
+    await this.#reader.terminate();
+    const snapshot = this.#snapshot;
+    this.#snapshot = null;
+    if (snapshot === null) return;
+    await rm(snapshot.directory, { recursive: true, force: true });
+    await this.#options.writer.call('unpin', [snapshot.pin]).catch(() => undefined); // the writer ended first
+  }
+
+  async #pin() {
+    const { writer, clock, snapshotsPath } = this.#options;
+    const { pin } = await writer.call('pin', []);
+    if (this.#isClosed) {
+      // The query was cut short while it waited for the writer: nobody else would give this pin back.
+      await writer.call('unpin', [pin]);
+      throw new RegressionError('QUERY_TIMEOUT', 'the query was ended before its snapshot was granted');
+    }
+    const directory = join(snapshotsPath, String(++Lane.#lastSnapshot));
+    return { directory, pin, openedAtMs: clock.monotonicMs() };
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * The store in threads of its own: the only file that starts them (by way of ReaderPool for the readers).
+ *
+ * The writer thread owns the hot file; reader threads answer queries on snapshots of it. The caller holds the data
+ * directory's lock (runtime/data-dir-lock.ts), which is what makes removing stale engine locks and aliases right.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Batch, FilePosition } from '../record/batch.ts';
+import { type Clock, systemClock } from '../runtime/clock.ts';
+import { RegressionError, messageOf } from '../runtime/errors.ts';
+import type { HitsBucket, HitsRequest, SearchPage, SearchRequest } from '../search/request.ts';
+import { ApplicationIds } from './application-ids.ts';
+import { encodeRows } from './batch-encoding.ts';
+import type { WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
+import { ReaderPool } from './reader-pool.ts';
+import type { Appended, QueryLimits, Store, StoreStats } from './store.ts';
+import { ThreadLink } from './thread-link.ts';
+
+export const hotFileName = 'regression.db';
+
+export interface StoreOptions {
+  readonly dataDir: string;
+  /** `full`: each commit reaches the disk before it is acknowledged. `normal`: a power cut may take the last commits. */
+  readonly durability?: 'full' | 'normal';
+  readonly clock?: Clock;
+  /** Told each time the hot file had to be opened anew, and why. */
+  readonly onReopened?: (why: string) => void;
+  readonly checkpointBytes?: number;
+  readonly maxWalBytes?: number;
+  readonly cacheBytes?: number;
+  readonly maxReaderThreads?: number;
+}
+
+const MiB = 1024 * 1024;
+
+/** @throws RegressionError `DATA_DIR_UNUSABLE`, `STORE_UNSAFE`, `STORE_CORRUPT`, `STORE_TOO_NEW`. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const dataDir = resolve(options.dataDir);
+  const snapshotsPath = join(dataDir, 'snapshots');
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await rm(snapshotsPath, { recursive: true, force: true }); // aliases of a killed process
+    await mkdir(snapshotsPath, { mode: 0o700 });
+  } catch (error) {
+    throw new RegressionError('DATA_DIR_UNUSABLE', `cannot write to ${dataDir}: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'Check the directory and its owner, or choose another with --data-dir.',
+    });
+  }
+  const hotPath = join(dataDir, hotFileName);
+  const writerOptions: WriterOptions = {
+    path: hotPath,
+    durability: options.durability ?? 'full',
+    checkpointBytes: options.checkpointBytes ?? 16 * MiB,
+    maxWalBytes: options.maxWalBytes ?? 128 * MiB,
+    cacheBytes: options.cacheBytes ?? 64 * MiB,
+  };
+  let readers: ReaderPool | undefined;
+  const writer = new ThreadLink<WriterCalls>('writer-thread', writerOptions, (notice: WriterNotice) => {
+    options.onReopened?.(notice.message);
+    void readers?.invalidate();
+  });
+  try {
+    await writer.ready();
+  } catch (error) {
+    await writer.terminate();
+    throw error;
+  }
+  readers = new ReaderPool({
+    hotPath,
+    snapshotsPath,
+    writer,
+    clock: options.clock ?? systemClock,
+    maxThreads: options.maxReaderThreads ?? 2,
+  });
+  return new RemoteStore(writer, readers);
+}
+
+class RemoteStore implements Store {
+  readonly #writer: ThreadLink<WriterCalls>;
+  readonly #readers: ReaderPool;
+  readonly #applications: ApplicationIds;
+  /** The appends before this one have been sent: encoding may wait for application ids, and must not be overtaken. */
+  #sent: Promise<unknown> = Promise.resolve();
+  #outstanding = 0;
+  #run = 0;
+  #hasFailed = false;
+  #closed: Promise<void> | null = null;
+
+  constructor(writer: ThreadLink<WriterCalls>, readers: ReaderPool) {
+    this.#writer = writer;
+    this.#readers = readers;
+    this.#applications = new ApplicationIds((applications) => writer.call('applicationIds', [applications]));
+  }
+
+  async append(batch: Batch): Promise<Appended> {
+    this.#refuseWhenClosed();
+    this.#outstanding++;
+    const sending = this.#sent.then(() => this.#send(batch));
+    this.#sent = sending.catch(() => undefined);
+    try {
+      const { answer } = await sending;
+      return await answer;
+    } catch (error) {
+      this.#hasFailed = true;
+      throw error;
+    } finally {
+      this.#outstanding--;
+      if (this.#outstanding === 0 && this.#hasFailed) {
+        this.#hasFailed = false;
+        this.#run++;
+      }
+    }
+  }
+
+  positions(): Promise<readonly FilePosition[]> {
+    return this.#writer.call('positions', []);
+  }
+
+  search(request: SearchRequest, limits: QueryLimits): Promise<SearchPage> {
+    this.#refuseWhenClosed();
+    return this.#readers.run((reader, snapshot) => reader.call('search', [snapshot, request]), limits);
+  }
+
+  hits(request: HitsRequest, limits: QueryLimits): Promise<readonly HitsBucket[]> {
+    this.#refuseWhenClosed();
+    return this.#readers.run((reader, snapshot) => reader.call('hits', [snapshot, request]), limits);
+  }
+
+  async stats(): Promise<StoreStats> {
+    const { pins, ...stats } = await this.#writer.call('stats', []);
+    return { ...stats, openSnapshots: pins };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    await this.#sent;
+    await this.#readers.close();
+    await this.#writer.call('close', []);
+    await this.#writer.exited();
+  }
+
+  /** Wrapped in an object: a promise given back by an async function would be awaited, and sending would wait for it. */
+  async #send(batch: Batch): Promise<{ readonly answer: Promise<Appended> }> {
+    const idOf = await this.#applications.resolve(batch.records);
+    const rows = encodeRows(batch.records, idOf);
+    const { positions, gaps } = batch;
+    const encoded = { rows, rowCount: batch.records.length, positions, gaps, run: this.#run };
+    const answer = this.#writer.call('append', [encoded], [rows.buffer]);
+    answer.catch(() => undefined); // its caller awaits it a moment later
+    return { answer };
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed !== null) throw new RegressionError('STORE_CLOSED', 'the store is closed');
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Brings a database file to the newest schema: numbered files of migrations/sqlite, forward only, each in a transaction of
+ * its own that also raises `PRAGMA user_version`.
+ */
+import { readFileSync, readdirSync } from 'node:fs';
+import { RegressionError } from '../../runtime/errors.ts';
+import type { Sqlite } from './sqlite.ts';
+
+const directory = new URL('../../../migrations/sqlite/', import.meta.url);
+
+export interface Migration {
+  readonly version: number;
+  readonly sql: string;
+}
+
+/** `0001-tables.sql`, `0002-...`: versions count from 1 without holes. */
+export function readMigrations(): readonly Migration[] {
+  const names = readdirSync(directory)
+    .filter((name) => name.endsWith('.sql'))
+    .sort();
+  return names.map((name, index) => {
+    const version = Number.parseInt(name, 10);
+    if (version !== index + 1) throw new Error(`migrations/sqlite/${name}: expected number ${index + 1}`);
+    return { version, sql: readFileSync(new URL(name, directory), 'utf8') };
+  });
+}
+
+/** @throws RegressionError `STORE_TOO_NEW` when a newer release wrote the file, which is left untouched. */
+export function migrate(database: Sqlite, migrations: readonly Migration[] = readMigrations()): void {
+  const current = database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
+  const newest = migrations.at(-1)?.version ?? 0;
+  if (current > newest) {
+    throw new RegressionError(
+      'STORE_TOO_NEW',
+      `${database.path} has schema ${current}, this release knows up to ${newest}`,
+      {
+        hint: 'Run the newer release again, or restore a backup made by this one.',
+      },
+    );
+  }
+  for (const { version, sql } of migrations) {
+    if (version <= current) continue;
+    database.transaction(() => {
+      database.exec(sql);
+      database.exec(`PRAGMA user_version = ${version}`);
+    });
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The only file that knows node-sqlite3-wasm: one connection, its statements, and its errors turned into ours.
+ *
+ * Every statement runs to its end before the call returns, so none ever holds a read lock, and `close` finalises them all:
+ * a statement left open would leave the lock directory and the WAL behind.
+ */
+import wasm from 'node-sqlite3-wasm';
+import { type ErrorCode, RegressionError, messageOf } from '../../runtime/errors.ts';
+
+export type SqlValue = number | bigint | string | Uint8Array | null;
+
+export interface OpenOptions {
+  readonly readOnly?: boolean;
+}
+
+export class Sqlite {
+  readonly path: string;
+  readonly #database: wasm.Database;
+  readonly #statements = new Map<string, wasm.Statement>();
+
+  /** @throws RegressionError `STORE_CORRUPT`, `STORE_FULL` or `STORE_WRITE_FAILED`. */
+  constructor(path: string, options: OpenOptions = {}) {
+    this.path = path;
+    this.#database = attempt(path, () => new wasm.Database(path, { readOnly: options.readOnly ?? false }));
+  }
+
+  get isInTransaction(): boolean {
+    return this.#database.inTransaction;
+  }
+
+  /** Runs several statements, without results. */
+  exec(sql: string): void {
+    attempt(this.path, () => this.#database.exec(sql));
+  }
+
+  /** Runs one statement, prepared once and kept. */
+  run(sql: string, values: readonly SqlValue[] = []): void {
+    attempt(this.path, () => this.#statement(sql).run([...values]));
+  }
+
+  /** All rows of one statement, prepared once and kept. Column names must differ. */
+  all<Row>(sql: string, values: readonly SqlValue[] = []): Row[] {
+    return attempt(this.path, () => this.#statement(sql).all([...values]) as Row[]);
+  }
+
+  /** The first row; the statement still runs to its end, so give it a LIMIT. */
+  get<Row>(sql: string, values: readonly SqlValue[] = []): Row | undefined {
+    return this.all<Row>(sql, values)[0];
+  }
+
+  /** Runs `work` inside `BEGIN IMMEDIATE` .. `COMMIT`; rolls back and rethrows when it, or the commit, fails. */
+  transaction<Result>(work: () => Result): Result {
+    this.run('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.run('COMMIT');
+      return result;
+    } catch (error) {
+      // A failed COMMIT may have ended the transaction already; a failed ROLLBACK is mended by reopening.
+      if (this.isInTransaction) this.run('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Finalises every statement, then closes. A second call does nothing. */
+  close(): void {
+    if (!this.#database.isOpen) return;
+    for (const statement of this.#statements.values()) {
+      try {
+        statement.finalize();
+      } catch {
+        // finalize() repeats the error of the statement's last run, which its caller has already had
+      }
+    }
+    this.#statements.clear();
+    attempt(this.path, () => this.#database.close());
+  }
+
+  #statement(sql: string): wasm.Statement {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const statement = this.#database.prepare(sql);
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+}
+
+/** SQLite's own message texts (sqlite3_errstr); the package passes nothing else on. */
+const codeByText: readonly (readonly [text: string, code: ErrorCode])[] = [
+  ['database or disk is full', 'STORE_FULL'],
+  ['malformed', 'STORE_CORRUPT'],
+  ['file is not a database', 'STORE_CORRUPT'],
+  ['unsupported file format', 'STORE_CORRUPT'],
+];
+
+const hints: Partial<Record<ErrorCode, string>> = {
+  STORE_FULL: 'Free disk space; inputs that can wait go on by themselves.',
+  STORE_CORRUPT: 'Keep the file for salvage, restore a backup or start on an empty data directory.',
+};
+
+function attempt<Result>(path: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RegressionError) throw error;
+    const text = messageOf(error);
+    const code = codeByText.find(([part]) => text.includes(part))?.[1] ?? 'STORE_WRITE_FAILED';
+    const hint = hints[code];
+    throw new RegressionError(code, `${path}: ${text}`, {
+      cause: error,
+      retryable: code !== 'STORE_CORRUPT',
+      ...(hint === undefined ? {} : { hint }),
+    });
+  }
+}

@@ -1,0 +1,259 @@
+/** What every store promises, whoever implements it. */
+import { test, type Test } from 'tap';
+import type { LogRow, SearchRequest } from '../../src/search/request.ts';
+import type { Store } from '../../src/store/store.ts';
+import { aPosition, aRecord, someRecords } from '../records.ts';
+
+const limits = { deadlineMs: 10_000 };
+const newestFirst: SearchRequest = { filter: {}, order: 'desc', limit: 100 };
+
+export async function rowsOf(store: Store, request: Partial<SearchRequest> = {}): Promise<LogRow[]> {
+  const { ndjson } = await store.search({ ...newestFirst, ...request }, limits);
+  return ndjson
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as LogRow);
+}
+
+export function storeContract(name: string, openStore: (t: Test) => Promise<Store>): void {
+  const contract = (behaviour: string, check: (t: Test, store: Store) => Promise<void>): void => {
+    void test(`${name}: ${behaviour}`, async (t) => {
+      const store = await openStore(t);
+      t.teardown(() => store.close());
+      await check(t, store);
+    });
+  };
+
+  contract('a record comes back as the row it became', async (t, store) => {
+    const metadata = [
+      ['userId', 'u-1'],
+      ['__proto__', 'data'],
+      ['req.headers.host', 'a"b\\c'],
+    ] as const;
+    const { firstId } = await store.append({
+      records: [aRecord({ message: 'h\u00e9llo \u{1f600}', metadata })],
+      positions: [],
+      gaps: [],
+    });
+
+    const [row] = await rowsOf(store);
+    t.strictSame(
+      { ...row, metadata: Object.entries(row?.metadata ?? {}) },
+      {
+        id: firstId,
+        timestamp: '2026-11-24T03:00:00.000000Z',
+        severity: 'INFO',
+        application: 'shop',
+        version: '2.3.1',
+        environment: 'production',
+        source: '/var/log/shop/app.log',
+        message: 'h\u00e9llo \u{1f600}',
+        metadata: metadata.map((pair) => [...pair]),
+      },
+    );
+  });
+
+  contract('rows and positions appear together, positions of a generation replace each other', async (t, store) => {
+    await store.append({ records: someRecords(2), positions: [aPosition({ offset: 20 })], gaps: [] });
+    await store.append({
+      records: someRecords(1),
+      positions: [aPosition({ offset: 31, path: '/var/log/shop/app.log.1' })],
+      gaps: [],
+    });
+
+    t.strictSame(await store.positions(), [aPosition({ offset: 31, path: '/var/log/shop/app.log.1' })]);
+    t.equal((await rowsOf(store)).length, 3);
+  });
+
+  contract('a batch of positions alone is a batch', async (t, store) => {
+    const { firstId } = await store.append({
+      records: [],
+      positions: [aPosition({ offset: 5, isEnded: true })],
+      gaps: [],
+    });
+
+    t.equal(firstId, 0);
+    t.strictSame(await store.positions(), [aPosition({ offset: 5, isEnded: true })]);
+  });
+
+  contract('ids are the order of arrival, whatever the timestamps say', async (t, store) => {
+    const records = ['2026-01-03', '2026-01-01', '2026-01-02'].map((day) =>
+      aRecord({ timestamp: `${day}T00:00:00.000000Z`, message: day }),
+    );
+    const appended = await Promise.all(
+      records.map((record) => store.append({ records: [record], positions: [], gaps: [] })),
+    );
+
+    t.strictSame(
+      appended.map(({ firstId }) => firstId),
+      [1, 2, 3],
+    );
+    t.strictSame(
+      (await rowsOf(store, { order: 'asc' })).map(({ message }) => message),
+      ['2026-01-01', '2026-01-02', '2026-01-03'],
+    );
+  });
+
+  contract('text that SQLite or UTF-8 cannot hold is stored cleaned and marked', async (t, store) => {
+    await store.append({
+      records: [
+        aRecord({
+          message: 'before\0after \ud800 end',
+          metadata: [['k\0', '\udfff']],
+          application: { name: 'a\0b', version: null, environment: null },
+        }),
+      ],
+      positions: [],
+      gaps: [],
+    });
+
+    const [row] = await rowsOf(store);
+    t.equal(row?.message, 'before\u2400after \ufffd end');
+    t.equal(row?.application, 'a\u2400b');
+    t.strictSame(row?.metadata, { 'k\u2400': '\ufffd', text_cleaned: 'true' });
+  });
+
+  contract('more metadata than a row can have is kept as JSON text', async (t, store) => {
+    const metadata = Array.from({ length: 2000 }, (_, index) => [`k${index}`, String(index)] as const);
+    await store.append({ records: [aRecord({ metadata })], positions: [], gaps: [] });
+
+    const found = (await rowsOf(store))[0]?.metadata ?? {};
+    const { metadata_rest: rest, ...kept } = found;
+    const all = [...Object.entries(kept), ...(JSON.parse(rest ?? '[]') as [string, string][])];
+    t.strictSame(
+      all,
+      metadata.map((pair) => [...pair]),
+    );
+  });
+
+  contract('one application row a release; unknown parts stay unknown', async (t, store) => {
+    const releases = [
+      { name: 'shop', version: '1', environment: null },
+      { name: 'shop', version: '2', environment: null },
+      { name: 'shop', version: null, environment: null },
+    ];
+    for (const application of [...releases, ...releases]) {
+      await store.append({ records: [aRecord({ application, metadata: [['k', 'v']] })], positions: [], gaps: [] });
+    }
+
+    t.strictSame(
+      (await rowsOf(store, { order: 'asc' })).map(({ version }) => version),
+      ['1', '2', null, '1', '2', null],
+    );
+    t.equal((await rowsOf(store, { filter: { application: 'shop', version: '2' } })).length, 2);
+  });
+
+  contract('each filter alone, and all together, select what they say', async (t, store) => {
+    const records = someRecords(6).map((record, index) => ({
+      ...record,
+      severity: (['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'] as const)[index] ?? 'INFO',
+      application: {
+        name: index % 2 === 0 ? 'even' : 'odd',
+        version: `${index}`,
+        environment: index < 3 ? 'staging' : 'production',
+      },
+      source: `/var/log/${index % 3}.log`,
+      message: index === 4 ? '100%_Sure of\\it' : `Row ${index}`,
+      metadata: [
+        ['n', `${index % 2}`],
+        ['m', `${index}`],
+      ] as const,
+    }));
+    await store.append({ records, positions: [], gaps: [] });
+    const ids = async (filter: SearchRequest['filter']): Promise<number[]> =>
+      (await rowsOf(store, { filter, order: 'asc' })).map(({ id }) => id);
+
+    t.strictSame(
+      await ids({ start: '2026-11-24T03:00:02.000000Z', end: '2026-11-24T03:00:04.000000Z' }),
+      [3, 4],
+      'start inclusive, end exclusive',
+    );
+    t.strictSame(await ids({ minSeverity: 'WARN' }), [4, 5, 6]);
+    t.strictSame(await ids({ application: 'even' }), [1, 3, 5]);
+    t.strictSame(await ids({ version: '3' }), [4]);
+    t.strictSame(await ids({ environment: 'staging' }), [1, 2, 3]);
+    t.strictSame(await ids({ source: '/var/log/1.log' }), [2, 5]);
+    t.strictSame(
+      await ids({
+        metadata: [
+          ['n', '1'],
+          ['m', '3'],
+        ],
+      }),
+      [4],
+    );
+    t.strictSame(await ids({ text: ['row', '3'] }), [4]);
+    t.strictSame(await ids({ text: ['100%_s'] }), [5], 'wildcards are text');
+    t.strictSame(await ids({ text: ['of\\it'] }), [5]);
+    t.strictSame(await ids({ text: ['_'] }), [5]);
+    t.strictSame(
+      await ids({
+        minSeverity: 'ERROR',
+        application: 'odd',
+        metadata: [['m', '5']],
+        text: ['row'],
+        start: '2026-11-24T03:00:00.000000Z',
+      }),
+      [6],
+    );
+    t.strictSame(await ids({ application: `'; DROP TABLE logs; --` }), []);
+    t.equal((await ids({})).length, 6);
+  });
+
+  contract(
+    'pages of one walk neither miss nor repeat a row, in both orders, also among equal timestamps',
+    async (t, store) => {
+      const records = Array.from({ length: 25 }, (_, index) =>
+        aRecord({ timestamp: `2026-11-24T03:00:0${Math.floor(index / 10)}.000000Z`, message: `${index}` }),
+      );
+      await store.append({ records, positions: [], gaps: [] });
+
+      for (const order of ['asc', 'desc'] as const) {
+        const seen: number[] = [];
+        let after: SearchRequest['after'];
+        for (let pages = 0; pages < 10; pages++) {
+          const page = await store.search({ filter: {}, order, limit: 7, after }, limits);
+          seen.push(
+            ...page.ndjson
+              .split('\n')
+              .slice(0, -1)
+              .map((line) => (JSON.parse(line) as LogRow).id),
+          );
+          after = page.last ?? undefined;
+          if (!page.hasMore) break;
+        }
+        const inOrder = Array.from({ length: 25 }, (_, index) => index + 1);
+        t.strictSame(seen, order === 'asc' ? inOrder : inOrder.toReversed(), order);
+      }
+    },
+  );
+
+  contract('hits are counted per step, steps of seconds and of hours alike', async (t, store) => {
+    await store.append({ records: someRecords(150), positions: [], gaps: [] });
+
+    t.strictSame(await store.hits({ filter: {}, stepSeconds: 60 }, limits), [
+      { timestamp: '2026-11-24T03:00:00.000000Z', count: 60 },
+      { timestamp: '2026-11-24T03:01:00.000000Z', count: 60 },
+      { timestamp: '2026-11-24T03:02:00.000000Z', count: 30 },
+    ]);
+    t.equal((await store.hits({ filter: {}, stepSeconds: 7 }, limits)).length, 22);
+    t.strictSame(await store.hits({ filter: { application: 'shop', text: ['row 1'] }, stepSeconds: 3600 }, limits), [
+      { timestamp: '2026-11-24T03:00:00.000000Z', count: 61 },
+    ]);
+  });
+
+  contract('what is appended can be asked for at once', async (t, store) => {
+    for (let round = 1; round <= 5; round++) {
+      await store.append({ records: someRecords(1), positions: [], gaps: [] });
+      t.ok((await store.stats()).lastId === round);
+    }
+  });
+
+  contract('a closed store says so, and closing twice is fine', async (t, store) => {
+    await store.close();
+    await store.close();
+
+    await t.rejects(store.append({ records: [], positions: [], gaps: [] }), { code: 'STORE_CLOSED' });
+    await t.rejects(async () => store.search(newestFirst, limits), { code: 'STORE_CLOSED' });
+  });
+}
