@@ -82,11 +82,8 @@ export class ReaderPool {
     const free = this.#idle.pop();
     if (free !== undefined) return free;
     if (this.#lanes.size < this.#options.maxThreads) return this.#addLane();
-    let grant: (lane: Lane) => void = () => undefined;
-    const turn = new Promise<Lane>((resolve) => {
-      grant = resolve;
-      this.#waiting.push(resolve);
-    });
+    const { promise: turn, resolve: grant } = Promise.withResolvers<Lane>();
+    this.#waiting.push(grant);
     try {
       return await Promise.race([turn, cutShort]);
     } catch (error) {
