@@ -1,0 +1,58 @@
+/**
+ * The process edge: arguments, environment, signals, exit codes. The only file that knows the real process.
+ */
+import { runCli } from './commands/cli.ts';
+import { version } from './package-info.ts';
+import { RegressionError, messageOf, systemCodeOf } from './runtime/errors.ts';
+
+const stop = new AbortController();
+const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
+
+for (const [name, number] of Object.entries(signalNumbers)) {
+  process.on(name, () => {
+    if (stop.signal.aborted) process.exit(128 + number); // asked twice: at once
+    stop.abort();
+  });
+}
+
+// `regression parse ... | head`: the reader has gone, which is no error.
+process.stdout.on('error', (error) => {
+  if (systemCodeOf(error) === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+// The store's engine prints its minified source with an uncaught error; a line that says what happened is worth more.
+process.on('uncaughtException', (error) => fail(error));
+process.on('unhandledRejection', (error) => fail(error));
+
+try {
+  await runCli(process.argv.slice(2), version, {
+    env: process.env,
+    cwd: process.cwd(),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: stop.signal,
+  });
+} catch (error) {
+  fail(error);
+}
+
+function fail(error: unknown): never {
+  process.stderr.write(process.argv.includes('--json') ? jsonError(error) : readableError(error));
+  process.exit(error instanceof RegressionError ? error.exitCode : 1);
+}
+
+function readableError(error: unknown): string {
+  if (error instanceof RegressionError) {
+    return `regression: ${error.message}\n${error.hint === undefined ? '' : `Hint: ${error.hint}\n`}`;
+  }
+  const isDebugging = process.argv.includes('--log-level=debug') || process.argv.includes('debug');
+  const stack = isDebugging && error instanceof Error ? `${error.stack}\n` : '';
+  return `regression: ${messageOf(error)}\nThis is a bug of regression ${version}; with --log-level debug it shows where.\n${stack}`;
+}
+
+function jsonError(error: unknown): string {
+  const known = error instanceof RegressionError ? error : undefined;
+  return `${JSON.stringify({ error: { code: known?.code ?? 'INTERNAL', message: messageOf(error), hint: known?.hint } })}\n`;
+}

@@ -17,6 +17,7 @@ export class AutoParser implements Parser {
   readonly #choices: readonly Choice[];
   readonly #fallback: Choice;
   #chosen: Choice;
+  #lastUsed: Choice;
 
   /** @param fallback name of the parser that reads everything. */
   constructor(kinds: Readonly<Record<string, ParserKind>>, fallback: string, options: ParserOptions) {
@@ -25,6 +26,7 @@ export class AutoParser implements Parser {
     if (last === undefined) throw new Error(`no parser named ${fallback}`);
     this.#fallback = last;
     this.#chosen = last;
+    this.#lastUsed = last;
   }
 
   /** The format of the last line that had one. */
@@ -32,20 +34,35 @@ export class AutoParser implements Parser {
     return this.#chosen.name;
   }
 
+  /** The format that read the last line. */
+  get lastUsed(): string {
+    return this.#lastUsed.name;
+  }
+
   parse(text: string): ParseResult {
     if (this.#chosen !== this.#fallback && this.#chosen.kind.likelihood(text) >= surely) {
       const result = this.#chosen.parser.parse(text);
-      if (result.ok) return result;
+      if (result.ok) return this.#readBy(this.#chosen, result);
     }
+    const best = this.#likeliest(text);
+    const result = best.parser.parse(text);
+    if (!result.ok) return this.#readBy(this.#fallback, this.#fallback.parser.parse(text));
+    if (best !== this.#fallback) this.#chosen = best;
+    return this.#readBy(best, result);
+  }
+
+  #likeliest(text: string): Choice {
     let best: Choice = this.#fallback;
     let bestLikelihood = 0;
     for (const choice of this.#choices) {
       const likelihood = choice.kind.likelihood(text);
       if (likelihood > bestLikelihood) [best, bestLikelihood] = [choice, likelihood];
     }
-    const result = best.parser.parse(text);
-    if (!result.ok) return this.#fallback.parser.parse(text);
-    if (best !== this.#fallback) this.#chosen = best;
+    return best;
+  }
+
+  #readBy(choice: Choice, result: ParseResult): ParseResult {
+    this.#lastUsed = choice;
     return result;
   }
 }

@@ -28,6 +28,7 @@ export function createMetrics() {
     filesFollowed: gauge('input_files', 'Files being followed'),
     /** Each thing lost on purpose or by force, with its reason. */
     dropped: counter('input_dropped_total', 'Lines or datagrams that were not stored, by reason', ['input', 'reason']),
+    truncatedLines: counter('input_truncated_lines_total', 'Lines cut at max_line_bytes', ['input']),
     inputErrors: counter('input_errors_total', 'Errors of inputs (unreadable files, failed reads), by system code', [
       'input',
       'code',

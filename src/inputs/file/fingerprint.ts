@@ -37,7 +37,7 @@ export function refusalOf(head: Buffer): string | null {
   ) {
     return 'it is compressed';
   }
-  // A hole at the beginning (NULs and then text) is a truncated log; NULs among other bytes are not.
-  const text = head.subarray(head.findIndex((byte) => byte !== 0));
-  return head.length > 0 && text.includes(0) ? 'it is a binary file' : null;
+  // NULs at the beginning are the hole a truncation left under its writer; NULs behind other bytes are no text.
+  const firstByte = head.findIndex((byte) => byte !== 0);
+  return firstByte >= 0 && head.subarray(firstByte).includes(0) ? 'it is a binary file' : null;
 }

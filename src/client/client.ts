@@ -1,0 +1,117 @@
+/**
+ * A typed client of the query endpoint, on undici. Errors are RegressionErrors with the endpoint's own code and hint.
+ */
+import { type Dispatcher, Client, request } from 'undici';
+import { type ErrorCode, RegressionError, errorCodes, messageOf } from '../runtime/errors.ts';
+import type { LogRow } from '../search/request.ts';
+
+export type { LogRow } from '../search/request.ts';
+
+export interface ClientOptions {
+  /** `http://127.0.0.1:8514` or `unix:/run/regression.sock`. */
+  readonly url: string;
+  readonly token: string;
+}
+
+/** The parameters of `GET /api/v1/logs`; `metadata` becomes `meta.<key>=`. */
+export interface LogsQuery {
+  readonly start?: string | undefined;
+  readonly end?: string | undefined;
+  readonly severity?: string | undefined;
+  readonly application?: string | undefined;
+  readonly version?: string | undefined;
+  readonly environment?: string | undefined;
+  readonly source?: string | undefined;
+  readonly q?: string | undefined;
+  readonly metadata?: readonly (readonly [key: string, value: string])[] | undefined;
+  readonly order?: 'asc' | 'desc' | undefined;
+  readonly limit?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
+export interface LogsPage {
+  readonly rows: readonly LogRow[];
+  readonly next: string | null;
+  readonly truncated: boolean;
+}
+
+export interface Hits {
+  readonly hits: readonly {
+    readonly timestamps: readonly string[];
+    readonly values: readonly number[];
+    readonly total: number;
+  }[];
+}
+
+export class RegressionClient {
+  readonly #origin: string;
+  readonly #token: string;
+  readonly #dispatcher: Client | undefined;
+
+  constructor({ url, token }: ClientOptions) {
+    const isSocket = url.startsWith('unix:');
+    this.#origin = isSocket ? 'http://localhost' : url.replace(/\/$/, '');
+    this.#dispatcher = isSocket ? new Client('http://localhost', { socketPath: url.slice(5) }) : undefined;
+    this.#token = token;
+  }
+
+  /** One page of rows. */
+  logs(query: LogsQuery = {}, signal?: AbortSignal): Promise<LogsPage> {
+    return this.#get('/api/v1/logs', query, signal) as Promise<LogsPage>;
+  }
+
+  /** All rows of the question, page by page, until there is no next page. */
+  async *rows(query: LogsQuery = {}, signal?: AbortSignal): AsyncGenerator<LogRow> {
+    let cursor = query.cursor;
+    do {
+      const page = await this.logs({ ...query, cursor }, signal);
+      yield* page.rows;
+      cursor = page.next ?? undefined;
+    } while (cursor !== undefined);
+  }
+
+  /** Counts a time step. */
+  hits(
+    query: Omit<LogsQuery, 'order' | 'limit' | 'cursor'> & { readonly step?: string } = {},
+    signal?: AbortSignal,
+  ): Promise<Hits> {
+    return this.#get('/api/v1/hits', query, signal) as Promise<Hits>;
+  }
+
+  async close(): Promise<void> {
+    await this.#dispatcher?.close();
+  }
+
+  async #get(path: string, { metadata = [], ...query }: LogsQuery, signal?: AbortSignal): Promise<unknown> {
+    const parameters = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.append(name, String(value));
+    for (const [key, value] of metadata) parameters.append(`meta.${key}`, value);
+    let response: Dispatcher.ResponseData;
+    try {
+      response = await request(`${this.#origin}${path}?${parameters.toString()}`, {
+        headers: { authorization: `Bearer ${this.#token}` },
+        ...(signal === undefined ? {} : { signal }),
+        ...(this.#dispatcher === undefined ? {} : { dispatcher: this.#dispatcher }),
+      });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new RegressionError('DAEMON_UNREACHABLE', `${this.#origin} does not answer: ${messageOf(error)}`, {
+        cause: error,
+        hint: 'Is `regression run` running?',
+      });
+    }
+    const body = await response.body.text();
+    if (response.statusCode === 200) return JSON.parse(body);
+    throw errorOf(response.statusCode, body);
+  }
+}
+
+function errorOf(status: number, body: string): RegressionError {
+  try {
+    const { code, detail, hint } = JSON.parse(body) as { code: string; detail: string; hint?: string };
+    const known = Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'DAEMON_UNREACHABLE';
+    return new RegressionError(known, detail, hint === undefined ? {} : { hint });
+  } catch {
+    return new RegressionError('DAEMON_UNREACHABLE', `the daemon answered ${status}`);
+  }
+}

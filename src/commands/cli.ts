@@ -1,0 +1,93 @@
+/**
+ * The command line, made of the commands in registry.ts with yargs. Wrong words are refused with the nearest right one.
+ */
+import yargs, { type Argv, type Options } from 'yargs';
+import { RegressionError } from '../runtime/errors.ts';
+import { logLevels } from '../runtime/logger.ts';
+import { nearestName } from '../runtime/nearest.ts';
+import type { Command, CommonFlags, Surroundings } from './command.ts';
+import { commands } from './registry.ts';
+
+const commonFlags: Readonly<Record<keyof CommonFlags, Options>> = {
+  config: { type: 'string', describe: 'YAML configuration file', requiresArg: true },
+  dataDir: { type: 'string', describe: 'Directory of the database and all state', requiresArg: true },
+  logLevel: { choices: logLevels, describe: "Level of the program's own log, on standard error", requiresArg: true },
+  json: { type: 'boolean', describe: 'Answer for machines' },
+};
+
+/** @throws RegressionError `USAGE` for wrong words; whatever the command throws. */
+export async function runCli(args: readonly string[], version: string, surroundings: Surroundings): Promise<void> {
+  let cli: Argv = yargs([...args])
+    .scriptName('regression')
+    .usage(
+      '$0 <command>\n\nFollows log files and syslog, keeps every entry as rows in a local SQLite file, and answers questions about them.',
+    )
+    .parserConfiguration({ 'camel-case-expansion': true, 'strip-aliased': true, 'duplicate-arguments-array': true })
+    .options(dashed(commonFlags))
+    .demandCommand(1)
+    .strict()
+    .exitProcess(false)
+    .version(version)
+    .help()
+    .alias('h', 'help')
+    .wrap(Math.min(surroundings.stdout.columns ?? 100, 110))
+    .epilogue('`regression <command> --help` shows the flags and examples of a command.')
+    .fail((message, error) => {
+      throw error ?? usageError(message, args);
+    });
+  for (const command of Object.values(commands) as Command<object>[]) cli = addCommand(cli, command, surroundings);
+  await cli.parseAsync();
+}
+
+function addCommand(cli: Argv, command: Command<object>, surroundings: Surroundings): Argv {
+  return cli.command(
+    command.usage,
+    command.summary,
+    (builder) => {
+      for (const [name, options] of Object.entries(command.positionals ?? {})) builder.positional(name, options);
+      builder.options(dashed(command.flags ?? {}));
+      for (const [example, meaning] of command.examples) builder.example(example, meaning);
+      return builder;
+    },
+    async (flags) => command.run(flags as CommonFlags, surroundings),
+  );
+}
+
+/** Flags are written in camel case in the code and with dashes on the command line. */
+function dashed(flags: Readonly<Record<string, Options>>): Record<string, Options> {
+  return Object.fromEntries(Object.entries(flags).map(([name, options]) => [dashedName(name), options]));
+}
+
+function dashedName(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function usageError(message: string, args: readonly string[]): RegressionError {
+  const names = Object.keys(commands);
+  const word = args.find((arg) => !arg.startsWith('-'));
+  if (word === undefined) {
+    return new RegressionError('USAGE', 'a command is missing', {
+      hint: `One of: ${names.join(', ')}. See regression --help.`,
+    });
+  }
+  const command = (commands as Record<string, Command<object>>)[word];
+  if (command === undefined) {
+    return new RegressionError('USAGE', `unknown command ${word}`, {
+      hint: didYouMean(word, names) ?? `One of: ${names.join(', ')}.`,
+    });
+  }
+  const unknown = /^Unknown arguments?: (.+)$/.exec(message)?.[1]?.split(', ');
+  const help = `See regression ${word} --help.`;
+  if (unknown === undefined) return new RegressionError('USAGE', message.replaceAll(/\s*\n\s*/g, ' '), { hint: help });
+  const flags = [...Object.keys(command.flags ?? {}), ...Object.keys(commonFlags), 'help', 'version'].map(dashedName);
+  const [name = ''] = unknown;
+  const isFlag = args.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`) || arg === `-${name}`);
+  return isFlag
+    ? new RegressionError('USAGE', `unknown flag --${name}`, { hint: didYouMean(name, flags, '--') ?? help })
+    : new RegressionError('USAGE', `unexpected argument ${name}`, { hint: help });
+}
+
+function didYouMean(name: string, known: readonly string[], prefix = ''): string | undefined {
+  const near = nearestName(name, known);
+  return near === undefined ? undefined : `Did you mean ${prefix}${near}?`;
+}

@@ -1,0 +1,204 @@
+/** `regression import`: whole files into the store, once, through the pipeline of the daemon. */
+import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
+import type { Config } from '../config/schema.ts';
+import { applicationHintOf } from '../inputs/file/application-hint.ts';
+import { type WholeFile, linesOf, openWholeFile } from '../inputs/file/whole-file.ts';
+import { fingerprintOf } from '../inputs/file/fingerprint.ts';
+import { KnownGenerations } from '../inputs/file/known-generations.ts';
+import type { LocalPipeline } from '../local-pipeline.ts';
+import { formats } from '../parsers/registry.ts';
+import type { FilePosition } from '../record/batch.ts';
+import { isTimezone } from '../record/timezone.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { RegressionError, messageOf } from '../runtime/errors.ts';
+import type { Command, CommonFlags, Surroundings } from './command.ts';
+import { ProgressBar } from './progress-bar.ts';
+
+interface Flags {
+  readonly files: readonly string[];
+  readonly format: string;
+  readonly timezone: string;
+  readonly application?: string;
+  readonly appVersion?: string;
+  readonly environment?: string;
+  readonly again?: boolean;
+}
+
+interface Outcome {
+  rows: number;
+  files: number;
+  /** Files whose content was stored before. */
+  skipped: number;
+  failed: number;
+}
+
+const maxLineBytes = 1024 * 1024;
+const fingerprintBytes = 1024;
+
+export const importFiles: Command<Flags> = {
+  usage: 'import <files..>',
+  summary: 'Read whole files into the store once, and exit',
+  positionals: { files: { type: 'string', array: true, describe: 'Files to read (also .gz, .zst)' } },
+  flags: {
+    format: { choices: formats, default: 'auto', describe: 'How the lines are read', requiresArg: true },
+    timezone: { type: 'string', default: 'UTC', describe: 'Zone of timestamps that name none', requiresArg: true },
+    application: { type: 'string', describe: 'Application of entries that name none', requiresArg: true },
+    appVersion: { type: 'string', describe: 'Its version', requiresArg: true },
+    environment: { type: 'string', describe: 'Its environment', requiresArg: true },
+    again: { type: 'boolean', describe: 'Also what was stored before' },
+  },
+  examples: [
+    ['regression import /var/log/app/*.log /var/log/app/*.gz', 'history into ./data'],
+    ['regression import old.log --application shop --app-version 1.4.1', 'for entries that do not say'],
+  ],
+  async run(flags, surroundings) {
+    if (!isTimezone(flags.timezone)) {
+      throw new RegressionError('USAGE', `--timezone: ${flags.timezone} is no time zone`, {
+        hint: 'E.g. Europe/Berlin or +02:00.',
+      });
+    }
+    const startedAtMs = systemClock.monotonicMs();
+    const { pipeline, failure } = await openPipeline(flags, surroundings);
+    const outcome: Outcome = { rows: 0, files: 0, skipped: 0, failed: 0 };
+    try {
+      const work = importAll(flags, pipeline, surroundings, outcome);
+      await Promise.race([work, failure]);
+      await Promise.race([pipeline.ingest.flushed(), failure]);
+    } finally {
+      await pipeline.close();
+    }
+    report(outcome, (systemClock.monotonicMs() - startedAtMs) / 1000, flags, surroundings);
+    if (outcome.failed > 0) {
+      throw new RegressionError(
+        'FILE_UNREADABLE',
+        `${outcome.failed} of ${flags.files.length} files could not be read`,
+      );
+    }
+  },
+};
+
+async function openPipeline(flags: CommonFlags, { env, cwd, stderr }: Surroundings) {
+  const { loadConfig } = await import('../config/load.ts');
+  const { createLogger } = await import('../runtime/logger.ts');
+  const { createMetrics } = await import('../runtime/metrics.ts');
+  const { openLocalPipeline } = await import('../local-pipeline.ts');
+  const { config } = await loadConfig({
+    configPath: flags.config,
+    dataDir: flags.dataDir,
+    logLevel: flags.logLevel,
+    env,
+    cwd,
+  });
+  const level: Config['log']['level'] = flags.logLevel === undefined ? 'warn' : config.log.level;
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined);
+  const pipeline = await openLocalPipeline({
+    config,
+    command: 'import',
+    clock: systemClock,
+    metrics: createMetrics(),
+    logger: createLogger(level, stderr),
+    onFatal: (error) => failed.reject(error),
+  });
+  return { pipeline, failure: failed.promise };
+}
+
+async function importAll(
+  flags: Flags,
+  pipeline: LocalPipeline,
+  surroundings: Surroundings,
+  outcome: Outcome,
+): Promise<void> {
+  const known = new KnownGenerations(flags.again ? [] : await pipeline.store.positions());
+  const bar = new ProgressBar(surroundings.stderr);
+  for (const file of flags.files) {
+    if (surroundings.signal.aborted) return;
+    const path = resolve(surroundings.cwd, file);
+    try {
+      const whole = await openWholeFile(path);
+      await importFile(whole, known, flags, pipeline, surroundings, outcome, bar).finally(() => whole.close());
+    } catch (error) {
+      bar.clear();
+      outcome.failed++;
+      surroundings.stderr.write(`regression: ${messageOf(error)}\n`);
+    }
+  }
+  bar.clear();
+}
+
+async function importFile(
+  whole: WholeFile,
+  known: KnownGenerations,
+  flags: Flags,
+  pipeline: LocalPipeline,
+  { stderr, signal }: Surroundings,
+  outcome: Outcome,
+  bar: ProgressBar,
+): Promise<void> {
+  const stat = await whole.handle.stat({ bigint: true });
+  const { head: _head, ...fingerprint } = await fingerprintOf(whole.handle, fingerprintBytes);
+  const before = await known.claim(whole.handle, stat, whole.isCompressed ? Number.MAX_SAFE_INTEGER : whole.size);
+  if (before?.isEnded && (whole.isCompressed || before.offset === whole.size)) {
+    bar.clear();
+    stderr.write(`regression: ${whole.path} is in the store already; --again stores it once more\n`);
+    outcome.skipped++;
+    return;
+  }
+  const position: FilePosition = before ?? {
+    generation: randomUUID(),
+    path: whole.path,
+    device: String(stat.dev),
+    inode: String(stat.ino),
+    ...fingerprint,
+    offset: 0,
+    isEnded: false,
+  };
+  const stream = pipeline.ingest.open({
+    source: whole.path,
+    format: flags.format,
+    timezone: flags.timezone,
+    application: { name: flags.application, version: flags.appVersion, environment: flags.environment },
+    applicationHint: applicationHintOf(whole.path),
+  });
+  let offset = position.offset;
+  const startedAtMs = performance.now();
+  const rowsBefore = outcome.rows;
+  for await (const { lines, endOffset } of linesOf(whole.path, whole.content(), maxLineBytes, position.offset)) {
+    if (signal.aborted) return;
+    offset = endOffset;
+    await stream.write({ lines, position: { ...position, offset, isEnded: false } });
+    outcome.rows += lines.length;
+    const perSecond = ((outcome.rows - rowsBefore) / (performance.now() - startedAtMs)) * 1000;
+    bar.draw(
+      whole.bytesTaken() / whole.size,
+      `${whole.path} ${count(outcome.rows)} rows, ${count(Math.round(perSecond))}/s`,
+    );
+  }
+  await stream.write({ lines: [], position: { ...position, offset, isEnded: true } });
+  await stream.end();
+  outcome.files++;
+}
+
+function report(
+  { rows, files, skipped }: Outcome,
+  seconds: number,
+  flags: CommonFlags,
+  { stdout, signal }: Surroundings,
+): void {
+  if (flags.json) {
+    stdout.write(
+      `${JSON.stringify({ rows, files, skipped, seconds: Math.round(seconds * 1000) / 1000, interrupted: signal.aborted })}\n`,
+    );
+    return;
+  }
+  const rate = seconds > 0 ? `, ${count(Math.round(rows / seconds))} rows/s` : '';
+  const cut = signal.aborted ? ' (interrupted; run it again to go on)' : '';
+  stdout.write(
+    `imported ${count(rows)} rows from ${files} file${files === 1 ? '' : 's'} in ${seconds.toFixed(1)} s${rate}${cut}\n`,
+  );
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
+}

@@ -1,0 +1,8 @@
+/** Which commands exist. A new one is a file, a line here and a test. */
+import { check } from './check.ts';
+import { importFiles } from './import.ts';
+import { logs } from './logs.ts';
+import { parse } from './parse.ts';
+import { run } from './run.ts';
+
+export const commands = { run, check, parse, import: importFiles, logs };

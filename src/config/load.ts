@@ -1,0 +1,135 @@
+/**
+ * Reads the configuration: the YAML file, then REGRESSION_* variables by path (REGRESSION_SERVER_LISTEN is `server.listen`), then
+ * flags, in rising order. All problems are reported together.
+ */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { LineCounter, type Node, parse, parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { RegressionError, messageOf } from '../runtime/errors.ts';
+import { nearestName } from '../runtime/nearest.ts';
+import { objectOf, pathText, problemsOf } from './problems.ts';
+import { type Config, configSchema } from './schema.ts';
+
+export interface ConfigSources {
+  readonly configPath?: string | undefined;
+  readonly dataDir?: string | undefined;
+  readonly logLevel?: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** The file it was read from; null without one. */
+  readonly path: string | null;
+}
+
+/** @throws RegressionError `CONFIG_INVALID` naming every problem with its place. */
+export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+  const { env, cwd } = sources;
+  const path = sources.configPath ?? env['REGRESSION_CONFIG'];
+  const file = path === undefined ? null : await readYaml(resolve(cwd, path));
+  const value: Record<string, unknown> = structuredClone(file?.value ?? {});
+  const places = new Map<string, string>();
+  for (const [keys, text, name] of variablesOf(env)) {
+    setAt(value, keys, parse(text) as unknown);
+    places.set(pathText(keys), name);
+  }
+  for (const [keys, given, flag] of [
+    [['data_dir'], sources.dataDir, '--data-dir'],
+    [['log', 'level'], sources.logLevel, '--log-level'],
+  ] as const) {
+    if (given === undefined) continue;
+    setAt(value, keys, given);
+    places.set(pathText(keys), flag);
+  }
+
+  const result = configSchema.safeParse(value);
+  if (result.success) {
+    return {
+      config: { ...result.data, data_dir: resolve(cwd, result.data.data_dir) },
+      path: file === null ? null : file.path,
+    };
+  }
+  const problems = problemsOf(result.error.issues, value).map(({ path: where, keys, message }) => {
+    const place = places.get(where) ?? file?.placeOf(keys);
+    return `${place === undefined ? '' : `${place}: `}${where === '' ? 'the configuration' : where}: ${message}`;
+  });
+  throw new RegressionError('CONFIG_INVALID', problems.join('\n'), {
+    hint: 'All keys with their meaning and defaults: docs/configuration.md and config/regression.yaml.',
+  });
+}
+
+interface YamlFile {
+  readonly path: string;
+  readonly value: Record<string, unknown>;
+  /** `/etc/regression.yaml:12`, of the nearest node that is there. */
+  placeOf(keys: readonly PropertyKey[]): string;
+}
+
+async function readYaml(path: string): Promise<YamlFile> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new RegressionError('CONFIG_INVALID', `cannot read ${path}: ${messageOf(error)}`, {
+      hint: 'Check --config.',
+      cause: error,
+    });
+  });
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const { line, col } = lines.linePos(error.pos[0]);
+    throw new RegressionError('CONFIG_INVALID', `${path}:${line}:${col}: ${error.message}`, {
+      hint: 'The file is not valid YAML.',
+    });
+  }
+  const value = (document.toJS() ?? {}) as unknown;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new RegressionError('CONFIG_INVALID', `${path}:1: expected keys and values, like \`data_dir: ./data\``);
+  }
+  return {
+    path,
+    value: value as Record<string, unknown>,
+    placeOf(keys) {
+      for (let length = keys.length; length > 0; length--) {
+        const node = document.getIn(keys.slice(0, length), true) as Node | undefined;
+        const range = node?.range;
+        if (range) return `${path}:${lines.linePos(range[0]).line}`;
+      }
+      return path;
+    },
+  };
+}
+
+/** The REGRESSION_* variables with the keys they stand for. */
+function variablesOf(env: ConfigSources['env']): [keys: readonly string[], text: string, name: string][] {
+  const known = new Map(leavesOf(configSchema).map((keys) => [`REGRESSION_${keys.join('_').toUpperCase()}`, keys]));
+  return Object.entries(env).flatMap(([name, text]): [readonly string[], string, string][] => {
+    if (!name.startsWith('REGRESSION_') || name === 'REGRESSION_CONFIG' || text === undefined) return [];
+    const keys = known.get(name);
+    if (keys !== undefined) return [[keys, text, name]];
+    const near = nearestName(name, [...known.keys(), 'REGRESSION_CONFIG']);
+    throw new RegressionError('CONFIG_INVALID', `unknown variable ${name}`, {
+      hint: near === undefined ? 'See docs/configuration.md.' : `Did you mean ${near}?`,
+    });
+  });
+}
+
+/** Paths of all options but lists: those are given in a file only. */
+function leavesOf(schema: z.ZodType, prefix: readonly string[] = []): (readonly string[])[] {
+  const object = objectOf(schema);
+  if (object === null) return [prefix];
+  return Object.entries(object.shape).flatMap(([key, child]) =>
+    key === 'inputs' ? [] : leavesOf(child as z.ZodType, [...prefix, key]),
+  );
+}
+
+function setAt(root: Record<string, unknown>, keys: readonly string[], value: unknown): void {
+  let at = root;
+  for (const key of keys.slice(0, -1)) {
+    const next = at[key];
+    at = (typeof next === 'object' && next !== null ? next : (at[key] = {})) as Record<string, unknown>;
+  }
+  at[keys.at(-1) ?? ''] = value;
+}

@@ -1,0 +1,95 @@
+/**
+ * Says what is wrong with a configuration, for people: where (path, and line in the file), what was expected, and the nearest
+ * right name for a wrong one.
+ */
+import { z } from 'zod';
+import { nearestName } from '../runtime/nearest.ts';
+import { configSchema, inputSchemas } from './schema.ts';
+
+export interface ConfigProblem {
+  /** `inputs[0].include`. */
+  readonly path: string;
+  readonly message: string;
+  /** Keys and indexes from the root: where to look in the file. */
+  readonly keys: readonly PropertyKey[];
+}
+
+export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown): ConfigProblem[] {
+  return issues.flatMap((issue): ConfigProblem[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => {
+        const near = nearestName(key, keysAt(issue.path, value));
+        const keys = [...issue.path, key];
+        return {
+          path: pathText(keys),
+          keys,
+          message: `unknown key${near === undefined ? '' : `; did you mean \`${near}\`?`}`,
+        };
+      });
+    }
+    return [{ path: pathText(issue.path), keys: issue.path, message: messageOf(issue, value) }];
+  });
+}
+
+export function pathText(keys: readonly PropertyKey[]): string {
+  return keys
+    .map((key, index) => (typeof key === 'number' ? `[${key}]` : `${index === 0 ? '' : '.'}${String(key)}`))
+    .join('');
+}
+
+function messageOf(issue: z.core.$ZodIssue, root: unknown): string {
+  const got = valueAt(root, issue.path);
+  const isMissing = got === undefined;
+  if (issue.code === 'invalid_union' && issue.path.at(-1) === 'type') {
+    const types = inputSchemas.map(({ shape }) => String(shape.type.value));
+    const near = typeof got === 'string' ? nearestName(got, types) : undefined;
+    return `${isMissing ? 'is missing' : `unknown input ${JSON.stringify(got)}`}; ${near === undefined ? `expected one of ${types.join(', ')}` : `did you mean \`${near}\`?`}`;
+  }
+  if (isMissing) return 'is missing';
+  if (issue.code === 'invalid_value' && typeof got === 'string') {
+    const near = nearestName(got, issue.values.map(String));
+    return `expected one of ${issue.values.join(', ')}, got ${JSON.stringify(got)}${near === undefined ? '' : `; did you mean \`${near}\`?`}`;
+  }
+  const text = issue.message
+    .replace(/^Invalid input: /, '')
+    .replace(/^Too small: /, '')
+    .replace(/^Too big: /, '');
+  return issue.code === 'invalid_type' ? `${text.replace(/, received.*$/, '')}, got ${JSON.stringify(got)}` : text;
+}
+
+/** The keys that are known where `path` leads; an input's depend on its type. */
+function keysAt(path: readonly PropertyKey[], value: unknown): readonly string[] {
+  let schema: z.ZodType = configSchema;
+  let at: unknown = value;
+  for (const key of path) {
+    at = valueAt(at, [key]);
+    if (key === 'inputs' && schema === configSchema) continue;
+    if (typeof key === 'number') {
+      const type = valueAt(at, ['type']);
+      const input = inputSchemas.find(({ shape }) => shape.type.value === type);
+      if (input === undefined) return [];
+      schema = input;
+    } else {
+      const child = objectOf(schema)?.shape[String(key)] as z.ZodType | undefined;
+      if (child === undefined) return [];
+      schema = child;
+    }
+  }
+  return Object.keys(objectOf(schema)?.shape ?? {});
+}
+
+/** The object schema inside defaults and optionals. */
+export function objectOf(schema: z.ZodType): z.ZodObject | null {
+  if (schema instanceof z.ZodObject) return schema;
+  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) {
+    return objectOf(schema.unwrap() as z.ZodType);
+  }
+  return null;
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (at, key) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined),
+    value,
+  );
+}

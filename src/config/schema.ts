@@ -1,0 +1,99 @@
+/**
+ * The configuration: every option with its type, default, bounds and description in one expression. Types, error messages,
+ * config/regression.yaml and docs/configuration.md are derived from it (see load.ts and describe.ts).
+ */
+import { z } from 'zod';
+import { inputs } from '../inputs/registry.ts';
+import { logLevels } from '../runtime/logger.ts';
+import { bytes, duration } from '../runtime/units.ts';
+
+const MiB = 1024 * 1024;
+
+type InputKinds = typeof inputs;
+export type InputConfig = {
+  [Type in keyof InputKinds]: { readonly type: Type } & z.output<InputKinds[Type]['options']>;
+}[keyof InputKinds];
+
+/** One schema per input kind, told apart by `type`. */
+export const inputSchemas = Object.entries(inputs).map(([type, { options }]) =>
+  z.strictObject({ type: z.literal(type), ...options.shape }),
+);
+
+const [firstInput, ...otherInputs] = inputSchemas;
+if (firstInput === undefined) throw new Error('no inputs are registered');
+const inputSchema = z.discriminatedUnion('type', [firstInput, ...otherInputs]) as unknown as z.ZodType<InputConfig>;
+
+/** What is followed when no configuration says otherwise: the text logs of /var/log, and syslog on an unprivileged port. */
+export const defaultInputs = [
+  { type: 'file', include: ['/var/log/**/*.log', '/var/log/{syslog,messages,secure,maillog,cron}'] },
+  { type: 'syslog', listen: 'udp://127.0.0.1:5514' },
+];
+
+export const configSchema = z.strictObject({
+  data_dir: z.string().min(1).default('./data').describe('Directory of the database, the admin token and all state'),
+  application: z
+    .strictObject({
+      name: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Application of entries that name none; else it is guessed from the path'),
+      version: z.string().min(1).optional().describe('Its version: what `compare` tells releases apart by'),
+      environment: z.string().min(1).optional().describe('Its environment, e.g. `production`'),
+    })
+    .prefault({})
+    .describe('For entries and inputs that do not say'),
+  inputs: z
+    .array(inputSchema)
+    .prefault(defaultInputs as never)
+    .describe('Where lines come from'),
+  server: z
+    .strictObject({
+      listen: z
+        .string()
+        .regex(/^(?:unix:\/.+|(?:\[[\da-fA-F:.]+\]|[^[\]:/]+):\d{1,5})$/, {
+          error: 'expected ADDRESS:PORT, e.g. 127.0.0.1:8514, or unix:/PATH',
+        })
+        .default('127.0.0.1:8514')
+        .describe('Address of the query endpoint, or `unix:/PATH`'),
+      allow_remote: z
+        .boolean()
+        .default(false)
+        .describe('Permit an address that other hosts can reach; traffic and tokens are not encrypted'),
+      allowed_hosts: z
+        .array(z.string().min(1))
+        .default([])
+        .describe('Names accepted in the Host header beside loopback names and the listening address'),
+      query_timeout: duration({ min: 100, max: 600_000 })
+        .prefault('10s')
+        .describe('A query that takes longer is ended'),
+    })
+    .prefault({})
+    .describe('The query endpoint'),
+  store: z
+    .strictObject({
+      durability: z
+        .enum(['full', 'normal'])
+        .default('full')
+        .describe(
+          '`full`: a row is on disk before its position moves; `normal`: a power cut may cost the last commits',
+        ),
+      queue_bytes: bytes({ min: MiB, max: 4096 * MiB })
+        .prefault('16MiB')
+        .describe('Text read but not yet committed; beyond it inputs wait'),
+      batch_rows: z.int().min(1).max(50_000).default(2000).describe('Rows of a transaction under load'),
+      cache_bytes: bytes({ min: MiB, max: 1024 * MiB })
+        .prefault('64MiB')
+        .describe('Page cache of the writer, at most'),
+    })
+    .prefault({})
+    .describe('The local database'),
+  log: z
+    .strictObject({
+      level: z.enum(logLevels).default('info').describe("Level of the daemon's own log, on standard error"),
+    })
+    .prefault({})
+    .describe("The daemon's own log"),
+});
+
+export type Config = z.output<typeof configSchema>;

@@ -1,0 +1,138 @@
+/**
+ * The composition root: makes the parts of the daemon, starts them in order and stops them in reverse.
+ */
+import type { Config, InputConfig } from './config/schema.ts';
+import type { Input, InputContext, InputKind } from './inputs/input.ts';
+import { inputs as inputKinds } from './inputs/registry.ts';
+import { type LocalPipeline, openLocalPipeline } from './local-pipeline.ts';
+import { type AdminToken, loadOrCreateAdminToken } from './query/admin-token.ts';
+import type { HealthPart } from './query/context.ts';
+import { QueryServer } from './query/server.ts';
+import { type Clock, systemClock } from './runtime/clock.ts';
+import type { Logger } from './runtime/logger.ts';
+import { createMetrics } from './runtime/metrics.ts';
+import type { Service } from './runtime/service.ts';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly version: string;
+  readonly clock?: Clock;
+  /** Told when the daemon cannot go on (a corrupt database): the caller stops it. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** What a daemon that has started tells its operator. */
+export interface DaemonSummary {
+  readonly inputs: readonly string[];
+  readonly server: string;
+  readonly dataDir: string;
+  readonly adminTokenPath: string;
+}
+
+/** How long inputs get to hand over what they are reading; then the pipeline stops under them. Files lose nothing by it. */
+const inputGraceMs = 1500;
+
+export class Daemon implements Service {
+  readonly name = 'daemon';
+  readonly #options: DaemonOptions;
+  readonly #clock: Clock;
+  readonly #metrics = createMetrics();
+  #pipeline: LocalPipeline | null = null;
+  #inputs: Input[] = [];
+  #server: QueryServer | null = null;
+  #token: AdminToken | null = null;
+  #isStarted = false;
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Starts everything or nothing: what was started before a failure is stopped again. */
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+      this.#isStarted = true;
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStarted = false;
+    await this.#server?.stop();
+    const stopping = Promise.all(this.#inputs.toReversed().map((input) => input.stop()));
+    const waited = new AbortController();
+    await Promise.race([stopping, this.#clock.delay(inputGraceMs, waited.signal)]);
+    waited.abort();
+    await this.#pipeline?.ingest.stop();
+    await stopping;
+    await this.#pipeline?.close();
+    this.#server = null;
+    this.#inputs = [];
+    this.#pipeline = null;
+  }
+
+  get summary(): DaemonSummary {
+    return {
+      inputs: this.#inputs.map((input) => input.describe()),
+      server: this.#server?.url ?? '',
+      dataDir: this.#options.config.data_dir,
+      adminTokenPath: this.#token?.path ?? '',
+    };
+  }
+
+  async #start(): Promise<void> {
+    const { config, logger, version, onFatal } = this.#options;
+    const clock = this.#clock;
+    const metrics = this.#metrics;
+    const pipeline = await openLocalPipeline({ config, command: 'run', clock, metrics, logger, onFatal });
+    this.#pipeline = pipeline;
+    this.#token = await loadOrCreateAdminToken(config.data_dir);
+    if (this.#token.isExposed) {
+      logger.warn({ hint: `chmod 600 ${this.#token.path}` }, 'the admin token can be read by other users of this host');
+    }
+    // The server first: an address that cannot be had is found before anything is read.
+    this.#server = new QueryServer({
+      store: pipeline.store,
+      clock,
+      metrics,
+      logger,
+      queryTimeoutMs: config.server.query_timeout,
+      health: () => this.#health(),
+      listen: config.server.listen,
+      allowRemote: config.server.allow_remote,
+      allowedHosts: config.server.allowed_hosts,
+      token: this.#token.token,
+      version,
+    });
+    await this.#server.start();
+    pipeline.lock.announce(this.#server.url);
+    const context: InputContext = {
+      open: (source) => pipeline.ingest.open(source),
+      knownPositions: () => pipeline.store.positions(),
+      clock,
+      logger,
+      metrics,
+      ownPaths: [config.data_dir],
+    };
+    this.#inputs = config.inputs.map((input) => createInput(input, context));
+    for (const input of this.#inputs) await input.start();
+  }
+
+  #health(): readonly HealthPart[] {
+    const failure = this.#pipeline?.ingest.failure ?? null;
+    return [
+      { name: 'store', ok: failure === null, ...(failure === null ? {} : { reason: failure }) },
+      { name: 'inputs', ok: this.#isStarted, ...(this.#isStarted ? {} : { reason: 'still starting' }) },
+    ];
+  }
+}
+
+function createInput({ type, ...options }: InputConfig, context: InputContext): Input {
+  // Which schema checked the options is known by `type`, not by the compiler.
+  const kind = inputKinds[type] as unknown as InputKind<never>;
+  return kind.create(options as never, context);
+}

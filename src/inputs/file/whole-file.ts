@@ -1,0 +1,102 @@
+/**
+ * Reads a file or stream once, from its beginning to its end, in chunks of lines. gzip and zstd are told by their first bytes
+ * and unpacked on the way. The last line counts without a newline too.
+ */
+import { type FileHandle, open } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { RegressionError, messageOf } from '../../runtime/errors.ts';
+import type { Line } from '../input.ts';
+import { LineSplitter } from './line-splitter.ts';
+
+export interface WholeFile {
+  readonly path: string;
+  readonly handle: FileHandle;
+  readonly size: number;
+  readonly isCompressed: boolean;
+  /** Bytes of the file taken so far (compressed ones, if it is): for progress. */
+  bytesTaken(): number;
+  /** The content, unpacked. */
+  content(): Readable;
+  close(): Promise<void>;
+}
+
+export interface LinesRead {
+  readonly lines: readonly Line[];
+  /** Offset in the unpacked content behind the last of `lines`, and behind lines without content after it. */
+  readonly endOffset: number;
+}
+
+/** @throws RegressionError `FILE_UNREADABLE` naming the path. */
+export async function openWholeFile(path: string): Promise<WholeFile> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path);
+    const stat = await handle.stat();
+    if (stat.isDirectory()) throw new Error('it is a directory');
+    const magic = Buffer.alloc(4);
+    if (stat.isFile()) await handle.read(magic, 0, 4, 0);
+    return wholeFileOf(path, handle, stat.size, magic);
+  } catch (error) {
+    await handle?.close();
+    throw new RegressionError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function wholeFileOf(path: string, handle: FileHandle, size: number, magic: Buffer): WholeFile {
+  const isGzip = magic.readUInt16BE(0) === 0x1f8b; // RFC 1952 section 2.3.1
+  const isZstd = magic.readUInt32LE(0) === 0xfd2fb528; // RFC 8878 section 3.1.1
+  let raw: (Readable & { bytesRead?: number }) | undefined;
+  return {
+    path,
+    handle,
+    size,
+    isCompressed: isGzip || isZstd,
+    bytesTaken: () => raw?.bytesRead ?? 0,
+    content() {
+      const stream = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: 512 * 1024 });
+      raw = stream;
+      if (!isGzip && !isZstd) return stream;
+      const unpack = isGzip ? createGunzip() : createZstdDecompress();
+      stream.on('error', (error) => unpack.destroy(error));
+      return stream.pipe(unpack);
+    },
+    close: () => handle.close(),
+  };
+}
+
+/**
+ * @param fromOffset lines before this offset of the unpacked content are passed over: it is where a line begins.
+ * @throws RegressionError `FILE_UNREADABLE` when reading or unpacking fails; the lines before have been given.
+ */
+export async function* linesOf(
+  name: string,
+  content: Readable,
+  maxLineBytes: number,
+  fromOffset = 0,
+): AsyncGenerator<LinesRead> {
+  const splitter = new LineSplitter(maxLineBytes, fromOffset);
+  let toSkip = fromOffset;
+  try {
+    for await (const chunk of content as AsyncIterable<Buffer>) {
+      const wanted = chunk.subarray(Math.min(toSkip, chunk.length));
+      toSkip -= chunk.length - wanted.length;
+      const lines = splitter.push(wanted);
+      if (lines.length > 0) yield { lines, endOffset: splitter.lineStart };
+    }
+  } catch (error) {
+    throw new RegressionError('FILE_UNREADABLE', `cannot read ${name}: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'What was read before the damage is kept.',
+    });
+  }
+  const last = splitter.finish();
+  const lines = last === null ? [] : [withoutMark(last)];
+  yield { lines, endOffset: splitter.lineStart };
+}
+
+/** In a file that is read as a whole, a last line without newline is a line like the others. */
+function withoutMark(line: Line): Line {
+  const metadata = line.metadata?.filter(([type]) => type !== 'partial') ?? [];
+  return { text: line.text, endOffset: line.endOffset, ...(metadata.length > 0 ? { metadata } : {}) };
+}

@@ -1,0 +1,84 @@
+/**
+ * The part of the daemon that every command needs which stores rows: the data directory's lock, the store, the ingest.
+ */
+import { mkdir } from 'node:fs/promises';
+import type { Config } from './config/schema.ts';
+import { createParser } from './parsers/registry.ts';
+import { Ingest } from './pipeline/ingest.ts';
+import type { Clock } from './runtime/clock.ts';
+import { type DataDirLock, lockDataDir } from './runtime/data-dir-lock.ts';
+import { RegressionError, messageOf } from './runtime/errors.ts';
+import type { Logger } from './runtime/logger.ts';
+import type { Metrics } from './runtime/metrics.ts';
+import { openStore } from './store/remote-store.ts';
+import type { Store } from './store/store.ts';
+
+export interface LocalPipeline {
+  readonly store: Store;
+  readonly ingest: Ingest;
+  readonly lock: DataDirLock;
+  /** Commits what is queued (within a few seconds), closes the store, gives the directory back. */
+  close(): Promise<void>;
+}
+
+export interface LocalPipelineOptions {
+  readonly config: Config;
+  /** The command that holds the directory, for those who are refused. */
+  readonly command: string;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** @throws RegressionError `DATA_DIR_LOCKED`, `DATA_DIR_UNUSABLE`, and what opening the store throws. */
+export async function openLocalPipeline(options: LocalPipelineOptions): Promise<LocalPipeline> {
+  const { config, clock, metrics, logger, onFatal } = options;
+  const lock = await takeDataDir(config.data_dir, options.command);
+  let store: Store;
+  try {
+    store = await openStore({
+      dataDir: config.data_dir,
+      durability: config.store.durability,
+      cacheBytes: config.store.cache_bytes,
+      clock,
+      onReopened: (why) => logger.warn({ path: config.data_dir }, `the database was opened anew: ${why}`),
+    });
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+  const ingest = new Ingest({
+    store,
+    createParser,
+    defaults: config.application,
+    clock,
+    metrics,
+    logger,
+    maxQueuedBytes: config.store.queue_bytes,
+    rowsPerBatch: config.store.batch_rows,
+    onFatal,
+  });
+  return {
+    store,
+    ingest,
+    lock,
+    async close() {
+      await ingest.stop();
+      await store.close();
+      await lock.release();
+    },
+  };
+}
+
+async function takeDataDir(dataDir: string, command: string): Promise<DataDirLock> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new RegressionError('DATA_DIR_UNUSABLE', `cannot make ${dataDir}: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'Choose another directory with --data-dir.',
+    });
+  }
+  return lockDataDir(dataDir, command);
+}

@@ -1,0 +1,21 @@
+/** What the routes of the query server work with. */
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import type { Metrics } from '../runtime/metrics.ts';
+import type { Store } from '../store/store.ts';
+
+export interface HealthPart {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly reason?: string;
+}
+
+export interface QueryContext {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly queryTimeoutMs: number;
+  /** The state of the daemon's parts, asked anew for each `/health/ready`. */
+  readonly health: () => readonly HealthPart[];
+}

@@ -1,0 +1,70 @@
+/**
+ * Makes a `Filter` of the parameters that every asking route and the command line take.
+ */
+import type { Severity } from '../record/severity.ts';
+import { RegressionError } from '../runtime/errors.ts';
+import { nearestName } from '../runtime/nearest.ts';
+import type { Filter } from '../search/request.ts';
+import { readText } from '../search/text.ts';
+import { readTime } from '../search/time.ts';
+
+export interface FilterParameters {
+  readonly start?: string | undefined;
+  readonly end?: string | undefined;
+  readonly severity?: string | undefined;
+  readonly application?: string | undefined;
+  readonly version?: string | undefined;
+  readonly environment?: string | undefined;
+  readonly source?: string | undefined;
+  readonly q?: string | undefined;
+}
+
+/**
+ * @param metadata pairs of `meta.<key>=` parameters.
+ * @throws RegressionError `QUERY_INVALID` naming the parameter.
+ */
+export function filterOf(
+  parameters: FilterParameters,
+  metadata: readonly (readonly [string, string])[],
+  nowMs: number,
+): Filter {
+  const { application, version, environment, source } = parameters;
+  const start = parameters.start === undefined ? undefined : readTime(parameters.start, 'start', nowMs);
+  const end = parameters.end === undefined ? undefined : readTime(parameters.end, 'end', nowMs);
+  if (start !== undefined && end !== undefined && end < start) {
+    throw new RegressionError('QUERY_INVALID', `end: ${end} is before start ${start}`, { hint: 'Swap start and end.' });
+  }
+  return {
+    start,
+    end,
+    minSeverity: parameters.severity?.toUpperCase() as Severity | undefined,
+    application,
+    version,
+    environment,
+    source,
+    metadata: metadata.length === 0 ? undefined : metadata,
+    text: parameters.q === undefined ? undefined : readText(parameters.q),
+  };
+}
+
+/**
+ * Takes the `meta.<key>` parameters out of a query string and refuses names that no route has.
+ * @throws RegressionError `QUERY_INVALID` with the nearest right name.
+ */
+export function splitMetadata(query: Readonly<Record<string, unknown>>, known: readonly string[]): [string, string][] {
+  const metadata: [string, string][] = [];
+  for (const [name, value] of Object.entries(query)) {
+    const values = (Array.isArray(value) ? value : [value]).map(String);
+    if (name.startsWith('meta.') && name.length > 5) {
+      metadata.push(...values.map((one): [string, string] => [name.slice(5), one]));
+    } else if (!known.includes(name)) {
+      const near = nearestName(name, known);
+      throw new RegressionError('QUERY_INVALID', `${name}: unknown parameter`, {
+        hint: near === undefined ? `Known: ${known.join(', ')}, meta.<key>.` : `Did you mean ${near}?`,
+      });
+    } else if (values.length > 1) {
+      throw new RegressionError('QUERY_INVALID', `${name}: given ${values.length} times`, { hint: 'Give it once.' });
+    }
+  }
+  return metadata;
+}

@@ -1,0 +1,58 @@
+/** What operators and their tools ask: health, metrics, the API's description. Open to all who reach the port. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { QueryContext } from '../context.ts';
+import { healthSchema } from '../schemas.ts';
+
+export function operationRoutes(context: QueryContext): FastifyPluginAsyncZod {
+  return async (server) => {
+    server.get(
+      '/health/live',
+      {
+        schema: {
+          operationId: 'live',
+          summary: 'Whether the process answers',
+          tags: ['operation'],
+          response: { 200: z.object({ status: z.literal('ok') }).describe('It does') },
+        },
+      },
+      async () => ({ status: 'ok' as const }),
+    );
+    server.get(
+      '/health/ready',
+      {
+        schema: {
+          operationId: 'ready',
+          summary: 'Whether every part does its work, and which does not',
+          tags: ['operation'],
+          response: {
+            200: healthSchema.describe('All parts are ready'),
+            503: healthSchema.describe('Some part is not'),
+          },
+        },
+      },
+      async (_request, reply) => {
+        const parts = [...context.health()];
+        const isReady = parts.every(({ ok }) => ok);
+        return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'not_ready', parts });
+      },
+    );
+    server.get(
+      '/metrics',
+      {
+        schema: {
+          operationId: 'metrics',
+          summary: 'Prometheus metrics',
+          tags: ['operation'],
+          response: { 200: z.string().describe('Text exposition format') },
+        },
+        serializerCompiler: () => (data) => data as string,
+      },
+      async (_request, reply) => {
+        const { registry } = context.metrics;
+        return reply.type(registry.contentType).send(await registry.metrics());
+      },
+    );
+    server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * The API's schemas: validation, types and the OpenAPI document come from them.
+ */
+import { z } from 'zod';
+import { severities } from '../record/severity.ts';
+
+export const maxLimit = 10_000;
+export const defaultLimit = 100;
+export const maxBuckets = 10_000;
+
+const time = (what: string) =>
+  z
+    .string()
+    .optional()
+    .describe(`${what}: RFC 3339, a date, unix time (s, ms, us, ns), \`now\`, or back from now (\`-24h\`, \`-15m\`)`);
+
+const severityNames = severities.flatMap((severity) => [severity, severity.toLowerCase()]) as [string, ...string[]];
+
+export const filterParameters = {
+  start: time('Earliest timestamp, inclusive'),
+  end: time('Latest timestamp, exclusive'),
+  severity: z.enum(severityNames).optional().describe('Lowest severity wanted: TRACE, DEBUG, INFO, WARN, ERROR, FATAL'),
+  application: z.string().min(1).optional().describe('Name of the application'),
+  version: z.string().min(1).optional().describe("The application's version"),
+  environment: z.string().min(1).optional().describe("The application's environment"),
+  source: z.string().min(1).optional().describe('Where the entry came from: a file path, `udp://127.0.0.1:5514`'),
+  q: z
+    .string()
+    .max(4096)
+    .optional()
+    .describe('Words and "quoted phrases" that must all occur in the message, case-insensitive'),
+};
+
+export const logsParameters = {
+  ...filterParameters,
+  order: z.enum(['asc', 'desc']).default('desc').describe('`desc`: newest first; `asc`: oldest first'),
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(maxLimit)
+    .default(defaultLimit)
+    .describe(`Rows of a page, at most ${maxLimit}`),
+  cursor: z.string().max(512).optional().describe('`next` of the page before, with the same filters and order'),
+  format: z
+    .enum(['json', 'ndjson'])
+    .optional()
+    .describe('`ndjson`: one row a line; also by `Accept: application/x-ndjson`'),
+};
+
+export const hitsParameters = {
+  ...filterParameters,
+  step: z.string().optional().describe('Width of a bucket: `60s`, `5m`, `1h`, `1d`; by default about 60 buckets'),
+};
+
+export const rowSchema = z
+  .object({
+    id: z.int().describe('Order of arrival; never reused'),
+    timestamp: z.string().describe('ISO 8601 UTC, microseconds'),
+    severity: z.enum(severities),
+    application: z.string(),
+    version: z.string().nullable(),
+    environment: z.string().nullable(),
+    source: z.string(),
+    message: z.string(),
+    metadata: z.record(z.string(), z.string()),
+  })
+  .describe('A log entry');
+
+export const pageSchema = z.object({
+  rows: z.array(rowSchema),
+  next: z.string().nullable().describe('Cursor of the next page; null on the last'),
+  truncated: z.boolean().describe('True when `limit` cut the answer'),
+  stats: z.object({ rows: z.int(), elapsed_ms: z.number() }),
+});
+
+/** The shape of VictoriaLogs' /select/logsql/hits. */
+export const hitsSchema = z.object({
+  hits: z.array(
+    z.object({
+      fields: z.record(z.string(), z.string()),
+      timestamps: z.array(z.string()),
+      values: z.array(z.int()),
+      total: z.int(),
+    }),
+  ),
+});
+
+/** RFC 9457 problem details, with our stable code. */
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  hint: z.string().optional(),
+  parameter: z.string().optional(),
+});
+
+export const healthSchema = z.object({
+  status: z.enum(['ok', 'not_ready']),
+  parts: z.array(z.object({ name: z.string(), ok: z.boolean(), reason: z.string().optional() })),
+});

@@ -1,0 +1,182 @@
+/**
+ * The query endpoint: an HTTP server on loopback or a Unix socket. Routes are in routes/, who may ask is decided in guard.ts.
+ */
+import { chmod, unlink } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
+import type { Service } from '../runtime/service.ts';
+import type { QueryContext } from './context.ts';
+import { guard, hostName } from './guard.ts';
+import { problem, problemOfError } from './problem.ts';
+import { hitsRoutes } from './routes/hits.ts';
+import { logsRoutes } from './routes/logs.ts';
+import { operationRoutes } from './routes/operation.ts';
+
+export interface QueryServerOptions extends QueryContext {
+  /** `127.0.0.1:8514`, `[::1]:8514` or `unix:/run/regression.sock`. */
+  readonly listen: string;
+  readonly allowRemote: boolean;
+  readonly allowedHosts: readonly string[];
+  readonly token: string;
+  readonly version: string;
+}
+
+/** Longest a request may take to arrive, and an idle connection to stay. */
+const requestTimeoutMs = 30_000;
+const maxBodyBytes = 1024 * 1024;
+
+export class QueryServer implements Service {
+  readonly name = 'query server';
+  readonly #options: QueryServerOptions;
+  #server: FastifyInstance | null = null;
+  #url: string | null = null;
+
+  constructor(options: QueryServerOptions) {
+    this.#options = options;
+  }
+
+  /** `http://127.0.0.1:8514` or `unix:/run/regression.sock`; null before `start`. */
+  get url(): string | null {
+    return this.#url;
+  }
+
+  /** @throws RegressionError `SERVER_UNAVAILABLE`; `CONFIG_INVALID` for an address others can reach without `allow_remote`. */
+  async start(): Promise<void> {
+    const { listen, allowRemote } = this.#options;
+    const address = parseListen(listen);
+    if ('host' in address && !isLoopback(address.host) && !allowRemote) {
+      throw new RegressionError('CONFIG_INVALID', `server.listen: ${listen} can be reached from other hosts`, {
+        hint: 'Listen on 127.0.0.1, or set server.allow_remote: true if the network is trusted: there is no TLS yet.',
+      });
+    }
+    this.#server = await buildServer(this.#options, address);
+    try {
+      if ('path' in address) {
+        await this.#server.listen({ path: address.path });
+        await chmod(address.path, 0o600);
+        this.#url = `unix:${address.path}`;
+      } else {
+        this.#url = await this.#server.listen(address);
+      }
+    } catch (error) {
+      throw unavailable(listen, error);
+    }
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    this.#server = null;
+    if (server === null) return;
+    server.server.closeAllConnections(); // a client that keeps its connection open does not hold up the shutdown
+    await server.close();
+    const address = parseListen(this.#options.listen);
+    if ('path' in address) await unlink(address.path).catch(() => undefined); // closing removes it already, in most cases
+  }
+}
+
+type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+function parseListen(listen: string): ListenAddress {
+  if (listen.startsWith('unix:')) return { path: listen.slice(5) };
+  const colon = listen.lastIndexOf(':');
+  return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(listen.slice(colon + 1)) };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/** The server without a socket: its routes and its OpenAPI document. */
+export async function buildServer(options: QueryServerOptions, address: ListenAddress): Promise<FastifyInstance> {
+  const { metrics, logger, token, version, allowedHosts } = options;
+  const server = fastify({
+    bodyLimit: maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 500 },
+    exposeHeadRoutes: true,
+  });
+  server.setValidatorCompiler(validatorCompiler);
+  server.setSerializerCompiler(serializerCompiler);
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Regression',
+        version,
+        description:
+          'Questions about the logs of this host. Errors are application/problem+json (RFC 9457) with a stable `code`.',
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } } },
+    },
+    transform: jsonSchemaTransform,
+  });
+
+  const listening =
+    'host' in address
+      ? [address.host, ...(address.host === '0.0.0.0' || address.host === '::' ? [hostname()] : [])]
+      : [];
+  const hosts = new Set(['localhost', '127.0.0.1', '::1', ...listening, ...allowedHosts].map(hostName));
+  server.addHook('onRequest', guard({ token, hosts }));
+  server.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    metrics.requests.inc({ route, status: String(reply.statusCode) });
+    metrics.querySeconds.observe({ route }, reply.elapsedTime / 1000);
+    logger.debug(
+      { method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+      'request',
+    );
+  });
+  server.setErrorHandler(async (error: FastifyError, request, reply) => {
+    const answer = problemOf(error);
+    if (answer.status >= 500 && answer.code === 'INTERNAL')
+      logger.error({ err: error, route: request.routeOptions.url }, 'a request failed');
+    return reply.code(answer.status).type('application/problem+json').serializer(JSON.stringify).send(answer);
+  });
+  server.setNotFoundHandler(async (request, reply) => {
+    const methods = ['GET', 'POST', 'PUT', 'DELETE'].filter((method) =>
+      server.hasRoute({ method: method as 'GET', url: request.url.split('?', 1)[0] ?? '' }),
+    );
+    const isKnown = methods.length > 0;
+    if (isKnown)
+      void reply.header('allow', methods.includes('GET') ? [...methods, 'HEAD'].join(', ') : methods.join(', '));
+    const answer = isKnown
+      ? problem(405, 'METHOD_NOT_ALLOWED', `${request.method} is not possible here`)
+      : problem(404, 'NOT_FOUND', 'there is no such route', { hint: 'All routes: GET /openapi.json' });
+    return reply.code(answer.status).type('application/problem+json').serializer(JSON.stringify).send(answer);
+  });
+
+  await server.register(operationRoutes(options));
+  await server.register(logsRoutes(options));
+  await server.register(hitsRoutes(options));
+  await server.ready();
+  return server;
+}
+
+function problemOf(error: FastifyError) {
+  if (error.validation !== undefined) {
+    const first = error.validation[0];
+    const parameter = first?.instancePath.split('/')[1];
+    return problem(400, 'QUERY_INVALID', `${parameter ?? error.validationContext}: ${first?.message}`, { parameter });
+  }
+  if (typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500) {
+    return problem(error.statusCode, error.code ?? 'BAD_REQUEST', error.message);
+  }
+  return problemOfError(error);
+}
+
+function unavailable(listen: string, error: unknown): RegressionError {
+  const hint =
+    systemCodeOf(error) === 'EADDRINUSE'
+      ? 'Another program (or another regression) listens there: stop it, or change server.listen.'
+      : 'Check server.listen.';
+  return new RegressionError('SERVER_UNAVAILABLE', `cannot listen on ${listen}: ${messageOf(error)}`, {
+    cause: error,
+    hint,
+  });
+}
