@@ -3,9 +3,9 @@
  */
 import { type Dispatcher, Client, request } from 'undici';
 import { type ErrorCode, RegressionError, errorCodes, messageOf } from '../runtime/errors.ts';
-import type { LogRow } from '../search/request.ts';
+import type { LogRow, Order } from '../search/request.ts';
 
-export type { LogRow } from '../search/request.ts';
+export type { LogRow, Order } from '../search/request.ts';
 
 export interface ClientOptions {
   /** `http://127.0.0.1:8514` or `unix:/run/regression.sock`. */
@@ -24,7 +24,8 @@ export interface LogsQuery {
   readonly source?: string | undefined;
   readonly q?: string | undefined;
   readonly metadata?: readonly (readonly [key: string, value: string])[] | undefined;
-  readonly order?: 'asc' | 'desc' | undefined;
+  readonly after_id?: number | undefined;
+  readonly order?: Order | undefined;
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
 }
@@ -33,6 +34,7 @@ export interface LogsPage {
   readonly rows: readonly LogRow[];
   readonly next: string | null;
   readonly truncated: boolean;
+  readonly stats: { readonly rows: number; readonly last_id: number; readonly elapsed_ms: number };
 }
 
 export interface Hits {

@@ -28,16 +28,11 @@ export const check: Command<object> = {
     ['regression check --config regression.yaml', 'every problem at once, with its line'],
     ['regression check --json', 'the same for machines'],
   ],
-  async run(flags, { env, cwd, stdout }) {
-    const { loadConfig } = await import('../config/load.ts');
+  async run(flags, surroundings) {
+    const { stdout } = surroundings;
+    const { effectiveConfig } = await import('./effective-config.ts');
     const { stringify } = await import('yaml');
-    const { config, path } = await loadConfig({
-      configPath: flags.config,
-      dataDir: flags.dataDir,
-      logLevel: flags.logLevel,
-      env,
-      cwd,
-    });
+    const { config, path } = await effectiveConfig(flags, surroundings);
     const reports = await Promise.all(config.inputs.map((input) => reportOn(input)));
     if (flags.json) {
       stdout.write(`${JSON.stringify({ config, path, inputs: reports })}\n`);
@@ -50,17 +45,12 @@ export const check: Command<object> = {
 };
 
 async function reportOn(input: InputConfig): Promise<InputReport> {
-  switch (input.type) {
-    case 'syslog':
-      return { type: input.type, describes: input.listen };
-    case 'file': {
-      const { FileGlobs } = await import('../inputs/file/glob.ts');
-      const { paths, problems } = await new FileGlobs(input.include, input.exclude).find();
-      const files = await Promise.all(paths.map((path) => reportOnFile(path, input.format, input.timezone)));
-      const unreadable = problems.map(({ path, error }) => ({ path, problem: messageOf(error) }));
-      return { type: input.type, describes: input.include.join(' '), files: [...files, ...unreadable] };
-    }
-  }
+  if (input.type === 'syslog') return { type: input.type, describes: input.listen };
+  const { FileGlobs } = await import('../inputs/file/glob.ts');
+  const { paths, problems } = await new FileGlobs(input.include, input.exclude).find();
+  const files = await Promise.all(paths.map((path) => reportOnFile(path, input.format, input.timezone)));
+  const unreadable = problems.map(({ path, error }) => ({ path, problem: messageOf(error) }));
+  return { type: input.type, describes: input.include.join(' '), files: [...files, ...unreadable] };
 }
 
 async function reportOnFile(path: string, format: string, timezone: string): Promise<FileReport> {
@@ -69,9 +59,8 @@ async function reportOnFile(path: string, format: string, timezone: string): Pro
   const { refusalOf } = await import('../inputs/file/fingerprint.ts');
   try {
     if (!(await stat(path)).isFile()) return { path, problem: 'it is not a regular file' };
-    const handle = await open(path);
-    const buffer = Buffer.alloc(sampleBytes);
-    const { bytesRead } = await handle.read(buffer, 0, sampleBytes, 0).finally(() => handle.close());
+    await using handle = await open(path);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(sampleBytes), 0, sampleBytes, 0);
     const head = buffer.subarray(0, bytesRead);
     const problem = refusalOf(head.subarray(0, 1024));
     if (problem !== null) return { path, problem };

@@ -22,18 +22,19 @@ export async function runCli(args: readonly string[], version: string, surroundi
     .usage(
       '$0 <command>\n\nFollows log files and syslog, keeps every entry as rows in a local SQLite file, and answers questions about them.',
     )
-    .parserConfiguration({ 'camel-case-expansion': true, 'strip-aliased': true, 'duplicate-arguments-array': true })
+    .parserConfiguration({ 'duplicate-arguments-array': true })
     .options(dashed(commonFlags))
     .demandCommand(1)
     .strict()
     .exitProcess(false)
     .version(version)
     .help()
-    .alias('h', 'help')
+    .alias('help', 'h')
     .wrap(Math.min(surroundings.stdout.columns ?? 100, 110))
     .epilogue('`regression <command> --help` shows the flags and examples of a command.')
     .fail((message, error) => {
-      throw error ?? usageError(message, args);
+      // yargs throws some of its findings itself; what a command throws is passed on as it is.
+      throw error === undefined || error.name === 'YError' ? usageError(error?.message ?? message, args) : error;
     });
   for (const command of Object.values(commands) as Command<object>[]) cli = addCommand(cli, command, surroundings);
   await cli.parseAsync();
@@ -62,32 +63,53 @@ function dashedName(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
+/** What yargs says of wrong words, said with the word and the nearest right one. */
 function usageError(message: string, args: readonly string[]): RegressionError {
   const names = Object.keys(commands);
   const word = args.find((arg) => !arg.startsWith('-'));
   if (word === undefined) {
-    return new RegressionError('USAGE', 'a command is missing', {
-      hint: `One of: ${names.join(', ')}. See regression --help.`,
-    });
+    return usage('a command is missing', `One of: ${names.join(', ')}. See regression --help.`);
   }
   const command = (commands as Record<string, Command<object>>)[word];
-  if (command === undefined) {
-    return new RegressionError('USAGE', `unknown command ${word}`, {
-      hint: didYouMean(word, names) ?? `One of: ${names.join(', ')}.`,
-    });
-  }
-  const unknown = /^Unknown arguments?: (.+)$/.exec(message)?.[1]?.split(', ');
+  if (command === undefined)
+    return usage(`unknown command ${word}`, didYouMean(word, names, `One of: ${names.join(', ')}.`));
   const help = `See regression ${word} --help.`;
-  if (unknown === undefined) return new RegressionError('USAGE', message.replaceAll(/\s*\n\s*/g, ' '), { hint: help });
-  const flags = [...Object.keys(command.flags ?? {}), ...Object.keys(commonFlags), 'help', 'version'].map(dashedName);
-  const [name = ''] = unknown;
-  const isFlag = args.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`) || arg === `-${name}`);
-  return isFlag
-    ? new RegressionError('USAGE', `unknown flag --${name}`, { hint: didYouMean(name, flags, '--') ?? help })
-    : new RegressionError('USAGE', `unexpected argument ${name}`, { hint: help });
+
+  const [, unknown] = /^Unknown arguments?: ([^,]+)/.exec(message) ?? [];
+  if (unknown !== undefined) {
+    const isFlag = args.some((arg) => arg.startsWith('-') && arg.replace(/^-+/, '').split('=', 1)[0] === unknown);
+    if (!isFlag) return usage(`unexpected argument ${unknown}`, help);
+    const flags = [...Object.keys(command.flags ?? {}), ...Object.keys(commonFlags), 'help', 'version'].map(dashedName);
+    return usage(
+      `unknown flag --${unknown}`,
+      didYouMean(
+        unknown,
+        flags.map((flag) => `--${flag}`),
+        help,
+      ),
+    );
+  }
+  const [, flag, given] = /Argument: ([\w-]+), Given: "(.*?)", Choices:/.exec(message) ?? [];
+  const choices = (command.flags?.[flag ?? ''] ?? commonFlags[flag as 'logLevel'])?.choices?.map(String) ?? [];
+  if (flag !== undefined && given !== undefined) {
+    return usage(
+      `--${dashedName(flag)}: ${JSON.stringify(given)} is none of ${choices.join(', ')}`,
+      didYouMean(given, choices, help),
+    );
+  }
+  const [, bare] = /^Not enough arguments following: (.+)$/.exec(message) ?? [];
+  if (bare !== undefined) return usage(`--${dashedName(bare)} needs a value`, help);
+  if (message.startsWith('Not enough non-option arguments')) {
+    return usage(`an argument is missing: regression ${command.usage}`, help);
+  }
+  return usage(message.replaceAll(/\s*\n\s*/g, ' '), help);
 }
 
-function didYouMean(name: string, known: readonly string[], prefix = ''): string | undefined {
+function usage(message: string, hint: string): RegressionError {
+  return new RegressionError('USAGE', message, { hint });
+}
+
+function didYouMean(name: string, known: readonly string[], otherwise: string): string {
   const near = nearestName(name, known);
-  return near === undefined ? undefined : `Did you mean ${prefix}${near}?`;
+  return near === undefined ? otherwise : `Did you mean ${near}?`;
 }

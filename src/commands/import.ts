@@ -7,18 +7,15 @@ import { type WholeFile, linesOf, openWholeFile } from '../inputs/file/whole-fil
 import { fingerprintOf } from '../inputs/file/fingerprint.ts';
 import { KnownGenerations } from '../inputs/file/known-generations.ts';
 import type { LocalPipeline } from '../local-pipeline.ts';
-import { formats } from '../parsers/registry.ts';
 import type { FilePosition } from '../record/batch.ts';
-import { isTimezone } from '../record/timezone.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
 import type { Command, CommonFlags, Surroundings } from './command.ts';
 import { ProgressBar } from './progress-bar.ts';
+import { sourceFlags, type SourceFlags } from './source-flags.ts';
 
-interface Flags {
+interface Flags extends SourceFlags {
   readonly files: readonly string[];
-  readonly format: string;
-  readonly timezone: string;
   readonly application?: string;
   readonly appVersion?: string;
   readonly environment?: string;
@@ -41,8 +38,7 @@ export const importFiles: Command<Flags> = {
   summary: 'Read whole files into the store once, and exit',
   positionals: { files: { type: 'string', array: true, describe: 'Files to read (also .gz, .zst)' } },
   flags: {
-    format: { choices: formats, default: 'auto', describe: 'How the lines are read', requiresArg: true },
-    timezone: { type: 'string', default: 'UTC', describe: 'Zone of timestamps that name none', requiresArg: true },
+    ...sourceFlags,
     application: { type: 'string', describe: 'Application of entries that name none', requiresArg: true },
     appVersion: { type: 'string', describe: 'Its version', requiresArg: true },
     environment: { type: 'string', describe: 'Its environment', requiresArg: true },
@@ -53,11 +49,6 @@ export const importFiles: Command<Flags> = {
     ['regression import old.log --application shop --app-version 1.4.1', 'for entries that do not say'],
   ],
   async run(flags, surroundings) {
-    if (!isTimezone(flags.timezone)) {
-      throw new RegressionError('USAGE', `--timezone: ${flags.timezone} is no time zone`, {
-        hint: 'E.g. Europe/Berlin or +02:00.',
-      });
-    }
     const startedAtMs = systemClock.monotonicMs();
     const { pipeline, failure } = await openPipeline(flags, surroundings);
     const outcome: Outcome = { rows: 0, files: 0, skipped: 0, failed: 0 };
@@ -78,18 +69,12 @@ export const importFiles: Command<Flags> = {
   },
 };
 
-async function openPipeline(flags: CommonFlags, { env, cwd, stderr }: Surroundings) {
-  const { loadConfig } = await import('../config/load.ts');
+async function openPipeline(flags: CommonFlags, surroundings: Surroundings) {
+  const { effectiveConfig } = await import('./effective-config.ts');
   const { createLogger } = await import('../runtime/logger.ts');
   const { createMetrics } = await import('../runtime/metrics.ts');
   const { openLocalPipeline } = await import('../local-pipeline.ts');
-  const { config } = await loadConfig({
-    configPath: flags.config,
-    dataDir: flags.dataDir,
-    logLevel: flags.logLevel,
-    env,
-    cwd,
-  });
+  const { config } = await effectiveConfig(flags, surroundings);
   const level: Config['log']['level'] = flags.logLevel === undefined ? 'warn' : config.log.level;
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
@@ -98,7 +83,7 @@ async function openPipeline(flags: CommonFlags, { env, cwd, stderr }: Surroundin
     command: 'import',
     clock: systemClock,
     metrics: createMetrics(),
-    logger: createLogger(level, stderr),
+    logger: createLogger(level, surroundings.stderr),
     onFatal: (error) => failed.reject(error),
   });
   return { pipeline, failure: failed.promise };
@@ -116,8 +101,8 @@ async function importAll(
     if (surroundings.signal.aborted) return;
     const path = resolve(surroundings.cwd, file);
     try {
-      const whole = await openWholeFile(path);
-      await importFile(whole, known, flags, pipeline, surroundings, outcome, bar).finally(() => whole.close());
+      await using whole = await openWholeFile(path);
+      await importFile(whole, known, flags, pipeline, surroundings, outcome, bar);
     } catch (error) {
       bar.clear();
       outcome.failed++;

@@ -1,6 +1,6 @@
 /** `regression logs`: search, and follow. Asks the running daemon; without one it opens the data directory itself. */
 import { once } from 'node:events';
-import type { LogRow, SearchRequest } from '../search/request.ts';
+import type { LogRow, Order, SearchRequest } from '../search/request.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import { severities } from '../record/severity.ts';
 import type { FilterParameters } from '../query/filter-parameters.ts';
@@ -22,14 +22,23 @@ interface Flags {
   readonly follow?: boolean;
 }
 
-/** One page of the rows that are asked for; the place to go on from. */
 interface Page {
   readonly rows: readonly LogRow[];
   readonly next: string | null;
+  readonly lastId: number;
 }
 
+/** What differs from page to page of one question. */
+interface PageRequest {
+  readonly order: Order;
+  readonly limit: number;
+  readonly afterId?: number | undefined;
+  readonly cursor?: string | undefined;
+}
+
+/** Asks the daemon, or the store, with the filters of the command line. */
 interface Asker {
-  page(order: 'asc' | 'desc', limit: number, start: string | undefined, cursor: string | undefined): Promise<Page>;
+  page(request: PageRequest): Promise<Page>;
   close(): Promise<void>;
 }
 
@@ -51,7 +60,8 @@ export const logs: Command<Flags> = {
     end: { type: 'string', describe: 'Latest time, exclusive', requiresArg: true },
     severity: {
       type: 'string',
-      choices: severities.flatMap((name) => [name, name.toLowerCase()]),
+      choices: severities,
+      coerce: (name: string) => name.toUpperCase(),
       describe: 'Lowest severity wanted',
       requiresArg: true,
     },
@@ -102,45 +112,37 @@ async function printRows(
     const text = rows.map((row) => `${flags.json ? jsonText(row) : rowText(row, isColoured)}\n`).join('');
     if (text !== '' && !stdout.write(text)) await once(stdout, 'drain');
   };
-  const order = flags.order ?? 'desc';
-  const found = await collect(asker, order, flags.limit, flags.start);
+  const found = await collect(asker, { order: flags.order ?? 'desc', limit: flags.limit });
   // The newest rows are asked for, but read like a log: the last at the bottom.
-  await print(flags.order === undefined ? found.toReversed() : found);
+  await print(flags.order === undefined ? found.rows.toReversed() : found.rows);
   if (flags.follow !== true) return;
 
-  // Follows the order of arrival as far as timestamps tell it: entries dated before the last one shown are not repeated.
-  let last = found.reduce<LogRow | undefined>(
-    (newest, row) => (newest === undefined || row.timestamp > newest.timestamp ? row : newest),
-    undefined,
-  );
-  const seen = new Set(found.map(({ id }) => id));
   const { systemClock } = await import('../runtime/clock.ts');
+  let afterId = found.lastId;
   while (!signal.aborted) {
     await systemClock.delay(followIntervalMs, signal);
     if (signal.aborted) return;
-    const fresh = (await collect(asker, 'asc', maxPage, last?.timestamp ?? flags.start)).filter(
-      ({ id }) => !seen.has(id),
-    );
-    for (const { id } of fresh) seen.add(id);
-    last = fresh.at(-1) ?? last;
-    await print(fresh);
+    const fresh = await collect(asker, { order: 'arrival', limit: Infinity, afterId });
+    afterId = fresh.lastId;
+    await print(fresh.rows);
   }
 }
 
+/** Page after page; `lastId` is that of the first page's state when time orders the rows, so that what follows is complete. */
 async function collect(
   asker: Asker,
-  order: 'asc' | 'desc',
-  limit: number,
-  start: string | undefined,
-): Promise<LogRow[]> {
+  request: PageRequest,
+): Promise<{ readonly rows: readonly LogRow[]; readonly lastId: number }> {
   const rows: LogRow[] = [];
   let cursor: string | undefined;
+  let lastId: number | undefined;
   do {
-    const page = await asker.page(order, Math.min(limit - rows.length, maxPage), start, cursor);
-    rows.push(...page.rows);
+    const page = await asker.page({ ...request, limit: Math.min(request.limit - rows.length, maxPage), cursor });
+    for (const row of page.rows) rows.push(row);
     cursor = page.next ?? undefined;
-  } while (cursor !== undefined && rows.length < limit);
-  return rows;
+    lastId = request.order === 'arrival' ? page.lastId : (lastId ?? page.lastId);
+  } while (cursor !== undefined && rows.length < request.limit);
+  return { rows, lastId };
 }
 
 /** JSON.parse has made own properties of all keys, `__proto__` too, and JSON.stringify writes them as they are. */
@@ -148,16 +150,10 @@ function jsonText(row: LogRow): string {
   return JSON.stringify(row);
 }
 
-async function findAsker(flags: CommonFlags & Flags, { env, cwd, signal }: Surroundings): Promise<Asker> {
-  const { loadConfig } = await import('../config/load.ts');
+async function findAsker(flags: CommonFlags & Flags, surroundings: Surroundings): Promise<Asker> {
+  const { effectiveConfig } = await import('./effective-config.ts');
   const { probeDataDir } = await import('../runtime/data-dir-lock.ts');
-  const { config } = await loadConfig({
-    configPath: flags.config,
-    dataDir: flags.dataDir,
-    logLevel: flags.logLevel,
-    env,
-    cwd,
-  });
+  const { config } = await effectiveConfig(flags, surroundings);
   const holder = await probeDataDir(config.data_dir);
   if (holder === null) return askStore(config.data_dir, flags);
   if (holder.server === null) {
@@ -169,7 +165,7 @@ async function findAsker(flags: CommonFlags & Flags, { env, cwd, signal }: Surro
       },
     );
   }
-  return askDaemon(holder.server, config.data_dir, flags, signal);
+  return askDaemon(holder.server, config.data_dir, flags, surroundings.signal);
 }
 
 async function askDaemon(url: string, dataDir: string, flags: Flags, signal: AbortSignal): Promise<Asker> {
@@ -180,19 +176,22 @@ async function askDaemon(url: string, dataDir: string, flags: Flags, signal: Abo
   const client = new RegressionClient({ url, token });
   const query = { ...parametersOf(flags), metadata: pairsOf(flags) };
   return {
-    page: (order, limit, start, cursor) => client.logs({ ...query, start, order, limit, cursor }, signal),
+    async page({ afterId, ...request }) {
+      const { rows, next, stats } = await client.logs({ ...query, ...request, after_id: afterId }, signal);
+      return { rows, next, lastId: stats.last_id };
+    },
     close: () => client.close(),
   };
 }
 
 async function askStore(dataDir: string, flags: Flags): Promise<Asker> {
   const { existsSync } = await import('node:fs');
-  const { join } = await import('node:path');
+  const path = await import('node:path');
   const { hotFileName, openStore } = await import('../store/remote-store.ts');
   const { lockDataDir } = await import('../runtime/data-dir-lock.ts');
   const { filterOf } = await import('../query/filter-parameters.ts');
   const { decodeCursor, encodeCursor } = await import('../search/cursor.ts');
-  if (!existsSync(join(dataDir, hotFileName))) {
+  if (!existsSync(path.join(dataDir, hotFileName))) {
     throw new RegressionError('DATA_DIR_UNUSABLE', `there is no data in ${dataDir}`, {
       hint: 'Start `regression run`, or name the directory with --data-dir.',
     });
@@ -200,16 +199,16 @@ async function askStore(dataDir: string, flags: Flags): Promise<Asker> {
   const lock = await lockDataDir(dataDir, 'logs');
   const store = await openStore({ dataDir });
   return {
-    async page(order, limit, start, cursor) {
-      const filter = filterOf({ ...parametersOf(flags), start }, pairsOf(flags), Date.now());
+    async page({ order, limit, afterId, cursor }) {
+      const filter = filterOf({ ...parametersOf(flags), after_id: afterId }, pairsOf(flags), Date.now());
       const after = cursor === undefined ? undefined : decodeCursor(cursor, { filter, order });
       const request: SearchRequest = { filter, order, limit, after };
-      const { ndjson, hasMore, last } = await store.search(request, { deadlineMs: 60_000 });
+      const { ndjson, hasMore, last, lastId } = await store.search(request, { deadlineMs: 60_000 });
       const rows = ndjson
         .split('\n')
         .slice(0, -1)
         .map((line) => JSON.parse(line) as LogRow);
-      return { rows, next: hasMore && last !== null ? encodeCursor(last, { filter, order }) : null };
+      return { rows, next: hasMore && last !== null ? encodeCursor(last, { filter, order }) : null, lastId };
     },
     async close() {
       await store.close();
@@ -220,16 +219,17 @@ async function askStore(dataDir: string, flags: Flags): Promise<Asker> {
 
 function parametersOf({
   query = [],
+  start,
   end,
   severity,
   application,
   appVersion,
   environment,
   source,
-}: Flags): Omit<FilterParameters, 'start'> {
+}: Flags): FilterParameters {
   // The shell has taken the quotes off a phrase: what has blanks in it was one.
   const q = query.map((word) => (/\s/.test(word) && !word.includes('"') ? `"${word}"` : word)).join(' ');
-  return { end, severity, application, version: appVersion, environment, source, q: q === '' ? undefined : q };
+  return { start, end, severity, application, version: appVersion, environment, source, q: q === '' ? undefined : q };
 }
 
 function pairsOf({ meta = [] }: Flags): [string, string][] {

@@ -7,18 +7,16 @@ import { applicationHintOf } from '../inputs/file/application-hint.ts';
 import { linesOf, openWholeFile } from '../inputs/file/whole-file.ts';
 import { AutoParser } from '../parsers/auto.ts';
 import type { Parser } from '../parsers/parser.ts';
-import { createParser, formats } from '../parsers/registry.ts';
+import { createParser } from '../parsers/registry.ts';
 import { recordOf } from '../pipeline/record-of.ts';
 import type { LogRecord } from '../record/log-record.ts';
 import { timestampOfMs } from '../record/timestamp.ts';
-import { isTimezone } from '../record/timezone.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import type { Command, Surroundings } from './command.ts';
+import { sourceFlags, type SourceFlags } from './source-flags.ts';
 
-interface Flags {
+interface Flags extends SourceFlags {
   readonly files?: readonly string[];
-  readonly format: string;
-  readonly timezone: string;
   readonly explain?: boolean;
 }
 
@@ -31,8 +29,7 @@ export const parse: Command<Flags> = {
     files: { type: 'string', array: true, describe: 'Files to read (also .gz, .zst); standard input without any' },
   },
   flags: {
-    format: { choices: formats, default: 'auto', describe: 'How the lines are read', requiresArg: true },
-    timezone: { type: 'string', default: 'UTC', describe: 'Zone of timestamps that name none', requiresArg: true },
+    ...sourceFlags,
     explain: { type: 'boolean', describe: 'Add the parser that read the line, or why it was refused' },
   },
   examples: [
@@ -41,18 +38,13 @@ export const parse: Command<Flags> = {
     ['regression parse --explain --timezone Europe/Berlin old.log.gz', 'which parser read each line'],
   ],
   async run(flags, surroundings) {
-    if (!isTimezone(flags.timezone)) {
-      throw new RegressionError('USAGE', `--timezone: ${flags.timezone} is no time zone`, {
-        hint: 'E.g. Europe/Berlin or +02:00.',
-      });
-    }
     const files = flags.files ?? [];
     if (files.length === 0) await parseContent('stdin', surroundings.stdin, flags, surroundings);
     let unreadable: unknown; // the last failure
     for (const file of files) {
       try {
-        const whole = await openWholeFile(resolve(surroundings.cwd, file));
-        await parseContent(whole.path, whole.content(), flags, surroundings).finally(() => whole.close());
+        await using whole = await openWholeFile(resolve(surroundings.cwd, file));
+        await parseContent(whole.path, whole.content(), flags, surroundings);
       } catch (error) {
         // The other files are still read; the last failure decides the exit code.
         if (unreadable instanceof RegressionError) surroundings.stderr.write(`regression: ${unreadable.message}\n`);

@@ -25,9 +25,9 @@ export function rowText(row: LogRow, isColoured: boolean): string {
 
 /** Logs are written by others too: control characters must not reach the terminal as commands. */
 function shown(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   return text
     .replaceAll(
+      // oxlint-disable-next-line no-control-regex -- control characters are what this is about
       /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
       (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
     )

@@ -13,17 +13,11 @@ export const run: Command<object> = {
     ['REGRESSION_DATA_DIR=/var/lib/regression regression run', 'keep the rows there'],
   ],
   async run(flags, surroundings) {
-    const { loadConfig } = await import('../config/load.ts');
+    const { effectiveConfig } = await import('./effective-config.ts');
     const { createLogger } = await import('../runtime/logger.ts');
     const { Daemon } = await import('../daemon.ts');
-    const { env, cwd, signal } = surroundings;
-    const { config } = await loadConfig({
-      configPath: flags.config,
-      dataDir: flags.dataDir,
-      logLevel: flags.logLevel,
-      env,
-      cwd,
-    });
+    const { signal } = surroundings;
+    const { config } = await effectiveConfig(flags, surroundings);
     const logger = createLogger(config.log.level, surroundings.stderr);
 
     const ended = Promise.withResolvers<void>();

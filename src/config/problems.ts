@@ -41,7 +41,7 @@ function messageOf(issue: z.core.$ZodIssue, root: unknown): string {
   const got = valueAt(root, issue.path);
   const isMissing = got === undefined;
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'type') {
-    const types = inputSchemas.map(({ shape }) => String(shape.type.value));
+    const types = inputSchemas.map(({ shape }) => shape.type.value);
     const near = typeof got === 'string' ? nearestName(got, types) : undefined;
     return `${isMissing ? 'is missing' : `unknown input ${JSON.stringify(got)}`}; ${near === undefined ? `expected one of ${types.join(', ')}` : `did you mean \`${near}\`?`}`;
   }

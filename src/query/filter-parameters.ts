@@ -17,6 +17,7 @@ export interface FilterParameters {
   readonly environment?: string | undefined;
   readonly source?: string | undefined;
   readonly q?: string | undefined;
+  readonly after_id?: number | undefined;
 }
 
 /**
@@ -44,6 +45,7 @@ export function filterOf(
     source,
     metadata: metadata.length === 0 ? undefined : metadata,
     text: parameters.q === undefined ? undefined : readText(parameters.q),
+    afterId: parameters.after_id,
   };
 }
 

@@ -29,11 +29,22 @@ export const filterParameters = {
     .max(4096)
     .optional()
     .describe('Words and "quoted phrases" that must all occur in the message, case-insensitive'),
+  after_id: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .describe('Only rows that arrived after the row of this id; see `order=arrival`'),
 };
 
 export const logsParameters = {
   ...filterParameters,
-  order: z.enum(['asc', 'desc']).default('desc').describe('`desc`: newest first; `asc`: oldest first'),
+  order: z
+    .enum(['asc', 'desc', 'arrival'])
+    .default('desc')
+    .describe(
+      '`desc`: newest first; `asc`: oldest first; `arrival`: as they came in, whatever their timestamps say: ask again with `after_id` = `stats.last_id` to follow',
+    ),
   limit: z.coerce
     .number()
     .int()
@@ -71,7 +82,11 @@ export const pageSchema = z.object({
   rows: z.array(rowSchema),
   next: z.string().nullable().describe('Cursor of the next page; null on the last'),
   truncated: z.boolean().describe('True when `limit` cut the answer'),
-  stats: z.object({ rows: z.int(), elapsed_ms: z.number() }),
+  stats: z.object({
+    rows: z.int(),
+    last_id: z.int().describe('Id of the row that had arrived last, matching or not'),
+    elapsed_ms: z.number(),
+  }),
 });
 
 /** The shape of VictoriaLogs' /select/logsql/hits. */

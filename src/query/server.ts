@@ -139,8 +139,8 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
     return reply.code(answer.status).type('application/problem+json').serializer(JSON.stringify).send(answer);
   });
   server.setNotFoundHandler(async (request, reply) => {
-    const methods = ['GET', 'POST', 'PUT', 'DELETE'].filter((method) =>
-      server.hasRoute({ method: method as 'GET', url: request.url.split('?', 1)[0] ?? '' }),
+    const methods = (['GET', 'POST', 'PUT', 'DELETE'] as const).filter((method) =>
+      server.hasRoute({ method, url: request.url.split('?', 1)[0] ?? '' }),
     );
     const isKnown = methods.length > 0;
     if (isKnown)

@@ -19,13 +19,15 @@ export interface Filter {
   readonly metadata?: readonly (readonly [type: string, value: string])[] | undefined;
   /** Words and quoted phrases that must all occur in the message, upper and lower case alike (ASCII). */
   readonly text?: readonly string[] | undefined;
+  /** Rows that arrived after this one; with order `arrival` a reader that asks again and again misses no late entry. */
+  readonly afterId?: number | undefined;
 }
 
-export type Order = 'asc' | 'desc';
+/** By timestamp, oldest or newest first; or in the order of arrival, oldest first. Rows of one timestamp go by id. */
+export type Order = 'asc' | 'desc' | 'arrival';
 
 export interface SearchRequest {
   readonly filter: Filter;
-  /** By timestamp, then id. */
   readonly order: Order;
   readonly limit: number;
   /** Where the page before ended: rows strictly behind this place in `order`. */
@@ -45,6 +47,8 @@ export interface SearchPage {
   readonly last: RowPlace | null;
   /** True when there are rows behind the last one. */
   readonly hasMore: boolean;
+  /** Id of the row that arrived last, matching or not, in the state that was asked; 0 for an empty store. */
+  readonly lastId: number;
 }
 
 export interface HitsRequest {

@@ -61,7 +61,5 @@ function differenceFrom(expected: Expected, entry: Entry): string | undefined {
 function leaves(value: unknown): string[] {
   if (value === undefined || value === null) return [''];
   if (Array.isArray(value)) return [JSON.stringify(value)];
-  return typeof value === 'object'
-    ? Object.values(value).flatMap(leaves)
-    : [String(value)];
+  return typeof value === 'object' ? Object.values(value).flatMap(leaves) : [String(value)];
 }

@@ -3,13 +3,13 @@
  * and unpacked on the way. The last line counts without a newline too.
  */
 import { type FileHandle, open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { RegressionError, messageOf } from '../../runtime/errors.ts';
 import type { Line } from '../input.ts';
 import { LineSplitter } from './line-splitter.ts';
 
-export interface WholeFile {
+export interface WholeFile extends AsyncDisposable {
   readonly path: string;
   readonly handle: FileHandle;
   readonly size: number;
@@ -18,7 +18,6 @@ export interface WholeFile {
   bytesTaken(): number;
   /** The content, unpacked. */
   content(): Readable;
-  close(): Promise<void>;
 }
 
 export interface LinesRead {
@@ -61,7 +60,7 @@ function wholeFileOf(path: string, handle: FileHandle, size: number, magic: Buff
       stream.on('error', (error) => unpack.destroy(error));
       return stream.pipe(unpack);
     },
-    close: () => handle.close(),
+    [Symbol.asyncDispose]: () => handle.close(),
   };
 }
 

@@ -57,13 +57,13 @@ export function logsRoutes(context: QueryContext): FastifyPluginAsyncZod {
 }
 
 function ndjsonOf(page: SearchPage, next: string | null): string {
-  return `${page.ndjson}${JSON.stringify({ _end: true, rows: page.rowCount, next })}\n`;
+  return `${page.ndjson}${JSON.stringify({ _end: true, rows: page.rowCount, last_id: page.lastId, next })}\n`;
 }
 
 /** JSON text has no raw newlines, so the rows' newlines are exactly the places of the commas. */
 function jsonOf(page: SearchPage, next: string | null, elapsedMs: number): string {
   const rows = page.ndjson.slice(0, -1).replaceAll('\n', ',');
-  const stats = JSON.stringify({ rows: page.rowCount, elapsed_ms: elapsedMs });
+  const stats = JSON.stringify({ rows: page.rowCount, last_id: page.lastId, elapsed_ms: elapsedMs });
   return `{"rows":[${rows}],"next":${JSON.stringify(next)},"truncated":${page.hasMore},"stats":${stats}}`;
 }
 

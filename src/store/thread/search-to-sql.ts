@@ -16,11 +16,14 @@ export interface Query {
  */
 export function pageQuery({ filter, order, limit, after }: SearchRequest): Query {
   const conditions = conditionsOf(filter);
-  if (after !== undefined) {
+  if (after !== undefined && order === 'arrival') conditions.add('log.id > ?', after.id);
+  else if (after !== undefined) {
     // A row value comparison is an index range: (timestamp, rowid) is the order of the index logs_timestamp.
     conditions.add(`(log.timestamp, log.id) ${order === 'asc' ? '>' : '<'} (?, ?)`, after.timestamp, after.id);
   }
-  const direction = order === 'asc' ? 'ASC' : 'DESC';
+  const sorted = { asc: 'log.timestamp, log.id', desc: 'log.timestamp DESC, log.id DESC', arrival: 'log.id' }[order];
+  // Pages in the order of arrival walk the table itself.
+  const index = order === 'arrival' ? 'NOT INDEXED' : timeOrderIndex(filter);
   const sql = `
     SELECT log.id AS id, log.timestamp AS timestamp, json_object(
       'id', log.id, 'timestamp', log.timestamp, 'severity', log.severity, 'application', application.name,
@@ -28,9 +31,9 @@ export function pageQuery({ filter, order, limit, after }: SearchRequest): Query
       'message', log.message,
       'metadata', json((SELECT json_group_object(metadata_type, metadata_value) FROM logs_metadata
                         WHERE id BETWEEN log.id * 1024 AND log.id * 1024 + 1023))) AS row
-    FROM logs log ${timeOrderIndex(filter)} CROSS JOIN applications application ON application.id = log.application_id
+    FROM logs log ${index} CROSS JOIN applications application ON application.id = log.application_id
     ${conditions.where()}
-    ORDER BY log.timestamp ${direction}, log.id ${direction} LIMIT ?`;
+    ORDER BY ${sorted} LIMIT ?`;
   return { sql, values: [...conditions.values, limit + 1] };
 }
 
@@ -76,6 +79,7 @@ class Conditions {
 function conditionsOf(filter: Filter): Conditions {
   const conditions = new Conditions();
   if (filter.start !== undefined) conditions.add('log.timestamp >= ?', filter.start);
+  if (filter.afterId !== undefined) conditions.add('log.id > ?', filter.afterId);
   if (filter.end !== undefined) conditions.add('log.timestamp < ?', filter.end);
   if (filter.minSeverity !== undefined && filter.minSeverity !== 'TRACE') {
     const wanted = severitiesFrom(filter.minSeverity);
