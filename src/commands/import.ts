@@ -180,7 +180,7 @@ function report(
   const rate = seconds > 0 ? `, ${count(Math.round(rows / seconds))} rows/s` : '';
   const cut = signal.aborted ? ' (interrupted; run it again to go on)' : '';
   stdout.write(
-    `imported ${count(rows)} rows from ${files} file${files === 1 ? '' : 's'} in ${seconds.toFixed(1)} s${rate}${cut}\n`,
+    `imported ${count(rows)} row${rows === 1 ? '' : 's'} from ${files} file${files === 1 ? '' : 's'} in ${seconds.toFixed(1)} s${rate}${cut}\n`,
   );
 }
 

@@ -1,5 +1,5 @@
 /** `regression run`: the daemon. */
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { version } from '../package-info.ts';
 import type { Command, Surroundings } from './command.ts';
 import type { DaemonSummary } from '../daemon.ts';
@@ -37,6 +37,7 @@ export const run: Command<object> = {
 
 function banner({ inputs, server, dataDir, adminTokenPath }: DaemonSummary, { cwd }: Surroundings): string {
   const token = shortest(adminTokenPath, cwd);
+  const here = dataDir === join(cwd, 'data') ? '' : ` --data-dir ${shortest(dataDir, cwd)}`;
   const [first, ...others] = inputs;
   const curl = server.startsWith('unix:') ? `--unix-socket ${server.slice(5)} 'http://localhost` : `'${server}`;
   return `regression ${version}
@@ -44,8 +45,8 @@ function banner({ inputs, server, dataDir, adminTokenPath }: DaemonSummary, { cw
   answers on ${server}
   data in    ${shortest(dataDir, cwd)}, admin token in ${token}
 Try
-  npx regression logs --severity warn
-  npx regression logs --follow
+  npx regression logs --severity warn${here}
+  npx regression logs --follow${here}
   curl -H "Authorization: Bearer $(cat ${token})" ${curl}/api/v1/logs?limit=3'
 Stop with Ctrl-C.
 `;

@@ -77,7 +77,7 @@ class Walk {
         const path = join(directory, entry.name);
         if (rest.length > 0) {
           if (entry.isDirectory() || entry.isSymbolicLink()) await this.descend(path, rest);
-        } else if (!entry.isDirectory()) {
+        } else if (!entry.isDirectory() || namesFiles(segment)) {
           this.paths.add(path);
         }
       }
@@ -99,6 +99,11 @@ class Walk {
     this.#entries.set(directory, entries);
     return entries;
   }
+}
+
+/** `*.log` means files, so that a directory app.log is worth a word; `*` does not. */
+function namesFiles(segment: string): boolean {
+  return segment.replaceAll(/[*?.]/g, '') !== '';
 }
 
 /** `a{b,c}d` as `abd`, `acd`; nested braces too. */

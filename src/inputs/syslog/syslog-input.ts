@@ -137,7 +137,7 @@ export class SyslogInput implements Input {
     }
     const granted = socket.getRecvBufferSize() / 2; // Linux doubles what was asked for, for its own bookkeeping (socket(7))
     if (granted < asked) {
-      this.#context.logger.info(
+      this.#context.logger.debug(
         { asked, granted, hint: `For bursts: sysctl net.core.rmem_max=${asked}` },
         `${this.describe()}: the kernel granted a smaller receive buffer`,
       );
