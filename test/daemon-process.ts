@@ -27,9 +27,15 @@ export interface RunOptions {
   readonly stdin?: string;
 }
 
+/** Without variables of ours that the tests themselves were started with. */
+function environment(more: RunOptions['env']): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('REGRESSION_'));
+  return { ...Object.fromEntries(own), ...more };
+}
+
 /** Runs `regression ...args` to its end. */
 export async function regression(args: readonly string[], { cwd, env, stdin }: RunOptions = {}): Promise<Outcome> {
-  const child = spawn(process.execPath, [program, ...args], { cwd, env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, [program, ...args], { cwd, env: environment(env) });
   child.stdin.end(stdin ?? '');
   return outcomeOf(child);
 }
@@ -46,7 +52,7 @@ export interface DaemonProcess {
 export function startDaemon(t: Test, args: readonly string[], { cwd, env }: RunOptions = {}): DaemonProcess {
   const child = spawn(process.execPath, [program, 'run', '--json', ...args], {
     cwd,
-    env: { ...process.env, ...env },
+    env: environment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = outcomeOf(child);

@@ -109,6 +109,8 @@ function variablesOf(env: ConfigSources['env']): [keys: readonly string[], text:
     if (!name.startsWith('REGRESSION_') || name === 'REGRESSION_CONFIG' || text === undefined) return [];
     const keys = known.get(name);
     if (keys !== undefined) return [[keys, text, name]];
+    // Kubernetes sets these for a Service that is named regression.
+    if (/^REGRESSION_(?:SERVICE_|PORT(?:_|$))/.test(name)) return [];
     const near = nearestName(name, [...known.keys(), 'REGRESSION_CONFIG']);
     throw new RegressionError('CONFIG_INVALID', `unknown variable ${name}`, {
       hint: near === undefined ? 'See docs/configuration.md.' : `Did you mean ${near}?`,

@@ -40,6 +40,9 @@ const request = /\[(?<inside>req-[^[\]]*)\]/y;
 /** A dotted or CamelCase name that a colon, ` - ` or a bracket sets off from the message. */
 const logger = /(?<logger>[A-Za-z_$][\w$]*(?:[./$-][\w$]+)*(?:@\d+)?)(?:: +|:$| +- +|(?= \[req-))/y;
 
+/** Levels of some loggers that are also words a message begins with (`http: TLS handshake error`): bare, only capitals count. */
+const ordinaryWord = /^(?=.*[a-z])(?:all|config|default|detail|failure|hint|http|log|statement|success)$/i;
+
 class PlainParser implements Parser {
   readonly #options: ParserOptions;
 
@@ -115,6 +118,7 @@ function readLevel(text: string, at: number): FoundLevel | null {
   const word = square ?? angle ?? round ?? bare ?? '';
   // Single letters are levels only where nothing else can be meant.
   if (word.length === 1 && square === undefined) return null;
+  if (bare !== undefined && ordinaryWord.test(word)) return null;
   const read = severityOfWord(word);
   if (read === null) return null;
   const isSetOff = bare === undefined || colon !== undefined || word === word.toUpperCase();
