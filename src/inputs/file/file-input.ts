@@ -27,6 +27,9 @@ export const file: InputKind<typeof fileOptions> = {
   create: (options, context) => new FileInput(options, context),
 };
 
+/** How long a stop may take to read what is left of deleted files. */
+const lastReadMs = 1000;
+
 interface Followed {
   readonly tail: Tail;
   /** Since when the file is in no path of the globs any more; null while it is. */
@@ -83,8 +86,21 @@ export class FileInput implements Input {
     await this.#looping;
     await this.#scanning;
     await this.#reading;
-    for (const { tail } of this.#followed.values()) await tail.close();
+    for (const { tail } of this.#followed.values()) await this.#letGo(tail);
     this.#followed.clear();
+  }
+
+  /** A deleted file cannot be opened again at the next start: what is left of it is read now or never. */
+  async #letGo(tail: Tail): Promise<void> {
+    const { clock } = this.#context;
+    const deadlineMs = clock.monotonicMs() + lastReadMs;
+    try {
+      if ((await tail.stat()).nlink > 0n) return await tail.close();
+      while ((await tail.read()) === 'more') if (clock.monotonicMs() > deadlineMs) return await tail.close();
+      await tail.finish();
+    } catch (error) {
+      this.#report(tail.position.path, `cannot read ${tail.position.path}`, error);
+    }
   }
 
   /** Looks at all paths once more. Calls that come while a scan runs are answered by one more scan behind it. */
@@ -159,6 +175,10 @@ export class FileInput implements Input {
     try {
       const stat = await handle.stat({ bigint: true });
       const known = state === 'new' ? null : await this.#known.claim(handle, stat);
+      if (state === 'rotated' && known === null) {
+        await handle.close(); // the inode has gone to another file
+        return;
+      }
       const { head, ...fingerprint } = await fingerprintOf(handle, this.#options.fingerprint_bytes);
       const refusal = refusalOf(head);
       if (refusal !== null && known === null) {
@@ -251,9 +271,10 @@ export class FileInput implements Input {
   async #findRenamedWhileStopped(): Promise<void> {
     for (const position of this.#known.unclaimed()) {
       if (this.#isFollowed(position)) continue;
-      const path = await this.#findByInode(position);
+      const key = `${position.device}:${position.inode}`;
+      const path = this.#followed.has(key) ? null : await this.#findByInode(position);
       if (path !== null) {
-        await this.#follow(path, `${position.device}:${position.inode}`, 'rotated').catch((error: unknown) =>
+        await this.#follow(path, key, 'rotated').catch((error: unknown) =>
           this.#report(path, `cannot read ${path}`, error),
         );
       }

@@ -1,8 +1,8 @@
 /**
  * Finds the files that globs name, now: directories may come and go between two scans.
  *
- * `*` and `?` stay within a name and do not match a leading dot; `[a-z]`, `[!a]`, `{a,b}`; `**` is any depth of directories
- * (symbolic links to directories are followed only where a pattern names them).
+ * `*` and `?` stay within a name and do not match a leading dot; `[a-z]`, `[!a]`, `{a,b}`; `**` is any depth of directories, at
+ * the end every file in them (symbolic links to directories are followed only where a pattern names them).
  */
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -61,13 +61,16 @@ class Walk {
     const [segment, ...rest] = segments;
     if (segment === undefined) return;
     if (segment === '**') {
-      await this.descend(directory, rest);
-      for (const entry of await this.#read(directory)) {
+      const entries = await this.#read(directory);
+      await this.descend(directory, rest.length === 0 ? ['*'] : rest);
+      for (const entry of entries) {
         if (entry.isDirectory() && !entry.name.startsWith('.'))
           await this.descend(join(directory, entry.name), segments);
       }
     } else if (!hasMagic.test(segment)) {
       const path = join(directory, segment);
+      const isMissing = this.#entries.get(directory)?.every(({ name }) => name !== segment) ?? false;
+      if (isMissing) return;
       if (rest.length === 0) this.paths.add(path);
       else await this.descend(path, rest);
     } else {
@@ -88,6 +91,10 @@ class Walk {
     const known = this.#entries.get(directory);
     if (known !== undefined) return known;
     let entries: readonly Dirent[] = [];
+    if (this.#entries.size === maxDirectories) {
+      const error = new Error(`the globs reach more than ${maxDirectories} directories; the rest is not looked at`);
+      this.problems.push({ path: directory, error });
+    }
     if (this.#entries.size < maxDirectories) {
       try {
         entries = await readdir(directory, { withFileTypes: true });

@@ -67,7 +67,7 @@ export class LineSplitter {
       this.#lineStart = endOffset;
       from = this.#skipNuls(chunk, newline + 1);
     }
-    if (from < chunk.length) this.#keep(Buffer.from(chunk.subarray(from)));
+    if (from < chunk.length) this.#keep(chunk.subarray(from), Buffer.from);
     this.#end += chunk.length;
     return lines;
   }
@@ -91,10 +91,11 @@ export class LineSplitter {
     return at;
   }
 
-  #keep(bytes: Buffer): void {
+  /** @param copyOf for bytes that must outlive their chunk. */
+  #keep(bytes: Buffer, copyOf = (kept: Buffer): Buffer => kept): void {
     const room = this.#maxLineBytes - this.#keptBytes;
     const kept = bytes.length > room ? bytes.subarray(0, Math.max(room, 0)) : bytes;
-    if (kept.length > 0) this.#kept.push(kept);
+    if (kept.length > 0) this.#kept.push(copyOf(kept));
     this.#keptBytes += kept.length;
     this.#skippedBytes += bytes.length - kept.length;
   }
