@@ -1,0 +1,114 @@
+import { type Socket, createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { test, type Test } from 'tap';
+import { syslogOptions } from '../../../src/inputs/syslog/options.ts';
+import { SyslogInput } from '../../../src/inputs/syslog/syslog-input.ts';
+import { RecordingContext } from '../recording-context.ts';
+
+async function listen(t: Test, context: RecordingContext, options: Record<string, unknown> = {}): Promise<SyslogInput> {
+  const input = new SyslogInput(syslogOptions.parse({ listen: 'udp://127.0.0.1:0', ...options }), context);
+  t.teardown(() => input.stop());
+  await input.start();
+  return input;
+}
+
+/** Sends each datagram and waits until the kernel has it: on loopback it is then in the receiver's buffer. */
+async function send(
+  socket: Socket,
+  port: number,
+  address: string,
+  datagrams: readonly (string | Buffer)[],
+): Promise<void> {
+  for (const datagram of datagrams) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    socket.send(datagram, port, address, (error) => (error === null ? resolve() : reject(error)));
+    await promise;
+  }
+}
+
+async function sender(t: Test, type: 'udp4' | 'udp6' = 'udp4'): Promise<Socket> {
+  const socket = createSocket(type);
+  socket.bind(0);
+  await once(socket, 'listening');
+  t.teardown(() => socket.close());
+  return socket;
+}
+
+async function untilTotal(context: RecordingContext, bytes: number): Promise<void> {
+  while ((await context.count('input_bytes_total')) < bytes) await new Promise(setImmediate);
+}
+
+void test('a datagram is one entry, with its sender, without the newline or NUL some senders add', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context);
+  const datagrams = ['<13>a', '<13>b\n', '<13>c\0', '<13>two\nlines\r\n'];
+  await send(await sender(t), input.port, '127.0.0.1', datagrams);
+  await untilTotal(context, datagrams.join('').length);
+  await input.stop();
+
+  t.strictSame(context.texts, ['<13>a', '<13>b', '<13>c', '<13>two\nlines']);
+  t.ok(context.lines.every(({ metadata }) => metadata?.[0]?.join('=') === 'peer=127.0.0.1'));
+  t.match(context.opened, [{ source: 'udp://127.0.0.1:0', format: 'syslog' }]);
+});
+
+void test('IPv6 is an address like any other', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context, { listen: 'udp://[::1]:0' });
+  await send(await sender(t, 'udp6'), input.port, '::1', ['<13>six']);
+  await untilTotal(context, 7);
+  await input.stop();
+
+  t.match(context.lines, [{ text: '<13>six', metadata: [['peer', '::1']] }]);
+});
+
+void test('the longest and the emptiest datagram, and bytes that are no text (F61)', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context);
+  const bytes = Buffer.from([0x3c, 0x31, 0x3e, 0xff, 0xfe]);
+  await send(await sender(t), input.port, '127.0.0.1', ['', 'x'.repeat(65_507), bytes]);
+  await untilTotal(context, 65_507 + bytes.length);
+  await input.stop();
+
+  t.strictSame(
+    context.texts.map(({ length }) => length),
+    [65_507, 5],
+  );
+  t.strictSame(context.lines[1]?.metadata?.[1], ['raw_base64', bytes.toString('base64')]);
+  t.equal(await context.count('input_dropped_total'), 1, 'the empty one is counted');
+});
+
+void test('what the pipeline does not take is dropped beyond the bound, and every drop counted (F64)', async (t) => {
+  const context = new RecordingContext();
+  const release = context.hold();
+  const input = await listen(t, context, { queue_bytes: '64KiB' });
+  const datagrams = Array.from({ length: 200 }, (_, index) => `<13>${String(index).padEnd(996)}`);
+  const socket = await sender(t);
+  // In small groups: what is tested is our queue, not the kernel's.
+  for (let at = 0; at < datagrams.length; at += 20) {
+    await send(socket, input.port, '127.0.0.1', datagrams.slice(at, at + 20));
+    await untilTotal(context, Math.min(at + 20, datagrams.length) * 1000);
+  }
+  release();
+  await input.stop();
+
+  const dropped = await context.count('input_dropped_total');
+  t.ok(dropped > 0, `dropped ${dropped}`);
+  t.equal(context.lines.length + dropped, datagrams.length, 'received = stored + dropped');
+  t.equal(context.warnings.length, 1, 'said once, not per datagram');
+});
+
+void test('an address in use is refused with a hint', async (t) => {
+  const context = new RecordingContext();
+  const first = await listen(t, context);
+
+  await t.rejects(listen(t, context, { listen: `udp://127.0.0.1:${first.port}` }), {
+    code: 'INPUT_UNAVAILABLE',
+    hint: /stop it, or change inputs/,
+  });
+});
+
+void test('listening addresses that are none are refused by the options', async (t) => {
+  for (const listen of ['127.0.0.1:514', 'tcp://127.0.0.1:514', 'udp://host', 'udp://:514']) {
+    t.notOk(syslogOptions.safeParse({ listen }).success, listen);
+  }
+});

@@ -1,0 +1,175 @@
+import { test, type Test } from 'tap';
+import { pino } from 'pino';
+import { CommitQueue, type Slice } from '../../src/pipeline/commit-queue.ts';
+import type { Batch } from '../../src/record/batch.ts';
+import { RegressionError } from '../../src/runtime/errors.ts';
+import { createMetrics } from '../../src/runtime/metrics.ts';
+import { ManualClock } from '../manual-clock.ts';
+import { aPosition, someRecords } from '../records.ts';
+
+/** A store whose answers the test gives, one by one. */
+class ScriptedStore {
+  readonly batches: Batch[] = [];
+  readonly #answers: PromiseWithResolvers<{ firstId: number }>[] = [];
+  #called = Promise.withResolvers<void>();
+
+  append(batch: Batch): Promise<{ firstId: number }> {
+    this.batches.push(batch);
+    const answer = Promise.withResolvers<{ firstId: number }>();
+    this.#answers.push(answer);
+    this.#called.resolve();
+    this.#called = Promise.withResolvers();
+    return answer.promise;
+  }
+
+  commit(call: number): void {
+    this.#answers[call]?.resolve({ firstId: 1 });
+  }
+
+  refuse(call: number, error: RegressionError): void {
+    this.#answers[call]?.reject(error);
+  }
+
+  async untilCalls(count: number): Promise<void> {
+    while (this.batches.length < count) await this.#called.promise;
+  }
+
+  messages(call: number): string[] {
+    return this.batches[call]?.records.map(({ message }) => message) ?? [];
+  }
+}
+
+const full = new RegressionError('STORE_FULL', 'the disk is full', { retryable: true });
+
+function setUp(t: Test, options: { maxQueuedBytes?: number; rowsPerBatch?: number } = {}) {
+  const store = new ScriptedStore();
+  const clock = new ManualClock();
+  const fatal: unknown[] = [];
+  const queue = new CommitQueue({
+    store,
+    clock,
+    metrics: createMetrics(),
+    logger: pino({ level: 'silent' }),
+    maxQueuedBytes: 1000,
+    rowsPerBatch: 10,
+    onFatal: (error) => fatal.push(error),
+    ...options,
+  });
+  t.teardown(() => queue.stop());
+  return { store, clock, queue, fatal };
+}
+
+function slice(rows: number, offset: number, bytes = 10): Slice {
+  const records = someRecords(rows).map((record, index) => ({ ...record, message: `${offset}.${index}` }));
+  return { records, position: aPosition({ offset }), gaps: [], bytes };
+}
+
+const settled = (): Promise<void> => new Promise(setImmediate);
+
+void test('the first slice goes at once; what comes meanwhile goes together', async (t) => {
+  const { store, queue } = setUp(t);
+  await queue.push(slice(1, 1));
+  await queue.push(slice(1, 2));
+  await queue.push(slice(1, 3));
+  t.equal(store.batches.length, 1, 'one is under way');
+  store.commit(0);
+  await store.untilCalls(2);
+
+  t.strictSame(store.messages(1), ['2.0', '3.0']);
+  t.strictSame(store.batches[1]?.positions, [aPosition({ offset: 3 })], 'the position behind both');
+});
+
+void test('under load a second batch is prepared while the first is inserted, no third', async (t) => {
+  const { store, queue } = setUp(t);
+  for (let offset = 1; offset <= 6; offset++) await queue.push(slice(5, offset));
+
+  t.strictSame(
+    store.batches.map(({ records }) => records.length),
+    [5, 10],
+  );
+});
+
+void test('push waits while the bound is passed, and goes on when a commit made room', async (t) => {
+  const { store, queue } = setUp(t, { maxQueuedBytes: 100 });
+  await queue.push(slice(1, 1, 80));
+  let isTaken = false;
+  const pushing = queue.push(slice(1, 2, 80)).then(() => (isTaken = true));
+  await settled();
+  t.notOk(isTaken, 'waits');
+  store.commit(0);
+  await pushing;
+
+  t.ok(isTaken);
+});
+
+void test('a refused batch is repeated unchanged, before any other (F38)', async (t) => {
+  const { store, clock, queue } = setUp(t);
+  for (let offset = 1; offset <= 4; offset++) await queue.push(slice(5, offset));
+  store.refuse(0, full);
+  store.refuse(1, full);
+  await settled();
+  t.equal(queue.failure, 'the disk is full');
+  await queue.push(slice(5, 5));
+  t.equal(store.batches.length, 2, 'nothing new is sent while it fails');
+  while (clock.sleeping === 0) await settled();
+  clock.advance(2000);
+  await store.untilCalls(4);
+
+  t.equal(store.batches[2], store.batches[0], 'the very batch');
+  t.equal(store.batches[3], store.batches[1]);
+  store.commit(2);
+  store.commit(3);
+  await store.untilCalls(5);
+  store.commit(4);
+  await queue.flushed();
+  t.equal(queue.failure, null, 'and all is well again');
+});
+
+void test('a batch behind a refused one is repeated behind it', async (t) => {
+  const { store, clock, queue } = setUp(t);
+  for (let offset = 1; offset <= 3; offset++) await queue.push(slice(5, offset));
+  store.refuse(0, full);
+  store.refuse(1, new RegressionError('STORE_WRITE_FAILED', 'not after a failed one', { retryable: true }));
+  while (clock.sleeping === 0) await settled();
+  clock.advance(2000);
+  await store.untilCalls(4);
+
+  t.strictSame(store.messages(2), store.messages(0));
+  t.strictSame(store.messages(3), store.messages(1));
+});
+
+void test('an error that no retry can mend stops the queue and is told once', async (t) => {
+  const { store, queue, fatal } = setUp(t);
+  await queue.push(slice(1, 1));
+  const corrupt = new RegressionError('STORE_CORRUPT', 'the file is damaged');
+  store.refuse(0, corrupt);
+  await settled();
+  await queue.push(slice(1, 2));
+
+  t.strictSame(fatal, [corrupt]);
+  t.equal(store.batches.length, 1, 'nothing more is sent');
+});
+
+void test('flushed resolves when all that was pushed before is committed', async (t) => {
+  const { store, queue } = setUp(t);
+  await queue.flushed();
+  await queue.push(slice(1, 1));
+  let isFlushed = false;
+  const flushing = queue.flushed().then(() => (isFlushed = true));
+  await settled();
+  t.notOk(isFlushed);
+  store.commit(0);
+  await flushing;
+  t.ok(isFlushed);
+});
+
+void test('stop lets waiting inputs go and gives up what is not committed', async (t) => {
+  const { store, queue } = setUp(t, { maxQueuedBytes: 10 });
+  await queue.push(slice(1, 1, 5));
+  const pushing = queue.push(slice(1, 2, 50));
+  queue.stop();
+  await pushing;
+  await queue.flushed();
+
+  t.equal(store.batches.length, 1);
+});
