@@ -50,23 +50,35 @@ export function filterOf(
 }
 
 /**
- * Takes the `meta.<key>` parameters out of a query string and refuses names that no route has.
+ * A hook before the schema's own check: names that the route does not have, and values given twice.
  * @throws RegressionError `QUERY_INVALID` with the nearest right name.
  */
-export function splitMetadata(query: Readonly<Record<string, unknown>>, known: readonly string[]): [string, string][] {
-  const metadata: [string, string][] = [];
-  for (const [name, value] of Object.entries(query)) {
-    const values = (Array.isArray(value) ? value : [value]).map(String);
-    if (name.startsWith('meta.') && name.length > 5) {
-      metadata.push(...values.map((one): [string, string] => [name.slice(5), one]));
-    } else if (!known.includes(name)) {
-      const near = nearestName(name, known);
-      throw new RegressionError('QUERY_INVALID', `${name}: unknown parameter`, {
-        hint: near === undefined ? `Known: ${known.join(', ')}, meta.<key>.` : `Did you mean ${near}?`,
-      });
-    } else if (values.length > 1) {
-      throw new RegressionError('QUERY_INVALID', `${name}: given ${values.length} times`, { hint: 'Give it once.' });
+export function checkNames(known: readonly string[]) {
+  return async ({ query }: { readonly query: unknown }): Promise<void> => {
+    for (const [name, value] of Object.entries(query as Record<string, unknown>)) {
+      if (isMetadata(name)) continue;
+      if (!known.includes(name)) {
+        const near = nearestName(name, known);
+        throw new RegressionError('QUERY_INVALID', `${name}: unknown parameter`, {
+          hint: near === undefined ? `Known: ${known.join(', ')}, meta.<key>.` : `Did you mean ${near}?`,
+        });
+      }
+      if (Array.isArray(value)) {
+        throw new RegressionError('QUERY_INVALID', `${name}: given ${value.length} times`, { hint: 'Give it once.' });
+      }
     }
-  }
-  return metadata;
+  };
+}
+
+/** The `meta.<key>` parameters of a query string; one key may be given several times. */
+export function metadataOf(query: Readonly<Record<string, unknown>>): [key: string, value: string][] {
+  return Object.entries(query)
+    .filter(([name]) => isMetadata(name))
+    .flatMap(([name, value]) =>
+      (Array.isArray(value) ? value : [value]).map((one): [string, string] => [name.slice(5), String(one)]),
+    );
+}
+
+function isMetadata(name: string): boolean {
+  return name.startsWith('meta.') && name.length > 5;
 }

@@ -2,7 +2,7 @@
  * The query endpoint: an HTTP server on loopback or a Unix socket. Routes are in routes/, who may ask is decided in guard.ts.
  */
 import { chmod, unlink } from 'node:fs/promises';
-import { isIP } from 'node:net';
+import { connect, isIP } from 'node:net';
 import { hostname } from 'node:os';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
@@ -56,6 +56,7 @@ export class QueryServer implements Service {
     this.#server = await buildServer(this.#options, address);
     try {
       if ('path' in address) {
+        await removeStaleSocket(address.path);
         await this.#server.listen({ path: address.path });
         await chmod(address.path, 0o600);
         this.#url = `unix:${address.path}`;
@@ -168,6 +169,18 @@ function problemOf(error: FastifyError) {
     return problem(error.statusCode, error.code ?? 'BAD_REQUEST', error.message);
   }
   return problemOfError(error);
+}
+
+/** A socket that nobody listens on any more was left by a process that was killed; a live one stays and is in use. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const isStale = await new Promise<boolean>((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.on('error', (error) => resolve(systemCodeOf(error) === 'ECONNREFUSED'));
+  });
+  if (isStale) await unlink(path);
 }
 
 function unavailable(listen: string, error: unknown): RegressionError {

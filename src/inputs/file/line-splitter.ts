@@ -67,7 +67,7 @@ export class LineSplitter {
       this.#lineStart = endOffset;
       from = this.#skipNuls(chunk, newline + 1);
     }
-    if (from < chunk.length) this.#keep(chunk.subarray(from), Buffer.from);
+    if (from < chunk.length) this.#keep(chunk.subarray(from), (kept) => Buffer.from(kept));
     this.#end += chunk.length;
     return lines;
   }

@@ -5,11 +5,10 @@ import { timestampOfMs } from '../../record/timestamp.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import { parseDuration } from '../../runtime/units.ts';
 import type { QueryContext } from '../context.ts';
-import { filterOf, splitMetadata } from '../filter-parameters.ts';
+import { checkNames, filterOf, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
 import { hitsParameters, hitsSchema, maxBuckets, problemSchema } from '../schemas.ts';
 
-const known = Object.keys(hitsParameters);
 const dayMs = 86_400_000;
 /** Steps that people read off an axis, in seconds. */
 const niceSteps = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 6 * 3600, 12 * 3600, 86_400, 7 * 86_400, 30 * 86_400];
@@ -20,6 +19,7 @@ export function hitsRoutes(context: QueryContext): FastifyPluginAsyncZod {
     server.get(
       '/api/v1/hits',
       {
+        preValidation: checkNames(Object.keys(hitsParameters)),
         schema: {
           operationId: 'countHits',
           summary: 'Number of rows per time step',
@@ -32,7 +32,7 @@ export function hitsRoutes(context: QueryContext): FastifyPluginAsyncZod {
         },
       },
       async (request, reply) => {
-        const metadata = splitMetadata(request.query, known);
+        const metadata = metadataOf(request.query);
         const given = filterOf(request.query, metadata, context.clock.nowMs());
         const endMs = given.end === undefined ? context.clock.nowMs() : Date.parse(given.end);
         const filter = { ...given, start: given.start ?? timestampOfMs(Math.max(endMs - dayMs, 0)) };

@@ -4,17 +4,16 @@ import { z } from 'zod';
 import { decodeCursor, encodeCursor } from '../../search/cursor.ts';
 import type { SearchPage } from '../../search/request.ts';
 import type { QueryContext } from '../context.ts';
-import { filterOf, splitMetadata } from '../filter-parameters.ts';
+import { checkNames, filterOf, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
 import { logsParameters, pageSchema, problemSchema } from '../schemas.ts';
-
-const known = Object.keys(logsParameters);
 
 export function logsRoutes(context: QueryContext): FastifyPluginAsyncZod {
   return async (server) => {
     server.get(
       '/api/v1/logs',
       {
+        preValidation: checkNames(Object.keys(logsParameters)),
         schema: {
           operationId: 'searchLogs',
           summary: 'Rows with their metadata, newest or oldest first, page by page',
@@ -34,7 +33,7 @@ export function logsRoutes(context: QueryContext): FastifyPluginAsyncZod {
       async (request, reply) => {
         const startedAtMs = context.clock.monotonicMs();
         const { order, limit, cursor, format } = request.query;
-        const metadata = splitMetadata(request.query, known);
+        const metadata = metadataOf(request.query);
         const filter = filterOf(request.query, metadata, context.clock.nowMs());
         const after = cursor === undefined ? undefined : decodeCursor(cursor, { filter, order });
         const page = await context.store.search(

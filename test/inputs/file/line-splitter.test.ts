@@ -132,7 +132,7 @@ void test('the same bytes give the same lines however they are cut', async (t) =
   const bytes = fc.array(
     fc.oneof(
       piece.map((text) => Buffer.from(text)),
-      fc.uint8Array({ maxLength: 8 }).map(Buffer.from),
+      fc.uint8Array({ maxLength: 8 }).map((values) => Buffer.from(values)),
     ),
   );
   fc.assert(

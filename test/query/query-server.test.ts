@@ -1,0 +1,324 @@
+/** The endpoint as its askers see it: a real server on a free port, a real store behind it. */
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { test, type Test } from 'tap';
+import { RegressionClient } from '../../src/client/client.ts';
+import type { HealthPart } from '../../src/query/context.ts';
+import { QueryServer, type QueryServerOptions } from '../../src/query/server.ts';
+import { RegressionError } from '../../src/runtime/errors.ts';
+import { createMetrics } from '../../src/runtime/metrics.ts';
+import type { LogRow } from '../../src/search/request.ts';
+import type { Store } from '../../src/store/store.ts';
+import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
+import { ManualClock } from '../manual-clock.ts';
+import { aRecord, someRecords } from '../records.ts';
+import { tempDir } from '../temp-dir.ts';
+
+const token = 'rgr_test';
+const authorization = { authorization: `Bearer ${token}` };
+
+interface Asked {
+  readonly url: string;
+  readonly client: RegressionClient;
+  readonly get: (
+    path: string,
+    headers?: Record<string, string>,
+  ) => Promise<{ status: number; headers: Headers; text: string; json: any }>;
+}
+
+async function serve(t: Test, options: Partial<QueryServerOptions> = {}): Promise<Asked> {
+  const server = new QueryServer({
+    store: options.store ?? new SqliteStore(':memory:'),
+    clock: new ManualClock('2026-11-24T04:00:00Z'),
+    metrics: createMetrics(),
+    logger: pino({ level: 'silent' }),
+    queryTimeoutMs: 5000,
+    health: () => [{ name: 'store', ok: true }],
+    listen: '127.0.0.1:0',
+    allowRemote: false,
+    allowedHosts: [],
+    token,
+    version: '0.0.0',
+    ...options,
+  });
+  t.teardown(() => server.stop());
+  await server.start();
+  const url = server.url ?? '';
+  const client = new RegressionClient({ url, token });
+  t.teardown(() => client.close());
+  return {
+    url,
+    client,
+    async get(path, headers = authorization) {
+      const response = await fetch(`${url}${path}`, { headers });
+      const text = await response.text();
+      const isJson = response.headers.get('content-type')?.includes('json') && !text.includes('}\n');
+      return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
+    },
+  };
+}
+
+async function storeOf(records: Parameters<Store['append']>[0]['records']): Promise<Store> {
+  const store = new SqliteStore(':memory:');
+  await store.append({ records, positions: [], gaps: [] });
+  return store;
+}
+
+const messages = (rows: readonly LogRow[]): string[] => rows.map(({ message }) => message);
+
+void test('a row has the documented keys, in their order', async (t) => {
+  const record = aRecord({ message: 'hello', metadata: [['userId', 'u-1']] });
+  const { get } = await serve(t, { store: await storeOf([record]) });
+  const { status, json } = await get('/api/v1/logs');
+
+  t.equal(status, 200);
+  t.equal(
+    JSON.stringify(json.rows),
+    '[{"id":1,"timestamp":"2026-11-24T03:00:00.000000Z","severity":"INFO","application":"shop","version":"2.3.1",' +
+      '"environment":"production","source":"/var/log/shop/app.log","message":"hello","metadata":{"userId":"u-1"}}]',
+  );
+  t.match(json, { next: null, truncated: false, stats: { rows: 1, last_id: 1 } });
+});
+
+void test('every filter narrows the answer', async (t) => {
+  const application = (name: string, version: string, environment = 'production') => ({ name, version, environment });
+  const { client } = await serve(t, {
+    store: await storeOf([
+      aRecord({ message: 'a disk is full', severity: 'ERROR', timestamp: '2026-11-24T01:00:00.000000Z' }),
+      aRecord({ message: 'b user came', metadata: [['userId', 'u-1']], timestamp: '2026-11-24T02:00:00.000000Z' }),
+      aRecord({
+        message: 'c Disk is fine',
+        application: application('api', '1'),
+        timestamp: '2026-11-24T03:00:00.000000Z',
+      }),
+      aRecord({
+        message: 'd 100% done',
+        application: application('api', '2', 'test'),
+        source: '/other.log',
+        severity: 'WARN',
+      }),
+    ]),
+  });
+  const ask = async (query: Parameters<typeof client.logs>[0]): Promise<string> =>
+    messages((await client.logs({ order: 'arrival', ...query })).rows)
+      .map((message) => message[0])
+      .join('');
+
+  t.equal(await ask({}), 'abcd');
+  t.equal(await ask({ severity: 'WARN' }), 'ad');
+  t.equal(await ask({ severity: 'error' }), 'a');
+  t.equal(await ask({ application: 'api' }), 'cd');
+  t.equal(await ask({ application: 'api', version: '2' }), 'd');
+  t.equal(await ask({ environment: 'production' }), 'abc');
+  t.equal(await ask({ source: '/other.log' }), 'd');
+  t.equal(await ask({ metadata: [['userId', 'u-1']] }), 'b');
+  t.equal(await ask({ metadata: [['userId', 'u-2']] }), '');
+  t.equal(await ask({ q: 'DISK' }), 'ac');
+  t.equal(await ask({ q: 'disk full' }), 'a');
+  t.equal(await ask({ q: '"disk is" fine' }), 'c');
+  t.equal(await ask({ q: '0%' }), 'd', 'wildcards of LIKE are text');
+  t.equal(await ask({ start: '2026-11-24T02:00:00Z', end: '2026-11-24T03:00:00Z' }), 'b', 'start is in, end is out');
+  t.equal(await ask({ start: '-90m' }), 'cd', 'from the clock backwards');
+  t.equal(await ask({ after_id: 2 }), 'cd');
+});
+
+void test('pages follow each other without a gap or a repeat, while rows come in', async (t) => {
+  const store = await storeOf(someRecords(250));
+  const { client } = await serve(t, { store });
+  for (const order of ['asc', 'desc', 'arrival'] as const) {
+    const seen: string[] = [];
+    for await (const { message } of client.rows({ order, limit: 20, end: '2026-11-24T04:00:00Z', after_id: 0 })) {
+      seen.push(message);
+      if (seen.length === 100 && order !== 'arrival') {
+        await store.append({
+          records: [aRecord({ message: 'late', timestamp: '2026-11-25T00:00:00.000000Z' })],
+          positions: [],
+          gaps: [],
+        });
+      }
+    }
+    const expected = Array.from({ length: 250 }, (_, index) => `row ${index}`);
+    t.strictSame(seen, order === 'desc' ? expected.toReversed() : expected, order);
+  }
+});
+
+void test('a page links to the next one (RFC 8288) and says that it was cut', async (t) => {
+  const { get } = await serve(t, { store: await storeOf(someRecords(3)) });
+  const { json, headers } = await get('/api/v1/logs?limit=2&severity=INFO');
+  const link = /^<(.*)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1] ?? '';
+  const second = await get(link);
+
+  t.equal(json.truncated, true);
+  t.strictSame(messages(second.json.rows), ['row 0']);
+  t.strictSame([second.json.next, second.json.truncated, second.headers.get('link')], [null, false, null]);
+});
+
+void test('NDJSON by parameter or by Accept ends with a line that says it is whole', async (t) => {
+  const { get } = await serve(t, { store: await storeOf(someRecords(2)) });
+  for (const answer of [
+    await get('/api/v1/logs?format=ndjson'),
+    await get('/api/v1/logs', { ...authorization, accept: 'application/x-ndjson' }),
+  ]) {
+    const lines = answer.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    t.match(answer.headers.get('content-type'), 'application/x-ndjson');
+    t.strictSame(lines.at(-1), { _end: true, rows: 2, last_id: 2, next: null });
+    t.equal(lines.length, 3);
+  }
+});
+
+void test('hits counts rows per step, in the shape of VictoriaLogs', async (t) => {
+  const { client, get } = await serve(t, { store: await storeOf(someRecords(150)) });
+  t.strictSame(await client.hits({ step: '1m' }), {
+    hits: [
+      {
+        fields: {},
+        timestamps: ['2026-11-24T03:00:00.000000Z', '2026-11-24T03:01:00.000000Z', '2026-11-24T03:02:00.000000Z'],
+        values: [60, 60, 30],
+        total: 150,
+      },
+    ],
+  });
+  t.match((await client.hits({ step: '45s', q: 'row 1' })).hits[0], { total: 69 });
+  t.match((await get('/api/v1/hits?step=1s&start=2020-01-01')).json, { code: 'QUERY_INVALID', parameter: 'step' });
+  t.match((await get('/api/v1/hits?step=soon')).json, { code: 'QUERY_INVALID', parameter: 'step' });
+});
+
+const wrong: readonly (readonly [query: string, parameter: string | undefined, hint: RegExp | undefined])[] = [
+  ['limt=5', undefined, /Did you mean limit\?/],
+  ['limit=0', 'limit', undefined],
+  ['limit=many', 'limit', undefined],
+  ['limit=5&limit=6', 'limit', /once/],
+  ['severity=LOUD', 'severity', undefined],
+  ['start=yesterday', 'start', /RFC 3339/],
+  ['start=now&end=-1h', 'end', /Swap/],
+  ['q=%22open', 'q', /Close the phrase/],
+  ['order=up', 'order', undefined],
+  ['cursor=abc', 'cursor', /unchanged/],
+  ['after_id=-1', 'after_id', undefined],
+];
+for (const [query, parameter, hint] of wrong) {
+  void test(`?${query} is answered with what is wrong and where`, async (t) => {
+    const { get } = await serve(t);
+    const { status, headers, json } = await get(`/api/v1/logs?${query}`);
+
+    t.equal(status, 400);
+    t.match(headers.get('content-type'), 'application/problem+json');
+    t.match(json, {
+      status: 400,
+      code: 'QUERY_INVALID',
+      title: 'Bad request',
+      ...(parameter === undefined ? {} : { parameter }),
+    });
+    if (hint !== undefined) t.match(json.hint, hint);
+  });
+}
+
+void test('a cursor belongs to its question', async (t) => {
+  const { get } = await serve(t, { store: await storeOf(someRecords(5)) });
+  const { next } = (await get('/api/v1/logs?limit=2')).json;
+
+  t.match((await get(`/api/v1/logs?limit=2&severity=WARN&cursor=${next}`)).json, {
+    code: 'QUERY_INVALID',
+    parameter: 'cursor',
+  });
+  t.equal((await get(`/api/v1/logs?limit=3&cursor=${next}`)).status, 200, 'the page size may change');
+});
+
+void test('without a token or with a wrong one there is no answer', async (t) => {
+  const { get } = await serve(t);
+  for (const path of ['/api/v1/logs', '/api/v1/hits', '/nothing']) {
+    for (const headers of [{}, { authorization: 'Bearer rgr_wrong' }, { authorization: `Basic ${token}` }]) {
+      const answer = await get(path, headers as Record<string, string>);
+      t.equal(answer.status, 401, path);
+      t.match(answer.headers.get('www-authenticate'), /^Bearer/);
+      t.match(answer.json, { code: 'UNAUTHORIZED', hint: /admin\.token/ });
+    }
+  }
+});
+
+void test('health, metrics and the API description are open', async (t) => {
+  const { get } = await serve(t, { store: await storeOf(someRecords(1)) });
+  await get('/api/v1/logs');
+
+  t.strictSame((await get('/health/live', {})).json, { status: 'ok' });
+  t.strictSame((await get('/health/ready', {})).json, { status: 'ok', parts: [{ name: 'store', ok: true }] });
+  t.match((await get('/metrics', {})).text, /regression_http_requests_total\{route="\/api\/v1\/logs",status="200"\} 1/);
+  const { json } = await get('/openapi.json', {});
+  t.equal(json.openapi, '3.1.0');
+  t.strictSame(Object.keys(json.paths), ['/health/live', '/health/ready', '/metrics', '/api/v1/logs', '/api/v1/hits']);
+});
+
+void test('not ready names the part and why', async (t) => {
+  const parts: HealthPart[] = [{ name: 'store', ok: false, reason: 'the disk is full' }];
+  const { get } = await serve(t, { health: () => parts });
+  const { status, json } = await get('/health/ready');
+
+  t.equal(status, 503);
+  t.strictSame(json, { status: 'not_ready', parts });
+});
+
+void test('unknown routes and methods are told apart', async (t) => {
+  const { get, url } = await serve(t);
+  t.match((await get('/api/v1/log')).json, { status: 404, code: 'NOT_FOUND', hint: /openapi/ });
+  const posted = await fetch(`${url}/api/v1/logs`, { method: 'DELETE', headers: authorization });
+  t.equal(posted.status, 405);
+  t.equal(posted.headers.get('allow'), 'GET, HEAD');
+});
+
+void test('a page of another site cannot ask through its reader (Host and Origin)', async (t) => {
+  const { url, get } = await serve(t);
+  const asHost = async (host: string): Promise<number | undefined> => {
+    const asked = httpRequest(`${url}/api/v1/logs`, { headers: { ...authorization, host } });
+    asked.end();
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    response.resume();
+    return response.statusCode;
+  };
+  t.equal(await asHost('evil.example'), 421);
+  t.equal(await asHost('localhost:8514'), 200);
+  t.equal((await get('/api/v1/logs', { ...authorization, origin: 'https://evil.example' })).status, 403);
+  t.equal((await get('/api/v1/logs', { ...authorization, origin: url })).status, 200);
+});
+
+void test('a query that takes too long is a problem of its own, and bugs show nothing of themselves', async (t) => {
+  const store = new SqliteStore(':memory:');
+  let error: Error = new RegressionError('QUERY_TIMEOUT', 'the query took longer than 5 s', {
+    hint: 'Narrow the time range.',
+  });
+  store.search = () => Promise.reject(error);
+  const { get } = await serve(t, { store });
+  t.match((await get('/api/v1/logs')).json, { status: 504, code: 'QUERY_TIMEOUT', hint: /Narrow/ });
+  error = new TypeError('secret internals');
+  const { status, text } = await get('/api/v1/logs');
+
+  t.equal(status, 500);
+  t.notMatch(text, /secret|at .*\.ts/);
+});
+
+void test('an address that others can reach is refused unless it is meant', async (t) => {
+  await t.rejects(serve(t, { listen: '0.0.0.0:0' }), { code: 'CONFIG_INVALID', hint: /allow_remote/ });
+  await t.resolves(serve(t, { listen: '0.0.0.0:0', allowRemote: true }));
+});
+
+void test('an address in use is refused with a hint', async (t) => {
+  const { url } = await serve(t);
+  await t.rejects(serve(t, { listen: new URL(url).host }), { code: 'SERVER_UNAVAILABLE', hint: /server\.listen/ });
+});
+
+void test('a Unix socket is for its owner alone, and one left by a killed process is no obstacle', async (t) => {
+  const path = join(await tempDir(t), 'query.sock');
+  const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  await once(spawn(process.execPath, ['-e', script]), 'exit');
+  const { client } = await serve(t, { listen: `unix:${path}`, store: await storeOf(someRecords(1)) });
+
+  t.equal((await stat(path)).mode & 0o777, 0o600);
+  t.strictSame(messages((await client.logs()).rows), ['row 0']);
+  await t.rejects(serve(t, { listen: `unix:${path}` }), { code: 'SERVER_UNAVAILABLE' }, 'a live one is in use');
+});
