@@ -18,7 +18,7 @@ interface Flags {
   readonly source?: string;
   readonly meta?: readonly string[];
   readonly limit: number;
-  readonly order?: 'asc' | 'desc';
+  readonly order?: Order;
   readonly follow?: boolean;
 }
 
@@ -34,6 +34,12 @@ interface PageRequest {
   readonly limit: number;
   readonly afterId?: number | undefined;
   readonly cursor?: string | undefined;
+}
+
+/** The filters of the command line. */
+interface Question {
+  readonly parameters: FilterParameters;
+  readonly metadata: readonly (readonly [key: string, value: string])[];
 }
 
 /** Asks the daemon, or the store, with the filters of the command line. */
@@ -72,9 +78,8 @@ export const logs: Command<Flags> = {
     meta: { type: 'string', array: true, describe: 'Metadata, key=value; all given must hold', requiresArg: true },
     limit: { type: 'number', default: 100, describe: 'Rows at most', requiresArg: true },
     order: {
-      choices: ['asc', 'desc'],
-      describe:
-        'Print the oldest matching rows (asc) or the newest; always oldest first on the screen unless desc is given',
+      choices: ['asc', 'desc', 'arrival'],
+      describe: 'Oldest first, newest first, or as they arrived; without it the newest rows, the last at the bottom',
       requiresArg: true,
     },
     follow: { type: 'boolean', alias: 'f', describe: 'Go on with what comes in' },
@@ -91,7 +96,8 @@ export const logs: Command<Flags> = {
         hint: 'A whole number from 1.',
       });
     }
-    const asker = await findAsker(flags, surroundings);
+    const question = { parameters: parametersOf(flags), metadata: pairsOf(flags) };
+    const asker = await findAsker(question, flags, surroundings);
     try {
       await printRows(asker, flags, surroundings);
     } catch (error) {
@@ -150,12 +156,12 @@ function jsonText(row: LogRow): string {
   return JSON.stringify(row);
 }
 
-async function findAsker(flags: CommonFlags & Flags, surroundings: Surroundings): Promise<Asker> {
+async function findAsker(question: Question, flags: CommonFlags, surroundings: Surroundings): Promise<Asker> {
   const { effectiveConfig } = await import('./effective-config.ts');
   const { probeDataDir } = await import('../runtime/data-dir-lock.ts');
   const { config } = await effectiveConfig(flags, surroundings);
   const holder = await probeDataDir(config.data_dir);
-  if (holder === null) return askStore(config.data_dir, flags);
+  if (holder === null) return askStore(config.data_dir, question);
   if (holder.server === null) {
     throw new RegressionError(
       'DATA_DIR_LOCKED',
@@ -165,16 +171,16 @@ async function findAsker(flags: CommonFlags & Flags, surroundings: Surroundings)
       },
     );
   }
-  return askDaemon(holder.server, config.data_dir, flags, surroundings.signal);
+  return askDaemon(holder.server, config.data_dir, question, surroundings.signal);
 }
 
-async function askDaemon(url: string, dataDir: string, flags: Flags, signal: AbortSignal): Promise<Asker> {
+async function askDaemon(url: string, dataDir: string, question: Question, signal: AbortSignal): Promise<Asker> {
   const { RegressionClient } = await import('../client/client.ts');
   const { readAdminToken } = await import('../query/admin-token.ts');
   const token = await readAdminToken(dataDir);
   if (token === null) throw new RegressionError('UNAUTHORIZED', `there is no admin token in ${dataDir}`);
   const client = new RegressionClient({ url, token });
-  const query = { ...parametersOf(flags), metadata: pairsOf(flags) };
+  const query = { ...question.parameters, metadata: question.metadata };
   return {
     async page({ afterId, ...request }) {
       const { rows, next, stats } = await client.logs({ ...query, ...request, after_id: afterId }, signal);
@@ -184,7 +190,7 @@ async function askDaemon(url: string, dataDir: string, flags: Flags, signal: Abo
   };
 }
 
-async function askStore(dataDir: string, flags: Flags): Promise<Asker> {
+async function askStore(dataDir: string, { parameters, metadata }: Question): Promise<Asker> {
   const { existsSync } = await import('node:fs');
   const path = await import('node:path');
   const { hotFileName, openStore } = await import('../store/remote-store.ts');
@@ -200,7 +206,7 @@ async function askStore(dataDir: string, flags: Flags): Promise<Asker> {
   const store = await openStore({ dataDir });
   return {
     async page({ order, limit, afterId, cursor }) {
-      const filter = filterOf({ ...parametersOf(flags), after_id: afterId }, pairsOf(flags), Date.now());
+      const filter = filterOf({ ...parameters, after_id: afterId }, metadata, Date.now());
       const after = cursor === undefined ? undefined : decodeCursor(cursor, { filter, order });
       const request: SearchRequest = { filter, order, limit, after };
       const { ndjson, hasMore, last, lastId } = await store.search(request, { deadlineMs: 60_000 });

@@ -2,7 +2,6 @@
 import type { Options } from 'yargs';
 import { formats } from '../parsers/registry.ts';
 import { isTimezone } from '../record/timezone.ts';
-import { RegressionError } from '../runtime/errors.ts';
 
 export interface SourceFlags {
   readonly format: string;
@@ -22,5 +21,5 @@ export const sourceFlags = {
 
 function readTimezone(text: string): string {
   if (isTimezone(text)) return text;
-  throw new RegressionError('USAGE', `--timezone: ${text} is no time zone`, { hint: 'E.g. Europe/Berlin or +02:00.' });
+  throw new Error(`--timezone: ${text} is no time zone, which looks like Europe/Berlin or +02:00`); // yargs makes it a usage error
 }

@@ -5,10 +5,10 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { LineCounter, type Node, parse, parseDocument } from 'yaml';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
 import { nearestName } from '../runtime/nearest.ts';
-import { objectOf, pathText, problemsOf } from './problems.ts';
+import { innermost, objectOf, pathText, problemsOf } from './problems.ts';
 import { type Config, configSchema } from './schema.ts';
 
 export interface ConfigSources {
@@ -32,8 +32,8 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const file = path === undefined ? null : await readYaml(resolve(cwd, path));
   const value: Record<string, unknown> = structuredClone(file?.value ?? {});
   const places = new Map<string, string>();
-  for (const [keys, text, name] of variablesOf(env)) {
-    setAt(value, keys, parse(text) as unknown);
+  for (const { keys, given, name } of variablesOf(env)) {
+    setAt(value, keys, given);
     places.set(pathText(keys), name);
   }
   for (const [keys, given, flag] of [
@@ -102,13 +102,21 @@ async function readYaml(path: string): Promise<YamlFile> {
   };
 }
 
-/** The REGRESSION_* variables with the keys they stand for. */
-function variablesOf(env: ConfigSources['env']): [keys: readonly string[], text: string, name: string][] {
-  const known = new Map(leavesOf(configSchema).map((keys) => [`REGRESSION_${keys.join('_').toUpperCase()}`, keys]));
-  return Object.entries(env).flatMap(([name, text]): [readonly string[], string, string][] => {
+interface Variable {
+  readonly name: string;
+  readonly keys: readonly string[];
+  readonly given: unknown;
+}
+
+/** The REGRESSION_* variables with the keys they stand for. Text stays text (a version 1.10); the rest is read as YAML. */
+function variablesOf(env: ConfigSources['env']): Variable[] {
+  const known = new Map(
+    leavesOf(configSchema).map((leaf) => [`REGRESSION_${leaf.keys.join('_').toUpperCase()}`, leaf]),
+  );
+  return Object.entries(env).flatMap(([name, text]): Variable[] => {
     if (!name.startsWith('REGRESSION_') || name === 'REGRESSION_CONFIG' || text === undefined) return [];
-    const keys = known.get(name);
-    if (keys !== undefined) return [[keys, text, name]];
+    const leaf = known.get(name);
+    if (leaf !== undefined) return [{ name, keys: leaf.keys, given: leaf.isText ? text : (parse(text) as unknown) }];
     // Kubernetes sets these for a Service that is named regression.
     if (/^REGRESSION_(?:SERVICE_|PORT(?:_|$))/.test(name)) return [];
     const near = nearestName(name, [...known.keys(), 'REGRESSION_CONFIG']);
@@ -119,9 +127,9 @@ function variablesOf(env: ConfigSources['env']): [keys: readonly string[], text:
 }
 
 /** Paths of all options but lists: those are given in a file only. */
-function leavesOf(schema: z.ZodType, prefix: readonly string[] = []): (readonly string[])[] {
+function leavesOf(schema: z.ZodType, prefix: readonly string[] = []): { keys: readonly string[]; isText: boolean }[] {
   const object = objectOf(schema);
-  if (object === null) return [prefix];
+  if (object === null) return [{ keys: prefix, isText: innermost(schema) instanceof z.ZodString }];
   return Object.entries(object.shape).flatMap(([key, child]) =>
     key === 'inputs' ? [] : leavesOf(child as z.ZodType, [...prefix, key]),
   );

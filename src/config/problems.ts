@@ -78,13 +78,17 @@ function keysAt(path: readonly PropertyKey[], value: unknown): readonly string[]
   return Object.keys(objectOf(schema)?.shape ?? {});
 }
 
-/** The object schema inside defaults and optionals. */
+/** The object schema inside defaults and optionals; null when it is another kind of value. */
 export function objectOf(schema: z.ZodType): z.ZodObject | null {
-  if (schema instanceof z.ZodObject) return schema;
-  if (schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional) {
-    return objectOf(schema.unwrap() as z.ZodType);
-  }
-  return null;
+  const inner = innermost(schema);
+  return inner instanceof z.ZodObject ? inner : null;
+}
+
+/** What is inside defaults and optionals. */
+export function innermost(schema: z.ZodType): z.ZodType {
+  const isWrapped =
+    schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional;
+  return isWrapped ? innermost(schema.unwrap() as z.ZodType) : schema;
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

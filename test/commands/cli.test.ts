@@ -1,0 +1,211 @@
+/** The command line as it is typed: the built program, its output and its exit code. */
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { test } from 'tap';
+import { regression, startDaemon, writeConfig } from '../daemon-process.ts';
+import { tempDir } from '../temp-dir.ts';
+
+const commands = ['run', 'check', 'parse', 'import', 'logs'];
+
+void test('--help lists the commands, and each explains itself with examples', async (t) => {
+  const { code, stdout } = await regression(['--help']);
+  t.equal(code, 0);
+  for (const command of commands) {
+    t.match(stdout, new RegExp(`regression ${command}\\b`));
+    const help = await regression([command, '--help']);
+    t.equal(help.code, 0);
+    t.match(help.stdout, /Examples:\n +regression|Examples:\n +tail/, command);
+  }
+});
+
+const wrong: readonly (readonly [args: string, message: string, hint: string])[] = [
+  ['', 'a command is missing', 'One of: run, check, parse, import, logs.'],
+  ['lgos', 'unknown command lgos', 'Did you mean logs?'],
+  ['elephant', 'unknown command elephant', 'One of: run,'],
+  ['logs --severty warn', 'unknown flag --severty', 'Did you mean --severity?'],
+  ['run now', 'unexpected argument now', 'See regression run --help.'],
+  ['parse --format jsn', '--format: "jsn" is none of auto, json', 'Did you mean json?'],
+  ['parse --timezone Mars', '--timezone: Mars is no time zone, which looks like Europe/Berlin', 'See regression'],
+  ['parse --timezone', '--timezone needs a value', 'See regression parse --help.'],
+  ['import', 'an argument is missing: regression import <files..>', 'See regression import --help.'],
+  ['logs --limit many', '--limit: NaN is not a number of rows', 'A whole number'],
+  ['logs --meta nopair', '--meta: nopair is not key=value', 'E.g.'],
+];
+for (const [args, message, hint] of wrong) {
+  void test(`\`regression ${args}\` is refused with exit code 2 and a way out`, async (t) => {
+    const cwd = await tempDir(t);
+    const { code, stdout, stderr } = await regression(args === '' ? [] : args.split(' '), { cwd });
+
+    t.equal(code, 2);
+    t.equal(stdout, '');
+    t.ok(stderr.startsWith(`regression: ${message}`), stderr);
+    t.ok(stderr.includes(`\nHint: `) && stderr.includes(hint), stderr);
+  });
+}
+
+void test('with --json errors are for machines', async (t) => {
+  const { code, stderr } = await regression(['logs', '--json', '--severty', 'x']);
+  t.equal(code, 2);
+  t.match(JSON.parse(stderr), {
+    error: { code: 'USAGE', message: 'unknown flag --severty', hint: 'Did you mean --severity?' },
+  });
+});
+
+void test('parse prints records as NDJSON, from files and from standard input, and goes on past a file it cannot read', async (t) => {
+  const cwd = await tempDir(t);
+  await writeFile(join(cwd, 'a.log'), '2026-11-24 03:00:00 WARN disk is nearly full\n');
+  await writeFile(join(cwd, 'b.gz'), gzipSync('{"level":50,"time":1795489200000,"msg":"boom","userId":"u-1"}\n'));
+  await writeFile(join(cwd, 'c.zst'), zstdCompressSync('level=info msg=packed\n'));
+  const { code, stdout, stderr } = await regression(['parse', '--explain', 'a.log', 'gone.log', 'b.gz', 'c.zst'], {
+    cwd,
+  });
+  const rows = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as object);
+
+  t.equal(code, 1);
+  t.match(stderr, /cannot read .*gone\.log: ENOENT/);
+  t.match(rows, [
+    { timestamp: '2026-11-24T03:00:00.000000Z', severity: 'WARN', message: 'disk is nearly full', parser: 'plain' },
+    {
+      timestamp: '2026-11-24T03:00:00.000000Z',
+      severity: 'ERROR',
+      message: 'boom',
+      metadata: { userId: 'u-1' },
+      parser: 'json',
+    },
+    { severity: 'INFO', message: 'packed', parser: 'logfmt' },
+  ]);
+  t.strictSame(Object.keys(rows[0] ?? {}).slice(0, 6), [
+    'timestamp',
+    'severity',
+    'application',
+    'source',
+    'message',
+    'metadata',
+  ]);
+  const piped = await regression(['parse'], { stdin: '<11>Nov 24 03:00:00 web-1 app[7]: hello\n' });
+  t.match(JSON.parse(piped.stdout), {
+    source: 'stdin',
+    application: 'app',
+    message: 'hello',
+    metadata: { host: 'web-1', procid: '7' },
+  });
+});
+
+void test('import stores whole files once, packed ones too, and logs finds their rows without a daemon', async (t) => {
+  const cwd = await tempDir(t);
+  await writeFile(join(cwd, 'a.log'), 'one\r\ntwo\n\nlast without newline');
+  await writeFile(join(cwd, 'b.log.gz'), gzipSync('packed\n'.repeat(3)));
+  const first = await regression(
+    ['import', '--json', 'a.log', 'b.log.gz', '--application', 'shop', '--app-version', '1.4.1'],
+    { cwd },
+  );
+  const second = await regression(['import', '--json', 'a.log', 'b.log.gz'], { cwd });
+  await appendFile(join(cwd, 'a.log'), '\nmore\n');
+  const grown = await regression(['import', '--json', 'a.log'], { cwd });
+
+  t.match(JSON.parse(first.stdout), { rows: 6, files: 2, skipped: 0 });
+  t.match(JSON.parse(second.stdout), { rows: 0, files: 0, skipped: 2 });
+  t.match(second.stderr, /is in the store already; --again/);
+  t.match(JSON.parse(grown.stdout), { rows: 1, files: 1 });
+  const { stdout } = await regression(['logs', '--json', '--order', 'arrival'], { cwd });
+  const rows = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { message: string });
+  t.strictSame(
+    rows.map(({ message }) => message),
+    ['one', 'two', 'last without newline', 'packed', 'packed', 'packed', 'more'],
+  );
+  t.match(rows[0], { application: 'shop', version: '1.4.1', source: join(cwd, 'a.log') });
+});
+
+void test('import that meets a broken archive keeps what it could read and fails', async (t) => {
+  const cwd = await tempDir(t);
+  const whole = gzipSync('line\n'.repeat(1000), { level: 0 });
+  await writeFile(join(cwd, 'cut.gz'), whole.subarray(0, -20));
+  await writeFile(join(cwd, 'good.log'), 'good\n');
+  const { code, stderr } = await regression(['import', 'cut.gz', 'good.log', '.'], { cwd });
+  const { stdout } = await regression(['logs', 'good', '--json'], { cwd });
+
+  t.equal(code, 1);
+  t.match(stderr, /cannot read .*cut\.gz: unexpected end of file/);
+  t.match(stderr, /it is a directory/);
+  t.match(JSON.parse(stdout), { message: 'good' });
+});
+
+void test('logs reads like a log: the newest at the bottom, and control characters cannot reach the terminal', async (t) => {
+  const cwd = await tempDir(t);
+  await writeFile(join(cwd, 'a.log'), '2026-11-24 03:00:00 first\n2026-11-24 03:00:01 WARN \u001b[2Jsecond\n');
+  await regression(['import', 'a.log', '--application', 'shop'], { cwd });
+  const { stdout } = await regression(['logs', '--limit', '5'], { cwd });
+
+  t.equal(stdout, '2026-11-24 03:00:00.000Z INFO  shop first\n2026-11-24 03:00:01.000Z WARN  shop \\x1b[2Jsecond\n');
+});
+
+void test('logs where there is no data says so', async (t) => {
+  const { code, stderr } = await regression(['logs'], { cwd: await tempDir(t) });
+  t.equal(code, 1);
+  t.match(stderr, /there is no data in .*\/data\nHint: Start `regression run`/);
+});
+
+void test('check names every problem, or shows what is effective and what would be read; it makes nothing', async (t) => {
+  const cwd = await tempDir(t);
+  await mkdir(join(cwd, 'logs', 'dir.log'), { recursive: true });
+  await writeFile(join(cwd, 'logs', 'a.log'), '{"msg":"a"}\n{"msg":"b"}\n');
+  await writeFile(join(cwd, 'logs', 'b.log'), gzipSync('x'));
+  const config = await writeConfig(cwd, [join(cwd, 'logs', '*.log')]);
+  await writeFile(config, (await readFile(config, 'utf8')).replace('format: plain, ', ''));
+  const good = await regression(['check', '--config', config]);
+  await appendFile(config, 'sever: {}\n');
+  const bad = await regression(['check', '--config', config]);
+
+  t.equal(good.code, 0);
+  t.match(good.stdout, /a\.log {2}json/);
+  t.match(good.stdout, /b\.log {2}NOT FOLLOWED: it is compressed \(gzip\)/);
+  t.match(good.stdout, /dir\.log {2}NOT FOLLOWED: it is not a regular file/);
+  t.match(good.stdout, /The configuration is valid\.\n$/);
+  t.equal(bad.code, 2);
+  t.match(bad.stderr, /regression\.yaml:5: sever: unknown key; did you mean `server`\?/);
+  t.match((await regression(['logs', '--data-dir', join(cwd, 'data')])).stderr, /there is no data/);
+});
+
+void test('logs --follow shows what comes in, also what is dated earlier', async (t) => {
+  const cwd = await tempDir(t);
+  const path = join(cwd, 'app.log');
+  await writeFile(path, '2026-11-24 03:00:00 before\n');
+  const config = await writeConfig(cwd, [path]);
+  await startDaemon(t, ['--config', config]).started;
+  const following = (await import('node:child_process')).spawn(
+    process.execPath,
+    ['bin/regression.js', 'logs', '--follow', '--config', config],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  t.teardown(() => following.kill('SIGKILL'));
+  let text = '';
+  const shown = async (word: string): Promise<void> => {
+    for await (const part of following.stdout.iterator({ destroyOnReturn: false })) {
+      text += String(part);
+      if (text.includes(word)) return;
+    }
+  };
+  await shown('before');
+  await appendFile(path, '2026-11-24 03:00:02 after\n');
+  await shown('after');
+  await appendFile(path, '2026-11-24 03:00:01 late\n');
+  await shown('late');
+  following.kill('SIGINT');
+  await new Promise((resolve) => following.once('close', resolve));
+
+  t.strictSame(
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' ').at(-1)),
+    ['before', 'after', 'late'],
+  );
+  t.equal(following.exitCode, 0);
+});
