@@ -9,7 +9,7 @@ import type { Test } from 'tap';
 import { RegressionClient } from '../src/client/client.ts';
 import type { DaemonSummary } from '../src/daemon.ts';
 
-const program = fileURLToPath(new URL('../bin/regression.js', import.meta.url));
+export const program = fileURLToPath(new URL('../bin/regression.js', import.meta.url));
 if (!existsSync(fileURLToPath(new URL('../dist/main.js', import.meta.url)))) {
   throw new Error('dist/ is missing: npm run build');
 }

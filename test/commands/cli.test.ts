@@ -3,7 +3,7 @@ import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { test } from 'tap';
-import { regression, startDaemon, writeConfig } from '../daemon-process.ts';
+import { program, regression, startDaemon, writeConfig } from '../daemon-process.ts';
 import { tempDir } from '../temp-dir.ts';
 
 const commands = ['run', 'check', 'parse', 'import', 'logs'];
@@ -181,7 +181,7 @@ void test('logs --follow shows what comes in, also what is dated earlier', async
   await startDaemon(t, ['--config', config]).started;
   const following = (await import('node:child_process')).spawn(
     process.execPath,
-    ['bin/regression.js', 'logs', '--follow', '--config', config],
+    [program, 'logs', '--follow', '--config', config],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   t.teardown(() => following.kill('SIGKILL'));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'tap';
 import type { RegressionClient } from '../../src/client/client.ts';
-import { clientOf, regression, startDaemon, writeConfig } from '../daemon-process.ts';
+import { clientOf, program, regression, startDaemon, writeConfig } from '../daemon-process.ts';
 import { tempDir } from '../temp-dir.ts';
 
 async function untilRow(client: RegressionClient, q: string): Promise<void> {
@@ -153,7 +153,7 @@ void test(
     await chmod(directory, 0o777);
     const config = await writeConfig(directory, [log]);
     // As nobody: root may read everything.
-    const child = spawn(process.execPath, ['bin/regression.js', 'run', '--json', '--config', config], {
+    const child = spawn(process.execPath, [program, 'run', '--json', '--config', config], {
       uid: 65_534,
       gid: 65_534,
     });
