@@ -1,17 +1,23 @@
 /**
  * One process per data directory, by a lock that dies with its process.
  *
- * The lock is a Unix socket somebody listens on: `<dataDir>/daemon.sock`. A kill closes it, so a socket nobody answers is
- * stale and may be replaced; whoever connects is told who holds it. Lock files and pids can do neither: a pid is reused, and
- * Node has no flock. The path is reached through /proc/self/fd, because socket addresses hold 107 bytes at most (unix(7)).
+ * The lock is a Unix socket somebody listens on: `<dataDir>/daemon.<number>.sock`. A kill closes it, and whoever connects is told
+ * who holds it. Lock files and pids can do neither: a pid is reused, and Node has no flock. The path is reached through
+ * /proc/self/fd, because socket addresses hold 107 bytes at most (unix(7)).
+ *
+ * A socket that nobody answers is never replaced, only succeeded: the next holder links its own under the next number, which
+ * link(2) gives to one process alone. A dead socket stays dead, so whoever holds a number knows that every lower one is free; the
+ * highest is never removed, or a late starter would begin to count anew.
  */
 import { randomUUID } from 'node:crypto';
-import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, unlink } from 'node:fs/promises';
 import { type Server, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { RegressionError, messageOf, systemCodeOf } from './errors.ts';
 
-export const lockName = 'daemon.sock';
+const namePattern = /^daemon\.([1-9]\d*)\.sock$/;
+const maxAttempts = 100;
+const nameOf = (number: number): string => `daemon.${number}.sock`;
 
 /** Who holds a data directory. */
 export interface LockHolder {
@@ -35,21 +41,22 @@ export async function probeDataDir(dataDir: string): Promise<LockHolder | null> 
   const directory = await open(dataDir).catch(() => null);
   if (directory === null) return null;
   try {
-    return await askHolder(socketPath(directory, dataDir, lockName));
+    const number = await highestNumber(dataDir);
+    return number === 0 ? null : await askHolder(socketPath(directory, dataDir, nameOf(number)));
   } finally {
     await directory.close();
   }
 }
 
 /**
- * Takes the lock, replacing a stale one.
+ * Takes the lock, succeeding a stale one.
  * @throws RegressionError `DATA_DIR_LOCKED` naming the holder's pid; `DATA_DIR_UNUSABLE` when no socket can be made there.
  */
 export async function lockDataDir(dataDir: string, command: string): Promise<DataDirLock> {
   const directory = await open(dataDir).catch((error: unknown) => {
     throw unusable(dataDir, error);
   });
-  const ownName = `.${lockName}.${randomUUID().slice(0, 8)}`;
+  const ownName = `.daemon.${randomUUID().slice(0, 8)}.sock`;
   let server: string | null = null;
   const listener = createServer((socket) => {
     socket.on('error', () => undefined); // the asker went away: its business
@@ -74,51 +81,48 @@ export async function lockDataDir(dataDir: string, command: string): Promise<Dat
     async release() {
       if (isReleased) return;
       isReleased = true;
-      await unlink(join(dataDir, lockName)).catch(() => undefined); // the directory itself may be gone
       await new Promise((resolve) => listener.close(resolve));
       await directory.close();
     },
   };
 }
 
-/** Links our listening socket to the lock's name: link(2) is atomic and fails when the name exists. */
+/** Gives our listening socket the number behind the highest, if the holder of that one is dead. */
 async function claim(directory: FileHandle, dataDir: string, ownName: string): Promise<void> {
-  const lockPath = join(dataDir, lockName);
-  for (let attempt = 0; attempt < 10; attempt++) {
-    try {
-      await link(join(dataDir, ownName), lockPath);
-      await unlink(join(dataDir, ownName));
-      return;
-    } catch (error) {
-      if (systemCodeOf(error) !== 'EEXIST') throw error;
-    }
-    const holder = await askHolder(socketPath(directory, dataDir, lockName));
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const highest = await highestNumber(dataDir);
+    const holder = highest === 0 ? null : await askHolder(socketPath(directory, dataDir, nameOf(highest)));
     if (holder !== null) throw lockedBy(holder, dataDir);
-    await removeStale(directory, dataDir, lockPath);
+    const claimed = highest + 1;
+    try {
+      await link(join(dataDir, ownName), join(dataDir, nameOf(claimed)));
+    } catch (error) {
+      if (systemCodeOf(error) === 'EEXIST') continue; // another starter was quicker
+      throw error;
+    }
+    // A directory that changes while it is read may hide an entry: a number that turns out not to be the highest is given back.
+    if ((await highestNumber(dataDir)) > claimed) {
+      await unlink(join(dataDir, nameOf(claimed)));
+      continue;
+    }
+    await unlink(join(dataDir, ownName));
+    await removeBelow(dataDir, highest);
+    return;
   }
   throw new RegressionError('DATA_DIR_LOCKED', `other processes keep taking ${dataDir}`, { retryable: true });
 }
 
-/**
- * Between our asking and our removing, another starter may have put a live socket there. So the socket is moved aside first
- * and asked again under its new name; a live one is put back.
- */
-async function removeStale(directory: FileHandle, dataDir: string, lockPath: string): Promise<void> {
-  const asideName = `.${lockName}.stale-${randomUUID().slice(0, 8)}`;
-  const asidePath = join(dataDir, asideName);
-  try {
-    await rename(lockPath, asidePath);
-  } catch (error) {
-    if (systemCodeOf(error) === 'ENOENT') return; // somebody else removed it
-    throw error;
+/** 0 when no lock has ever been taken. */
+async function highestNumber(dataDir: string): Promise<number> {
+  return Math.max(0, ...(await readdir(dataDir)).map((name) => Number(namePattern.exec(name)?.[1] ?? 0)));
+}
+
+/** Our predecessor's name stays until our successor comes: somebody may be about to ask it. */
+async function removeBelow(dataDir: string, predecessor: number): Promise<void> {
+  for (const name of await readdir(dataDir)) {
+    const number = Number(namePattern.exec(name)?.[1] ?? predecessor);
+    if (number < predecessor) await unlink(join(dataDir, name)).catch(() => undefined); // gone already is as good
   }
-  const holder = await askHolder(socketPath(directory, dataDir, asideName));
-  if (holder !== null) {
-    await link(asidePath, lockPath).catch(() => undefined);
-    await unlink(asidePath);
-    throw lockedBy(holder, dataDir);
-  }
-  await unlink(asidePath);
 }
 
 /** Null when nobody listens at `path`. */

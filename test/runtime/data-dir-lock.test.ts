@@ -21,8 +21,8 @@ void test('one holder at a time; the refused one is told who it is (F41)', async
   t.strictSame(await probeDataDir(directory), { pid: process.pid, command: 'run', server: 'http://127.0.0.1:8514' });
   await lock.release();
   t.equal(await probeDataDir(directory), null);
-  await (await lockDataDir(directory, 'run')).release();
-  t.strictSame(await readdir(directory), [], 'nothing is left behind');
+  for (let start = 0; start < 5; start++) await (await lockDataDir(directory, 'run')).release();
+  t.ok((await readdir(directory)).length <= 2, 'names of former holders do not pile up');
 });
 
 void test('the lock of a process that was killed is taken over (F41)', async (t) => {
@@ -42,16 +42,19 @@ void test('the lock of a process that was killed is taken over (F41)', async (t)
   await lock.release();
 });
 
-void test('of many who start at once over a stale lock one gets it', async (t) => {
+void test('of many who start at once over a stale lock one gets it, again and again', async (t) => {
   const directory = await tempDir(t);
   const script = `const { lockDataDir } = await import(${JSON.stringify(lockModule)});
     await lockDataDir(${JSON.stringify(directory)}, 'run'); process.kill(process.pid, 'SIGKILL');`;
   await once(spawn(process.execPath, ['--input-type=module', '-e', script]), 'exit');
 
-  const results = await Promise.allSettled(Array.from({ length: 10 }, () => lockDataDir(directory, 'run')));
-  const held = results.filter((result) => result.status === 'fulfilled');
-  t.equal(held.length, 1);
-  for (const { value } of held) await value.release();
+  for (let round = 0; round < 50; round++) {
+    const results = await Promise.allSettled(Array.from({ length: 10 }, () => lockDataDir(directory, 'run')));
+    const held = results.filter((result) => result.status === 'fulfilled');
+    if (held.length !== 1) t.fail(`round ${round}: ${held.length} holders`);
+    for (const { value } of held) await value.release();
+  }
+  t.ok((await readdir(directory)).length <= 2, 'those who were refused leave nothing behind');
 });
 
 void test('a path too long for a socket address is no obstacle', async (t) => {
