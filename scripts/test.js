@@ -51,7 +51,10 @@ child.on('close', (status) => {
 /** A file's line stands at the margin, its tests one level (four spaces) inside, their assertions deeper. */
 function report(line) {
   block.push(line);
-  if (/^ {4}ok \d+ /.test(line)) line.includes(' # SKIP') ? skipped++ : passed++;
+  if (/^ {4}ok \d+ /.test(line)) {
+    if (line.includes(' # SKIP')) skipped++;
+    else passed++;
+  }
   if (/^ {4}not ok \d+ /.test(line)) failed++;
   const [, not, file, comment] = /^(not )?ok \d+ - (\S+\.test\.ts)(.*)$/.exec(line) ?? [];
   if (file === undefined) return;
