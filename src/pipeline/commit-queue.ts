@@ -5,7 +5,7 @@
  * way, so that one is encoded while the other is inserted. A failed batch is repeated unchanged, before any other, until the
  * store takes it: until then nothing behind it moves, and `push` makes the inputs wait.
  */
-import type { Batch, FilePosition, Gap } from '../record/batch.ts';
+import type { Batch, FilePosition, Gap, IngestRequest } from '../record/batch.ts';
 import type { LogRecord } from '../record/log-record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { RegressionError } from '../runtime/errors.ts';
@@ -19,6 +19,8 @@ export interface Slice {
   readonly records: readonly LogRecord[];
   readonly position: FilePosition | undefined;
   readonly gaps: readonly Gap[];
+  /** What brought the records, if it must have its effect once. */
+  readonly request?: IngestRequest | undefined;
   /** Estimate of the memory it takes while it waits. */
   readonly bytes: number;
 }
@@ -72,16 +74,28 @@ export class CommitQueue {
     return this.#failure;
   }
 
+  /** True while `push` would wait: for inputs whose senders can be told to come again later. */
+  get isFull(): boolean {
+    return this.#queuedBytes > this.#options.maxQueuedBytes;
+  }
+
   /** Resolves when there is room for more. */
   async push(slice: Slice): Promise<void> {
-    this.#pending.push(slice);
-    this.#pendingRows += slice.records.length;
-    this.#lastPushed++;
-    this.#account(slice.bytes);
-    this.#send();
+    this.#enqueue(slice);
     while (this.#queuedBytes > this.#options.maxQueuedBytes && !this.#stopped.signal.aborted) {
       await new Promise<void>((resolve) => this.#roomWaiters.push(resolve));
     }
+  }
+
+  /**
+   * Resolves when the slice is committed.
+   * @throws RegressionError `STORE_CLOSED` when the queue is stopped before.
+   */
+  async commit(slice: Slice): Promise<void> {
+    this.#enqueue(slice);
+    const place = this.#lastPushed;
+    await this.flushed();
+    if (this.#lastCommitted < place) throw new RegressionError('STORE_CLOSED', 'the store takes no more rows');
   }
 
   /** Resolves when everything pushed so far is committed, or the queue has been stopped. */
@@ -94,6 +108,14 @@ export class CommitQueue {
   stop(): void {
     this.#stopped.abort();
     this.#wake();
+  }
+
+  #enqueue(slice: Slice): void {
+    this.#pending.push(slice);
+    this.#pendingRows += slice.records.length;
+    this.#lastPushed++;
+    this.#account(slice.bytes);
+    this.#send();
   }
 
   /** Sends what waits, if the store is free; under load a full batch goes out while another is still under way. */
@@ -114,6 +136,7 @@ export class CommitQueue {
     const records: LogRecord[] = [];
     const positions = new Map<string, FilePosition>();
     const gaps: Gap[] = [];
+    const requests: IngestRequest[] = [];
     let bytes = 0;
     let taken = 0;
     for (const slice of this.#pending) {
@@ -121,13 +144,14 @@ export class CommitQueue {
       for (const record of slice.records) records.push(record);
       if (slice.position !== undefined) positions.set(slice.position.generation, slice.position);
       gaps.push(...slice.gaps);
+      if (slice.request !== undefined) requests.push(slice.request);
       bytes += slice.bytes;
       taken++;
     }
     this.#pending = this.#pending.slice(taken);
     this.#pendingRows -= records.length;
     const lastSlice = this.#lastPushed - this.#pending.length;
-    return { batch: { records, positions: [...positions.values()], gaps }, bytes, lastSlice };
+    return { batch: { records, positions: [...positions.values()], gaps, requests }, bytes, lastSlice };
   }
 
   async #commit(group: Group): Promise<void> {

@@ -9,6 +9,8 @@
  */
 import type { LineStream, SourceDescription } from '../inputs/input.ts';
 import type { Parser, ParserOptions } from '../parsers/parser.ts';
+import type { IngestRequest } from '../record/batch.ts';
+import type { LogRecord } from '../record/log-record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -16,7 +18,7 @@ import type { Service } from '../runtime/service.ts';
 import type { Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { ApplicationDefaults } from './record-of.ts';
-import { SourceStream } from './source-stream.ts';
+import { SourceStream, bytesPerRecord } from './source-stream.ts';
 
 export interface IngestOptions {
   readonly store: Store;
@@ -53,6 +55,21 @@ export class Ingest implements Service {
     const { createParser, defaults, clock, metrics } = this.#options;
     const parser = createParser(source.format, { timezone: source.timezone ?? 'UTC', nowMs: () => clock.nowMs() });
     return new SourceStream({ source, parser, defaults, queue: this.#queue, clock, metrics });
+  }
+
+  /** True while the store is behind: who can be told to come again later is told so. */
+  get isBehind(): boolean {
+    return this.#queue.isFull;
+  }
+
+  /**
+   * Stores records that have been read already; resolves when they are committed.
+   * @param request remembered with them, see `Store.findRequest`.
+   * @throws RegressionError `STORE_CLOSED` when the daemon stops before.
+   */
+  commit(records: readonly LogRecord[], request?: IngestRequest): Promise<void> {
+    const bytes = records.reduce((sum, { message }) => sum + message.length + bytesPerRecord, 0);
+    return this.#queue.commit({ records, position: undefined, gaps: [], request, bytes });
   }
 
   /** Resolves when every line accepted so far is committed. */

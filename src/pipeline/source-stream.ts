@@ -24,7 +24,7 @@ export interface SourceStreamOptions {
 const maxLinesPerSlice = 500;
 
 /** What a record takes in memory beside its text, roughly. */
-const bytesPerRecord = 300;
+export const bytesPerRecord = 300;
 
 export class SourceStream implements LineStream {
   readonly #options: SourceStreamOptions;

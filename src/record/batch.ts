@@ -5,6 +5,16 @@ export interface Batch {
   readonly records: readonly LogRecord[];
   readonly positions: readonly FilePosition[];
   readonly gaps: readonly Gap[];
+  /** The requests that brought some of the records: remembered in the same transaction. */
+  readonly requests?: readonly IngestRequest[] | undefined;
+}
+
+/** A sender's request that must have its effect once, however often it is repeated. */
+export interface IngestRequest {
+  /** The sender's Idempotency-Key, made unique over senders by who put it in front. */
+  readonly key: string;
+  /** Hex SHA-256 of the body: tells a repetition from another request under the same key. */
+  readonly bodyDigest: string;
 }
 
 /**

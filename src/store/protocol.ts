@@ -2,7 +2,7 @@
  * What crosses between the store's threads and the rest of the daemon. Types only, derived from two interfaces, so that
  * neither side can drift from the other.
  */
-import type { FilePosition, Gap } from '../record/batch.ts';
+import type { FilePosition, Gap, IngestRequest } from '../record/batch.ts';
 import type { Application } from '../record/log-record.ts';
 import type { HitsBucket, HitsRequest, SearchPage, SearchRequest } from '../search/request.ts';
 import type { ErrorCode } from '../runtime/errors.ts';
@@ -13,6 +13,7 @@ export interface WriterCalls {
   applicationIds(applications: readonly Application[]): readonly number[];
   append(batch: EncodedBatch): { readonly firstId: number };
   positions(): readonly FilePosition[];
+  findRequest(key: string): IngestRequest | null;
   /** Grants a snapshot: until `unpin` there is no checkpoint. */
   pin(): { readonly pin: number };
   unpin(pin: number): void;
@@ -34,6 +35,7 @@ export interface EncodedBatch {
   readonly rowCount: number;
   readonly positions: readonly FilePosition[];
   readonly gaps: readonly Gap[];
+  readonly requests: readonly IngestRequest[];
   /**
    * Which run of appends the batch belongs to. After a failed append the writer refuses the rest of that run, so that no
    * position moves over rows that were not stored; the sender starts a new run once all answers are in.

@@ -6,7 +6,7 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Batch, FilePosition } from '../record/batch.ts';
+import type { Batch, FilePosition, IngestRequest } from '../record/batch.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
 import type { HitsBucket, HitsRequest, SearchPage, SearchRequest } from '../search/request.ts';
@@ -118,6 +118,11 @@ class RemoteStore implements Store {
     return this.#writer.call('positions', []);
   }
 
+  async findRequest(key: string): Promise<IngestRequest | null> {
+    this.#refuseWhenClosed();
+    return this.#writer.call('findRequest', [key]);
+  }
+
   search(request: SearchRequest, limits: QueryLimits): Promise<SearchPage> {
     this.#refuseWhenClosed();
     return this.#readers.run((reader, snapshot) => reader.call('search', [snapshot, request]), limits);
@@ -149,8 +154,8 @@ class RemoteStore implements Store {
   async #send(batch: Batch): Promise<{ readonly answer: Promise<Appended> }> {
     const idOf = await this.#applications.resolve(batch.records);
     const rows = encodeRows(batch.records, idOf);
-    const { positions, gaps } = batch;
-    const encoded = { rows, rowCount: batch.records.length, positions, gaps, run: this.#run };
+    const { positions, gaps, requests = [] } = batch;
+    const encoded = { rows, rowCount: batch.records.length, positions, gaps, requests, run: this.#run };
     const answer = this.#writer.call('append', [encoded], [rows.buffer]);
     answer.catch(() => undefined); // its caller awaits it a moment later
     return { answer };

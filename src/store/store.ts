@@ -4,7 +4,7 @@
  * `openStore` (remote-store.ts) puts it in threads of its own; `SqliteStore` (thread/sqlite-store.ts) is the same thing in
  * the calling thread. Both pass test/store/store.contract.ts.
  */
-import type { Batch, FilePosition } from '../record/batch.ts';
+import type { Batch, FilePosition, IngestRequest } from '../record/batch.ts';
 import type { HitsBucket, HitsRequest, SearchPage, SearchRequest } from '../search/request.ts';
 
 export interface Store {
@@ -19,6 +19,9 @@ export interface Store {
 
   /** Every generation's position as last committed, oldest first. */
   positions(): Promise<readonly FilePosition[]>;
+
+  /** The request remembered under `key`, as last committed; null when there is none, or none within the last day. */
+  findRequest(key: string): Promise<IngestRequest | null>;
 
   /**
    * One page of rows from one consistent state of the store.

@@ -163,6 +163,27 @@ void test('flushed resolves when all that was pushed before is committed', async
   t.ok(isFlushed);
 });
 
+void test('commit resolves with its own slice, not with those behind it; its request goes with its rows', async (t) => {
+  const { store, queue } = setUp(t, { rowsPerBatch: 1 });
+  const request = { key: 'k', bodyDigest: 'd' };
+  const committing = queue.commit({ ...slice(1, 1), request });
+  await queue.push(slice(1, 2));
+  t.strictSame(store.batches[0]?.requests, [request]);
+  t.strictSame(store.batches[1]?.requests, []);
+  store.commit(0);
+  await committing;
+
+  await t.resolves(committing);
+});
+
+void test('commit rejects when the queue stops before', async (t) => {
+  const { queue } = setUp(t);
+  const committing = queue.commit(slice(1, 1));
+  queue.stop();
+
+  await t.rejects(committing, { code: 'STORE_CLOSED' });
+});
+
 void test('stop lets waiting inputs go and gives up what is not committed', async (t) => {
   const { store, queue } = setUp(t, { maxQueuedBytes: 10 });
   await queue.push(slice(1, 1, 5));

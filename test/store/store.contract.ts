@@ -53,6 +53,16 @@ export function storeContract(name: string, openStore: (t: Test) => Promise<Stor
     );
   });
 
+  contract('a request is found once its rows are committed, under its own key only', async (t, store) => {
+    const request = { key: 'admin/4711', bodyDigest: 'ab'.repeat(32) };
+    t.equal(await store.findRequest(request.key), null);
+    await store.append({ records: someRecords(2), positions: [], gaps: [], requests: [request] });
+
+    t.strictSame(await store.findRequest(request.key), request);
+    t.equal(await store.findRequest('admin/4712'), null);
+    t.equal((await rowsOf(store)).length, 2);
+  });
+
   contract('rows and positions appear together, positions of a generation replace each other', async (t, store) => {
     await store.append({ records: someRecords(2), positions: [aPosition({ offset: 20 })], gaps: [] });
     await store.append({

@@ -13,14 +13,16 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** `0001-tables.sql`, `0002-...`: versions count from 1 without holes. */
+/** `0001-tables.sql`, `0002-...`: versions rise from 1; a number may be left out. */
 export function readMigrations(): readonly Migration[] {
   const names = readdirSync(directory)
     .filter((name) => name.endsWith('.sql'))
     .sort();
-  return names.map((name, index) => {
+  let previous = 0;
+  return names.map((name) => {
     const version = Number.parseInt(name, 10);
-    if (version !== index + 1) throw new Error(`migrations/sqlite/${name}: expected number ${index + 1}`);
+    if (!(version > previous)) throw new Error(`migrations/sqlite/${name}: expected a number above ${previous}`);
+    previous = version;
     return { version, sql: readFileSync(new URL(name, directory), 'utf8') };
   });
 }

@@ -2,7 +2,7 @@
  * The store in the calling thread: for `:memory:`, for tests, and as the plain reading of what RemoteStore spreads over
  * threads. Queries run on the writer's own connection, so they wait for appends and cannot be cut short.
  */
-import type { Batch, FilePosition } from '../../record/batch.ts';
+import type { Batch, FilePosition, IngestRequest } from '../../record/batch.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { HitsBucket, HitsRequest, SearchPage, SearchRequest } from '../../search/request.ts';
 import { ApplicationIds } from '../application-ids.ts';
@@ -32,14 +32,19 @@ export class SqliteStore implements Store {
     this.#applications = new ApplicationIds(async (applications) => this.#writer.applicationIds(applications));
   }
 
-  async append({ records, positions, gaps }: Batch): Promise<Appended> {
+  async append({ records, positions, gaps, requests = [] }: Batch): Promise<Appended> {
     this.#refuseWhenClosed();
     const rows = encodeRows(records, await this.#applications.resolve(records));
-    return this.#writer.append({ rows, rowCount: records.length, positions, gaps, run: this.#run++ });
+    return this.#writer.append({ rows, rowCount: records.length, positions, gaps, requests, run: this.#run++ });
   }
 
   async positions(): Promise<readonly FilePosition[]> {
     return this.#writer.positions();
+  }
+
+  async findRequest(key: string): Promise<IngestRequest | null> {
+    this.#refuseWhenClosed();
+    return this.#writer.findRequest(key);
   }
 
   async search(request: SearchRequest): Promise<SearchPage> {

@@ -45,6 +45,7 @@ function serveWriter(writer: Writer): void {
       return appended;
     },
     positions: () => writer.positions(),
+    findRequest: (key) => writer.findRequest(key),
     pin: () =>
       new Promise((resolve) => {
         waiting.push(resolve);

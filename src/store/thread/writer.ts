@@ -7,7 +7,7 @@
  */
 import { existsSync, rmSync, statSync } from 'node:fs';
 import type { Application } from '../../record/log-record.ts';
-import type { FilePosition, Gap } from '../../record/batch.ts';
+import type { FilePosition, Gap, IngestRequest } from '../../record/batch.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { EncodedBatch, WriterCalls, WriterOptions, WriterStats } from '../protocol.ts';
 import { migrate } from './migrate.ts';
@@ -36,6 +36,13 @@ const upsertPosition = `
 
 const insertGap = `
   INSERT INTO gaps (generation, path, start_offset, end_offset, reason, found_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`;
+
+/** A key that is there already was looked for by its sender before: a conflict must not hold up the rows of others. */
+const insertRequest = `
+  INSERT INTO ingest_requests (request_key, body_digest, received_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING`;
+
+/** How long a request is remembered: a sender that repeats it later than this has it stored twice. */
+const requestMemoryMs = 24 * 3_600_000;
 
 /** Reopen before the next append, though no append is in doubt: no id is negative. */
 const nothingUncertain = -1;
@@ -102,6 +109,14 @@ export class Writer implements WriterCalls {
            is_ended AS isEnded FROM file_positions ORDER BY first_seen_at, generation`,
       )
       .map((row) => ({ ...row, isEnded: row.isEnded === 1 }));
+  }
+
+  findRequest(key: string): IngestRequest | null {
+    const found = this.#database.get<{ bodyDigest: string }>(
+      'SELECT body_digest AS bodyDigest FROM ingest_requests WHERE request_key = ?1 AND received_at > ?2',
+      [key, requestsEnd()],
+    );
+    return found === undefined ? null : { key, bodyDigest: found.bodyDigest };
   }
 
   /** Never null for long: the caller asks again after an `unpin`. */
@@ -222,7 +237,7 @@ export class Writer implements WriterCalls {
     return find() ?? 0;
   }
 
-  #insert({ rows, rowCount, positions, gaps }: EncodedBatch, firstId: number): void {
+  #insert({ rows, rowCount, positions, gaps, requests }: EncodedBatch, firstId: number): void {
     const now = new Date().toISOString();
     if (rowCount > 0) {
       this.#database.run(insertLogs, [firstId, rows]);
@@ -230,6 +245,9 @@ export class Writer implements WriterCalls {
     }
     for (const position of positions) this.#database.run(upsertPosition, positionValues(position, now));
     for (const gap of gaps) this.#database.run(insertGap, gapValues(gap, now));
+    if (requests.length === 0) return;
+    this.#database.run('DELETE FROM ingest_requests WHERE received_at <= ?1', [requestsEnd()]);
+    for (const { key, bodyDigest } of requests) this.#database.run(insertRequest, [key, bodyDigest, now]);
   }
 
   /**
@@ -283,6 +301,11 @@ function prepareToOpen(path: string): void {
       hint: 'Open and close it once with the sqlite3 shell, which rolls the journal back; then start again.',
     });
   }
+}
+
+/** Requests received up to here are forgotten. */
+function requestsEnd(): string {
+  return new Date(Date.now() - requestMemoryMs).toISOString();
 }
 
 function positionValues(position: FilePosition, now: string) {
