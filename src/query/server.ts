@@ -2,13 +2,14 @@
  * The query endpoint: an HTTP server on loopback or a Unix socket. Routes are in routes/, who may ask is decided in guard.ts.
  */
 import { chmod, unlink } from 'node:fs/promises';
-import { connect, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import swagger from '@fastify/swagger';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
 import type { Service } from '../runtime/service.ts';
+import { removeStaleSocket } from '../runtime/unix-socket.ts';
 import type { QueryContext } from './context.ts';
 import { guard, hostName } from './guard.ts';
 import { problem, problemOfError } from './problem.ts';
@@ -169,18 +170,6 @@ function problemOf(error: FastifyError) {
     return problem(error.statusCode, error.code ?? 'BAD_REQUEST', error.message);
   }
   return problemOfError(error);
-}
-
-/** A socket that nobody listens on any more was left by a process that was killed; a live one stays and is in use. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const isStale = await new Promise<boolean>((resolve) => {
-    const socket = connect(path, () => {
-      socket.destroy();
-      resolve(false);
-    });
-    socket.on('error', (error) => resolve(systemCodeOf(error) === 'ECONNREFUSED'));
-  });
-  if (isStale) await unlink(path);
 }
 
 function unavailable(listen: string, error: unknown): RegressionError {

@@ -33,6 +33,17 @@ export function createMetrics() {
       'input',
       'code',
     ]),
+    syslogConnections: gauge('syslog_connections', 'Open stream connections of syslog senders'),
+    syslogConnectionsClosed: counter(
+      'syslog_connections_closed_total',
+      'Syslog connections closed by us for a reason other than idleness',
+      ['reason'],
+    ),
+    syslogReceiveBuffer: gauge(
+      'syslog_receive_buffer_bytes',
+      'Receive buffer that the kernel granted to a UDP listener',
+      ['listen'],
+    ),
     parseFailures: counter(
       'parse_failures_total',
       "Entries that were not of their source's format and were stored as plain text",

@@ -4,6 +4,7 @@
  */
 import { loghubCases } from './loghub.ts';
 import { recordCases } from './record-vectors.ts';
+import { streamCases } from './stream-vectors.ts';
 import { syslogCases } from './syslog-vectors.ts';
 import { timestampCases } from './timestamp-vectors.ts';
 
@@ -21,7 +22,13 @@ if (folder === undefined) {
   process.exit(2);
 }
 
-const results = [...timestampCases(folder), ...syslogCases(folder), ...recordCases(folder), ...loghubCases(folder)];
+const results = [
+  ...timestampCases(folder),
+  ...syslogCases(folder),
+  ...streamCases(folder),
+  ...recordCases(folder),
+  ...loghubCases(folder),
+];
 const kinds = Map.groupBy(results, ({ kind }) => kind);
 for (const { kind, name, failure } of results)
   if (typeof failure === 'string') console.log(`FAILED ${kind} ${name}: ${failure}`);

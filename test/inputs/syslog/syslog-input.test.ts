@@ -1,8 +1,10 @@
 import { type Socket, createSocket } from 'node:dgram';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test, type Test } from 'tap';
 import { syslogOptions } from '../../../src/inputs/syslog/options.ts';
 import { SyslogInput } from '../../../src/inputs/syslog/syslog-input.ts';
+import { seededRandom } from '../../random.ts';
 import { RecordingContext } from '../recording-context.ts';
 
 async function listen(t: Test, context: RecordingContext, options: Record<string, unknown> = {}): Promise<SyslogInput> {
@@ -80,13 +82,13 @@ void test('the longest and the emptiest datagram, and bytes that are no text (F6
 void test('what the pipeline does not take is dropped beyond the bound, and every drop counted (F64)', async (t) => {
   const context = new RecordingContext();
   const release = context.hold();
-  const input = await listen(t, context, { queue_bytes: '64KiB' });
-  const datagrams = Array.from({ length: 200 }, (_, index) => `<13>${String(index).padEnd(996)}`);
+  const input = await listen(t, context, { queue_bytes: '256KiB' });
+  const datagrams = Array.from({ length: 800 }, (_, index) => `<13>${String(index).padEnd(996)}`);
   const socket = await sender(t);
   // In small groups: what is tested is our queue, not the kernel's.
-  for (let at = 0; at < datagrams.length; at += 20) {
-    await send(socket, input.port, '127.0.0.1', datagrams.slice(at, at + 20));
-    await untilTotal(context, Math.min(at + 20, datagrams.length) * 1000);
+  for (let at = 0; at < datagrams.length; at += 100) {
+    await send(socket, input.port, '127.0.0.1', datagrams.slice(at, at + 100));
+    await untilTotal(context, Math.min(at + 100, datagrams.length) * 1000);
   }
   release();
   await input.stop();
@@ -107,8 +109,81 @@ void test('an address in use is refused with a hint', async (t) => {
   });
 });
 
+void test('every datagram that was sent is stored, or counted by us or by the kernel (F60)', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context, { receive_buffer_bytes: '4KiB' });
+  const socket = await sender(t);
+  const total = 20_000;
+  const datagrams = Array.from({ length: total }, (_, index) => `<13>burst ${index}`);
+  await Promise.all(
+    datagrams.map(
+      (datagram) =>
+        new Promise<void>((resolve, reject) => {
+          socket.send(datagram, input.port, '127.0.0.1', (error) => (error === null ? resolve() : reject(error)));
+        }),
+    ),
+  );
+  await input.stop();
+
+  const dropped = await context.count('input_dropped_total');
+  t.ok(dropped > 0, `the small buffer made the kernel drop ${dropped}`);
+  t.equal(context.lines.length + dropped, total, 'received + dropped = sent, to the datagram');
+  t.equal(new Set(context.texts).size, context.lines.length, 'none twice');
+  t.match(context.warnings, [/the kernel drops datagrams/]);
+});
+
+void test('a main thread that is busy for half a second loses nothing (F69)', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context);
+  const child = spawn(process.execPath, ['-e', paced(input.port, 5000)]);
+  await once(child.stdout, 'data');
+  const untilMs = performance.now() + 500;
+  while (performance.now() < untilMs) Math.random(); // the event loop stands still
+  await once(child, 'close');
+  await input.stop();
+
+  t.equal(context.lines.length + (await context.count('input_dropped_total')), 5000);
+  t.equal(await context.count('input_dropped_total'), 0);
+});
+
+/** A program that sends `count` datagrams, ten a millisecond, and says when it begins. */
+function paced(port: number, count: number): string {
+  return `const socket = require('node:dgram').createSocket('udp4');
+    let sent = 0;
+    console.log('begins');
+    const timer = setInterval(() => {
+      for (let index = 0; index < 10; index++) socket.send('<13>paced ' + sent++, ${port}, '127.0.0.1');
+      if (sent >= ${count}) { clearInterval(timer); setTimeout(() => socket.close(), 100); }
+    }, 1);`;
+}
+
+void test('datagrams of random bytes are each one entry, and nothing breaks (F61)', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context);
+  const socket = await sender(t);
+  const random = seededRandom(t);
+  const datagrams = Array.from({ length: 500 }, () => {
+    const bytes = Buffer.from(Array.from({ length: random.integer(1, 300) }, () => random.integer(0, 255)));
+    return Buffer.concat([Buffer.from(random.chance(0.5) ? '<13>1 ' : '<'), bytes, Buffer.from('.')]);
+  });
+  let bytes = 0;
+  for (const datagram of datagrams) {
+    await send(socket, input.port, '127.0.0.1', [datagram]);
+    bytes += datagram.length;
+  }
+  await untilTotal(context, bytes);
+  await input.stop();
+  const kept = context.lines.map(({ text, metadata }) => {
+    const raw = metadata?.find(([type]) => type === 'raw_base64')?.[1];
+    return raw === undefined ? Buffer.from(text) : Buffer.from(raw, 'base64');
+  });
+
+  t.strictSame(kept, datagrams, 'byte for byte');
+});
+
 void test('listening addresses that are none are refused by the options', async (t) => {
-  for (const listen of ['127.0.0.1:514', 'tcp://127.0.0.1:514', 'udp://host', 'udp://:514']) {
+  const refused = ['127.0.0.1:514', 'http://127.0.0.1:514', 'udp://host', 'udp://:514', 'tcp://[::1]', 'tcp://h:70000'];
+  for (const listen of [...refused, 'unix://relative', `unix:///${'x'.repeat(107)}`]) {
     t.notOk(syslogOptions.safeParse({ listen }).success, listen);
   }
 });

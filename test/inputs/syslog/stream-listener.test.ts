@@ -1,0 +1,266 @@
+/** Syslog over TCP, TLS and Unix stream sockets, as its senders see it. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
+import { type Socket, connect } from 'node:net';
+import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
+import { test, type Test } from 'tap';
+import { syslogOptions } from '../../../src/inputs/syslog/options.ts';
+import { SyslogInput } from '../../../src/inputs/syslog/syslog-input.ts';
+import { tempDir } from '../../temp-dir.ts';
+import { RecordingContext } from '../recording-context.ts';
+
+async function listen(t: Test, context: RecordingContext, options: Record<string, unknown> = {}): Promise<SyslogInput> {
+  const input = new SyslogInput(syslogOptions.parse({ listen: 'tcp://127.0.0.1:0', ...options }), context);
+  t.teardown(() => input.stop());
+  await input.start();
+  return input;
+}
+
+async function dial(t: Test, port: number, host = '127.0.0.1'): Promise<Socket> {
+  const socket = connect(port, host);
+  socket.on('error', () => undefined);
+  t.teardown(() => socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
+async function untilLines(context: RecordingContext, count: number): Promise<void> {
+  while (context.lines.length < count) await new Promise(setImmediate);
+}
+
+void test('each connection has the framing it begins with; the peer is metadata', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context);
+  (await dial(t, input.port)).end('7 <13>one12 <13>two\nmore');
+  await untilLines(context, 2);
+  (await dial(t, input.port)).end('<13>three\n<13>four');
+  await untilLines(context, 4);
+
+  t.strictSame(context.texts, ['<13>one', '<13>two\nmore', '<13>three', '<13>four']);
+  t.ok(context.lines.every(({ metadata }) => metadata?.[0]?.join('=') === 'peer=127.0.0.1'));
+  t.match(context.opened[0], { source: 'tcp://127.0.0.1:0', format: 'syslog' });
+});
+
+void test('IPv6 senders, and IPv4 senders of a dual-stack address under their own name', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context, { listen: 'tcp://[::]:0' });
+  (await dial(t, input.port, '::1')).end('<13>six\n');
+  await untilLines(context, 1);
+  (await dial(t, input.port)).end('<13>four\n');
+  await untilLines(context, 2);
+
+  t.match(context.lines, [{ metadata: [['peer', '::1']] }, { metadata: [['peer', '127.0.0.1']] }]);
+});
+
+void test('a sender is made to wait while the store stalls, and nothing is lost (F64)', async (t) => {
+  const context = new RecordingContext();
+  const release = context.hold();
+  const input = await listen(t, context);
+  const sender = await dial(t, input.port);
+  const message = `<13>${'x'.repeat(1000)}\n`;
+  let sent = 0;
+  while (sender.write(message.repeat(100)) || sender.writableLength < 1_000_000) {
+    sent += 100;
+    await new Promise(setImmediate);
+  }
+  sent += 100;
+  const readWhileHeld = await context.count('input_bytes_total');
+  t.ok(readWhileHeld < 1_000_000, `read ${readWhileHeld} of ${sent * message.length} bytes`);
+  release();
+  sender.end();
+  await untilLines(context, sent);
+
+  t.equal(context.lines.length, sent);
+});
+
+void test('an idle connection is closed, a counter tells how many are open (F63)', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context, { idle_timeout: '1s' });
+  const sender = await dial(t, input.port);
+  sender.write('<13>half a mess');
+  while ((await context.count('syslog_connections')) === 0) await new Promise(setImmediate);
+  sender.resume();
+  await once(sender, 'close');
+  await untilLines(context, 1);
+
+  t.strictSame(context.texts, ['<13>half a mess'], 'what it had sent is kept');
+  t.equal(await context.count('syslog_connections'), 0);
+});
+
+void test('connections beyond max_connections are closed, counted and said; the others go on (F63)', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context, { max_connections: 2 });
+  const first = await dial(t, input.port);
+  const second = await dial(t, input.port);
+  while ((await context.count('syslog_connections')) < 2) await new Promise(setImmediate);
+  const third = await dial(t, input.port);
+  third.resume();
+  await once(third, 'close');
+  first.write('<13>a\n');
+  second.write('<13>b\n');
+  await untilLines(context, 2);
+
+  t.equal(await context.count('syslog_connections_closed_total'), 1);
+  t.match(context.warnings, [/max_connections/]);
+});
+
+void test('the unfinished messages of all connections are bounded together (F63)', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context, { queue_bytes: '256KiB', max_message_bytes: '64KiB' });
+  const part = `<13>${'x'.repeat(60_000)}`;
+  const senders: Socket[] = [];
+  while ((await context.count('syslog_connections_closed_total')) === 0 && senders.length < 20) {
+    const sender = await dial(t, input.port);
+    senders.push(sender);
+    const before = await context.count('input_bytes_total');
+    sender.write(part);
+    while ((await context.count('input_bytes_total')) < before + part.length) await new Promise(setImmediate);
+    await new Promise(setImmediate);
+  }
+  await untilLines(context, 1);
+
+  t.ok(senders.length >= 4 && senders.length <= 6, `closed one of ${senders.length}`);
+  t.equal(context.texts[0], part, 'its text is kept');
+});
+
+void test('a sender that counts wrongly is closed; its text is kept and marked (F62)', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context);
+  const sender = await dial(t, input.port);
+  sender.resume();
+  sender.write('6 <13>abcdef 9 <0>forged');
+  await once(sender, 'close');
+  await untilLines(context, 2);
+
+  t.strictSame(context.texts, ['<13>ab', 'cdef 9 <0>forged']);
+  t.strictSame(context.lines[1]?.metadata?.at(-1), ['framing', 'broken']);
+});
+
+void test('a reset connection leaves what it had sent (F63)', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context);
+  const sender = await dial(t, input.port);
+  sender.write('<13>a\n<13>b\n');
+  await untilLines(context, 2);
+  sender.resetAndDestroy();
+  while ((await context.count('syslog_connections')) > 0) await new Promise(setImmediate);
+
+  t.strictSame(context.texts, ['<13>a', '<13>b']);
+});
+
+void test('2,000 idle connections do not disturb a busy one, and all are closed by a stop (F63)', async (t) => {
+  const context = new RecordingContext();
+  const input = await listen(t, context);
+  const before = process.memoryUsage().rss;
+  for (let made = 0; made < 2000; made += 200) {
+    await Promise.all(Array.from({ length: 200 }, () => dial(t, input.port)));
+  }
+  while ((await context.count('syslog_connections')) < 2000) await new Promise(setImmediate);
+  t.comment(`${Math.round((process.memoryUsage().rss - before) / 2000 / 1024)} KiB each, both ends in one process`);
+  const sender = await dial(t, input.port);
+  sender.end('<13>busy\n'.repeat(1000));
+  await untilLines(context, 1000);
+  await input.stop();
+
+  t.equal(await context.count('syslog_connections'), 0);
+});
+
+void test('a Unix stream socket takes NUL and newline, is open to all, and a stale one is succeeded', async (t) => {
+  const path = join(await tempDir(t), 'log');
+  const context = new RecordingContext();
+  const input = await listen(t, context, { listen: `unix://${path}` });
+  t.equal((await stat(path)).mode & 0o777, 0o666);
+  const sender = connect(path);
+  sender.end('<13>one\0<13>two\n');
+  await untilLines(context, 2);
+  await t.rejects(listen(t, new RecordingContext(), { listen: `unix://${path}` }), { code: 'INPUT_UNAVAILABLE' });
+  await input.stop();
+
+  t.strictSame(context.texts, ['<13>one', '<13>two']);
+  t.strictSame(context.lines[0]?.metadata, []);
+  await listen(t, context, { listen: `unix://${path}` });
+});
+
+interface Certificates {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCert: string;
+  readonly clientKey: string;
+}
+
+async function certificates(t: Test): Promise<Certificates> {
+  const directory = await tempDir(t);
+  const at = (name: string): string => join(directory, name);
+  const openssl = (...args: string[]): void => void execFileSync('openssl', args, { stdio: 'pipe' });
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  openssl('req', '-x509', ...key, '-keyout', at('ca.key'), '-out', at('ca.pem'), '-subj', '/CN=Test CA', '-days', '2');
+  const sign = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-days', '2'];
+  const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+  openssl(
+    'req',
+    '-x509',
+    ...key,
+    '-keyout',
+    at('server.key'),
+    '-out',
+    at('server.pem'),
+    '-subj',
+    '/CN=localhost',
+    ...names,
+    ...sign,
+  );
+  openssl('req', '-x509', ...key, '-keyout', at('client.key'), '-out', at('client.pem'), '-subj', '/CN=app-7', ...sign);
+  return {
+    ca: at('ca.pem'),
+    cert: at('server.pem'),
+    key: at('server.key'),
+    clientCert: at('client.pem'),
+    clientKey: at('client.key'),
+  };
+}
+
+void test('TLS: messages of a client that checks us; with its own certificate its name is metadata (RFC 5425)', async (t) => {
+  const { readFile } = await import('node:fs/promises');
+  const files = await certificates(t);
+  const context = new RecordingContext();
+  const tls = { cert: files.cert, key: files.key, ca: files.ca, client_certificate: 'required' };
+  const input = await listen(t, context, { listen: 'tls://127.0.0.1:0', tls });
+  const ca = await readFile(files.ca);
+  const named = connectTls({
+    port: input.port,
+    host: '127.0.0.1',
+    ca,
+    cert: await readFile(files.clientCert),
+    key: await readFile(files.clientKey),
+  });
+  named.end('8 <13>safe');
+  await untilLines(context, 1);
+  const unnamed = connectTls({ port: input.port, host: '127.0.0.1', ca });
+  unnamed.on('error', () => undefined);
+  unnamed.end('<13>refused\n');
+  await new Promise((resolve) => unnamed.once('close', resolve));
+  (await dial(t, input.port)).end('<13>plain text to a TLS port\n');
+  while ((await context.count('input_errors_total')) < 2) await new Promise(setImmediate);
+
+  t.strictSame(context.texts, ['<13>safe']);
+  t.strictSame(context.lines[0]?.metadata?.slice(0, 2), [
+    ['peer', '127.0.0.1'],
+    ['peer_certificate', 'app-7'],
+  ]);
+});
+
+void test('TLS without files, or with files that do not belong together, is refused with a hint', async (t) => {
+  const files = await certificates(t);
+  const refuse = async (tls: unknown): Promise<void> => {
+    const listening = listen(t, new RecordingContext(), { listen: 'tls://127.0.0.1:0', tls });
+    await t.rejects(listening, { code: 'CONFIG_INVALID', hint: /tls/ });
+  };
+
+  await refuse(undefined);
+  await refuse({ cert: files.cert, key: '/nowhere' });
+  await refuse({ cert: files.cert, key: files.clientKey });
+  await refuse({ cert: files.cert, key: files.key, client_certificate: 'required' });
+});
