@@ -46,12 +46,32 @@ function parseQuantity(text: string, units: Readonly<Record<string, number>>): n
 
 /** A size between `min` and `max` bytes. */
 export function bytes(bounds: { min: number; max?: number }) {
-  return quantity('a size with its unit, like 16MiB', parseBytes, bounds);
+  return quantity('a size with its unit, like 16MiB', parseBytes, bounds).meta(
+    boundsMeta('size', bounds, { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }),
+  );
 }
 
 /** A duration between `min` and `max` milliseconds. */
 export function duration(bounds: { min: number; max?: number }) {
-  return quantity('a duration with its unit, like 500ms, 30s or 1d', parseDuration, bounds);
+  return quantity('a duration with its unit, like 500ms, 30s or 1d', parseDuration, bounds).meta(
+    boundsMeta('duration', bounds, durationUnits),
+  );
+}
+
+/** For the generated reference: the kind of quantity and its bounds, written in the largest of `units` they are whole in. */
+function boundsMeta(
+  title: string,
+  { min, max }: { min: number; max?: number },
+  units: Readonly<Record<string, number>>,
+) {
+  const text = (value: number): string => {
+    const [unit, factor] = Object.entries(units).reduce(
+      (best, candidate) => (value > 0 && value % candidate[1] === 0 && candidate[1] >= best[1] ? candidate : best),
+      ['', 1],
+    );
+    return `${value / factor}${unit}`;
+  };
+  return { title, minimum: text(min), ...(max === undefined ? {} : { maximum: text(max) }) };
 }
 
 function quantity(
