@@ -3,6 +3,7 @@
  * `node test/conformance/run.ts FOLDER`. Prints a table and every failure; exits 1 when a kind that is supported fails.
  */
 import { loghubCases } from './loghub.ts';
+import { loghubImportCases } from './loghub-import.ts';
 import { recordCases } from './record-vectors.ts';
 import { streamCases } from './stream-vectors.ts';
 import { syslogCases } from './syslog-vectors.ts';
@@ -28,6 +29,7 @@ const results = [
   ...streamCases(folder),
   ...recordCases(folder),
   ...loghubCases(folder),
+  ...loghubImportCases(folder),
 ];
 const kinds = Map.groupBy(results, ({ kind }) => kind);
 for (const { kind, name, failure } of results)
