@@ -1,11 +1,12 @@
-/** `regression logs`: search, and follow. Asks the running daemon; without one it opens the data directory itself. */
+/** `regression logs`: search, and follow. */
 import { once } from 'node:events';
-import type { LogRow, Order, SearchRequest } from '../search/request.ts';
-import { RegressionError } from '../runtime/errors.ts';
+import type { LogsPage, LogsQuery, RegressionClient } from '../client/client.ts';
+import { type Fields, csvHeader, csvLine, fieldsJson, readFields, textLine } from '../query/row-formats.ts';
 import { severities } from '../record/severity.ts';
-import type { FilterParameters } from '../query/filter-parameters.ts';
+import { RegressionError } from '../runtime/errors.ts';
+import type { LogRow, Order } from '../search/request.ts';
 import type { Command, CommonFlags, Surroundings } from './command.ts';
-import { rowText } from './row-text.ts';
+import { openEndpoint } from './endpoint.ts';
 
 interface Flags {
   readonly query?: readonly string[];
@@ -20,32 +21,8 @@ interface Flags {
   readonly limit: number;
   readonly order?: Order;
   readonly follow?: boolean;
-}
-
-interface Page {
-  readonly rows: readonly LogRow[];
-  readonly next: string | null;
-  readonly lastId: number;
-}
-
-/** What differs from page to page of one question. */
-interface PageRequest {
-  readonly order: Order;
-  readonly limit: number;
-  readonly afterId?: number | undefined;
-  readonly cursor?: string | undefined;
-}
-
-/** The filters of the command line. */
-interface Question {
-  readonly parameters: FilterParameters;
-  readonly metadata: readonly (readonly [key: string, value: string])[];
-}
-
-/** Asks the daemon, or the store, with the filters of the command line. */
-interface Asker {
-  page(request: PageRequest): Promise<Page>;
-  close(): Promise<void>;
+  readonly csv?: boolean;
+  readonly fields?: string;
 }
 
 const followIntervalMs = 500;
@@ -55,7 +32,11 @@ export const logs: Command<Flags> = {
   usage: 'logs [query..]',
   summary: 'Search the rows; --follow for live',
   positionals: {
-    query: { type: 'string', array: true, describe: 'Words and "quoted phrases" that must all occur in the message' },
+    query: {
+      type: 'string',
+      array: true,
+      describe: `What to look for, e.g. 'severity:>=warn app:checkout -path:/health "connection reset" conn*'`,
+    },
   },
   flags: {
     start: {
@@ -83,11 +64,18 @@ export const logs: Command<Flags> = {
       requiresArg: true,
     },
     follow: { type: 'boolean', alias: 'f', describe: 'Go on with what comes in' },
+    csv: { type: 'boolean', describe: 'As CSV, with a header line', conflicts: 'json' },
+    fields: {
+      type: 'string',
+      describe: 'Only these columns and metadata keys: timestamp,message,userId',
+      requiresArg: true,
+    },
   },
   examples: [
     ['regression logs --severity warn --start -1h', 'what went wrong in the last hour'],
-    ['regression logs "connection reset" --application shop', 'words in the message'],
+    [`regression logs 'severity:>=warn app:checkout -path:/health "connection reset"'`, 'the search language'],
     ['regression logs --meta userId=u-1 --json', 'as NDJSON, for other programs'],
+    ['regression logs error --csv --fields timestamp,message,userId', 'as CSV, some fields'],
     ['regression logs --follow', 'live'],
   ],
   async run(flags, surroundings) {
@@ -96,31 +84,39 @@ export const logs: Command<Flags> = {
         hint: 'A whole number from 1.',
       });
     }
-    const question = { parameters: parametersOf(flags), metadata: pairsOf(flags) };
-    const asker = await findAsker(question, flags, surroundings);
+    const query = queryOf(flags);
+    const fields = flags.fields === undefined ? undefined : readFields(flags.fields);
+    const endpoint = await openEndpoint({ command: 'logs' }, flags, surroundings);
     try {
-      await printRows(asker, flags, surroundings);
+      await printRows(endpoint.client, query, fields, flags, surroundings);
     } catch (error) {
       if (!surroundings.signal.aborted) throw error;
     } finally {
-      await asker.close();
+      await endpoint.close();
     }
   },
 };
 
 async function printRows(
-  asker: Asker,
+  client: RegressionClient,
+  query: LogsQuery,
+  fields: Fields | undefined,
   flags: CommonFlags & Flags,
   { stdout, signal, env }: Surroundings,
 ): Promise<void> {
   const isColoured = stdout.isTTY === true && env['NO_COLOR'] === undefined;
-  const print = async (rows: readonly LogRow[]): Promise<void> => {
-    const text = rows.map((row) => `${flags.json ? jsonText(row) : rowText(row, isColoured)}\n`).join('');
+  const write = async (text: string): Promise<void> => {
     if (text !== '' && !stdout.write(text)) await once(stdout, 'drain');
   };
-  const found = await collect(asker, { order: flags.order ?? 'desc', limit: flags.limit });
+  const lineOf = (row: LogRow): string => {
+    // JSON.parse has made own properties of all keys, `__proto__` too, and JSON.stringify writes them as they are.
+    if (flags.json) return `${fields === undefined ? JSON.stringify(row) : fieldsJson(row, fields)}\n`;
+    return flags.csv ? csvLine(row, fields) : textLine(row, fields, isColoured);
+  };
+  const found = await collect(client, { ...query, order: flags.order ?? 'desc' }, flags.limit, signal);
+  if (flags.csv) await write(csvHeader(fields));
   // The newest rows are asked for, but read like a log: the last at the bottom.
-  await print(flags.order === undefined ? found.rows.toReversed() : found.rows);
+  await write((flags.order === undefined ? found.rows.toReversed() : found.rows).map(lineOf).join(''));
   if (flags.follow !== true) return;
 
   const { systemClock } = await import('../runtime/clock.ts');
@@ -128,114 +124,48 @@ async function printRows(
   while (!signal.aborted) {
     await systemClock.delay(followIntervalMs, signal);
     if (signal.aborted) return;
-    const fresh = await collect(asker, { order: 'arrival', limit: Infinity, afterId });
+    const fresh = await collect(client, { ...query, order: 'arrival', after_id: afterId }, Infinity, signal);
     afterId = fresh.lastId;
-    await print(fresh.rows);
+    await write(fresh.rows.map(lineOf).join(''));
   }
 }
 
 /** Page after page; `lastId` is that of the first page's state when time orders the rows, so that what follows is complete. */
 async function collect(
-  asker: Asker,
-  request: PageRequest,
+  client: RegressionClient,
+  query: LogsQuery & { readonly order: Order },
+  limit: number,
+  signal: AbortSignal,
 ): Promise<{ readonly rows: readonly LogRow[]; readonly lastId: number }> {
   const rows: LogRow[] = [];
   let cursor: string | undefined;
   let lastId: number | undefined;
   do {
-    const page = await asker.page({ ...request, limit: Math.min(request.limit - rows.length, maxPage), cursor });
+    const page: LogsPage = await client.logs(
+      { ...query, limit: Math.min(limit - rows.length, maxPage), cursor },
+      signal,
+    );
     for (const row of page.rows) rows.push(row);
     cursor = page.next ?? undefined;
-    lastId = request.order === 'arrival' ? page.lastId : (lastId ?? page.lastId);
-  } while (cursor !== undefined && rows.length < request.limit);
+    lastId = query.order === 'arrival' ? page.stats.last_id : (lastId ?? page.stats.last_id);
+  } while (cursor !== undefined && rows.length < limit);
   return { rows, lastId };
 }
 
-/** JSON.parse has made own properties of all keys, `__proto__` too, and JSON.stringify writes them as they are. */
-function jsonText(row: LogRow): string {
-  return JSON.stringify(row);
-}
-
-async function findAsker(question: Question, flags: CommonFlags, surroundings: Surroundings): Promise<Asker> {
-  const { effectiveConfig } = await import('./effective-config.ts');
-  const { probeDataDir } = await import('../runtime/data-dir-lock.ts');
-  const { config } = await effectiveConfig(flags, surroundings);
-  const holder = await probeDataDir(config.data_dir);
-  if (holder === null) return askStore(config.data_dir, question);
-  if (holder.server === null) {
-    throw new RegressionError(
-      'DATA_DIR_LOCKED',
-      `\`regression ${holder.command}\` (pid ${holder.pid}) is using ${config.data_dir} and answers no questions`,
-      {
-        hint: 'Ask again when it is done.',
-      },
-    );
-  }
-  return askDaemon(holder.server, config.data_dir, question, surroundings.signal);
-}
-
-async function askDaemon(url: string, dataDir: string, question: Question, signal: AbortSignal): Promise<Asker> {
-  const { RegressionClient } = await import('../client/client.ts');
-  const { readAdminToken } = await import('../query/admin-token.ts');
-  const token = await readAdminToken(dataDir);
-  if (token === null) throw new RegressionError('UNAUTHORIZED', `there is no admin token in ${dataDir}`);
-  const client = new RegressionClient({ url, token });
-  const query = { ...question.parameters, metadata: question.metadata };
+function queryOf(flags: Flags): LogsQuery {
+  const { query = [], start, end, severity, application, appVersion, environment, source } = flags;
+  const q = query.join(' ');
   return {
-    async page({ afterId, ...request }) {
-      const { rows, next, stats } = await client.logs({ ...query, ...request, after_id: afterId }, signal);
-      return { rows, next, lastId: stats.last_id };
-    },
-    close: () => client.close(),
+    start,
+    end,
+    severity,
+    application,
+    version: appVersion,
+    environment,
+    source,
+    q: q === '' ? undefined : q,
+    metadata: pairsOf(flags),
   };
-}
-
-async function askStore(dataDir: string, { parameters, metadata }: Question): Promise<Asker> {
-  const { existsSync } = await import('node:fs');
-  const path = await import('node:path');
-  const { hotFileName, openStore } = await import('../store/remote-store.ts');
-  const { lockDataDir } = await import('../runtime/data-dir-lock.ts');
-  const { filterOf } = await import('../query/filter-parameters.ts');
-  const { decodeCursor, encodeCursor } = await import('../search/cursor.ts');
-  if (!existsSync(path.join(dataDir, hotFileName))) {
-    throw new RegressionError('DATA_DIR_UNUSABLE', `there is no data in ${dataDir}`, {
-      hint: 'Start `regression run`, or name the directory with --data-dir.',
-    });
-  }
-  const lock = await lockDataDir(dataDir, 'logs');
-  const store = await openStore({ dataDir });
-  return {
-    async page({ order, limit, afterId, cursor }) {
-      const filter = filterOf({ ...parameters, after_id: afterId }, metadata, Date.now());
-      const after = cursor === undefined ? undefined : decodeCursor(cursor, { filter, order });
-      const request: SearchRequest = { filter, order, limit, after };
-      const { ndjson, hasMore, last, lastId } = await store.search(request, { deadlineMs: 60_000 });
-      const rows = ndjson
-        .split('\n')
-        .slice(0, -1)
-        .map((line) => JSON.parse(line) as LogRow);
-      return { rows, next: hasMore && last !== null ? encodeCursor(last, { filter, order }) : null, lastId };
-    },
-    async close() {
-      await store.close();
-      await lock.release();
-    },
-  };
-}
-
-function parametersOf({
-  query = [],
-  start,
-  end,
-  severity,
-  application,
-  appVersion,
-  environment,
-  source,
-}: Flags): FilterParameters {
-  // The shell has taken the quotes off a phrase: what has blanks in it was one.
-  const q = query.map((word) => (/\s/.test(word) && !word.includes('"') ? `"${word}"` : word)).join(' ');
-  return { start, end, severity, application, version: appVersion, environment, source, q: q === '' ? undefined : q };
 }
 
 function pairsOf({ meta = [] }: Flags): [string, string][] {

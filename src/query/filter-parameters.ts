@@ -5,7 +5,8 @@ import type { Severity } from '../record/severity.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import { nearestName } from '../runtime/nearest.ts';
 import type { Filter } from '../search/request.ts';
-import { readText } from '../search/text.ts';
+import { parseQuery } from '../search/parse-query.ts';
+import type { SearchText } from '../search/query.ts';
 import { readTime } from '../search/time.ts';
 
 export interface FilterParameters {
@@ -44,9 +45,15 @@ export function filterOf(
     environment,
     source,
     metadata: metadata.length === 0 ? undefined : metadata,
-    text: parameters.q === undefined ? undefined : readText(parameters.q),
+    search: parameters.q === undefined ? undefined : searchOf(parameters.q, nowMs),
     afterId: parameters.after_id,
   };
+}
+
+/** A text without terms asks for nothing. */
+function searchOf(text: string, nowMs: number): SearchText | undefined {
+  const query = parseQuery(text, nowMs);
+  return query === null ? undefined : { text, query };
 }
 
 /**

@@ -3,6 +3,7 @@
  */
 import { z } from 'zod';
 import { severities } from '../record/severity.ts';
+import { rowFormats } from './row-formats.ts';
 
 export const maxLimit = 10_000;
 export const defaultLimit = 100;
@@ -28,7 +29,9 @@ export const filterParameters = {
     .string()
     .max(4096)
     .optional()
-    .describe('Words and "quoted phrases" that must all occur in the message, case-insensitive'),
+    .describe(
+      'The search language: `severity:>=warn app:checkout userId:42 -path:/health "connection reset" conn* /re[gG]ex/i (a OR b) cpu:>0.5`; terms side by side must all hold',
+    ),
   after_id: z.coerce
     .number()
     .int()
@@ -54,9 +57,16 @@ export const logsParameters = {
     .describe(`Rows of a page, at most ${maxLimit}`),
   cursor: z.string().max(512).optional().describe('`next` of the page before, with the same filters and order'),
   format: z
-    .enum(['json', 'ndjson'])
+    .enum(rowFormats)
     .optional()
-    .describe('`ndjson`: one row a line; also by `Accept: application/x-ndjson`'),
+    .describe('`ndjson`: one row a line; also by `Accept: application/x-ndjson`, `text/csv` or `text/plain`'),
+  fields: z
+    .string()
+    .max(4096)
+    .optional()
+    .describe(
+      'Only these columns and metadata keys, in this order: `timestamp,message,userId`; a key named like a column is written `meta.<key>`',
+    ),
 };
 
 export const hitsParameters = {

@@ -45,8 +45,8 @@ function readParts(cursor: string): [timestamp: string, id: number, digest: stri
 
 /** Which rows are meant, not from when on: a page walk may be continued with the times it began with or without them. */
 function digestOf({ filter, order }: Question): string {
-  const { application, version, environment, source, minSeverity, metadata, text, afterId } = filter;
-  const parts = [order, application, version, environment, source, minSeverity, metadata, text, afterId].map(
+  const { application, version, environment, source, minSeverity, metadata, search, afterId } = filter;
+  const parts = [order, application, version, environment, source, minSeverity, metadata, search?.text, afterId].map(
     (part) => part ?? null,
   );
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 16);

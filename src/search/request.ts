@@ -2,6 +2,7 @@
  * What can be asked of the rows. The HTTP routes, the command line and the store share these types.
  */
 import type { Severity } from '../record/severity.ts';
+import type { SearchText } from './query.ts';
 
 /** Which rows. Every part that is present must hold. */
 export interface Filter {
@@ -17,8 +18,8 @@ export interface Filter {
   readonly source?: string | undefined;
   /** Each pair must be among the row's metadata. */
   readonly metadata?: readonly (readonly [type: string, value: string])[] | undefined;
-  /** Words and quoted phrases that must all occur in the message, upper and lower case alike (ASCII). */
-  readonly text?: readonly string[] | undefined;
+  /** What `q` asks for, see parse-query.ts. */
+  readonly search?: SearchText | undefined;
   /** Rows that arrived after this one; with order `arrival` a reader that asks again and again misses no late entry. */
   readonly afterId?: number | undefined;
 }
@@ -49,6 +50,8 @@ export interface SearchPage {
   readonly hasMore: boolean;
   /** Id of the row that arrived last, matching or not, in the state that was asked; 0 for an empty store. */
   readonly lastId: number;
+  /** Lowest id that is still stored, matching or not; 0 for an empty store. What lay below it has gone to retention. */
+  readonly firstId: number;
 }
 
 export interface HitsRequest {

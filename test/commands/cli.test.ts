@@ -146,6 +146,26 @@ void test('logs reads like a log: the newest at the bottom, and control characte
   t.equal(stdout, '2026-11-24 03:00:00.000Z INFO  shop first\n2026-11-24 03:00:01.000Z WARN  shop \\x1b[2Jsecond\n');
 });
 
+void test('logs takes the search language, and prints CSV and chosen fields', async (t) => {
+  const cwd = await tempDir(t);
+  await writeFile(
+    join(cwd, 'a.log'),
+    'level=info msg="all is well" path=/health\nlevel=warn msg="connection reset" userId=42\nlevel=error msg="connection refused" userId=7\n',
+  );
+  await regression(['import', 'a.log', '--application', 'shop'], { cwd });
+  const query = 'severity:>=warn app:shop -userId:7 conn*';
+  const csv = await regression(['logs', query, '--csv', '--fields', 'severity,message,userId'], { cwd });
+  const json = await regression(['logs', 'userId:>5', 'refused', '--json', '--fields', 'message'], { cwd });
+  const text = await regression(['logs', 'path:/health', '--fields', 'severity,path'], { cwd });
+  const wrong = await regression(['logs', 'severity:>=wrong'], { cwd });
+
+  t.equal(csv.stdout, 'severity,message,userId\r\nWARN,connection reset,42\r\n');
+  t.equal(json.stdout, '{"message":"connection refused"}\n');
+  t.equal(text.stdout, 'INFO\t/health\n');
+  t.equal(wrong.code, 2);
+  t.match(wrong.stderr, /^regression: q: column 12: "wrong" is no severity.*\nHint: /);
+});
+
 void test('logs where there is no data says so', async (t) => {
   const { code, stderr } = await regression(['logs'], { cwd: await tempDir(t) });
   t.equal(code, 1);

@@ -121,6 +121,8 @@ void test('every filter narrows the answer', async (t) => {
   t.equal(await ask({ q: 'disk full' }), 'a');
   t.equal(await ask({ q: '"disk is" fine' }), 'c');
   t.equal(await ask({ q: '0%' }), 'd', 'wildcards of LIKE are text');
+  t.equal(await ask({ q: 'severity:>=warn -app:shop' }), 'd', 'the search language');
+  t.equal(await ask({ q: 'userId:u-1 OR /d[oi]ne/' }), 'bd');
   t.equal(await ask({ start: '2026-11-24T02:00:00Z', end: '2026-11-24T03:00:00Z' }), 'b', 'start is in, end is out');
   t.equal(await ask({ start: '-90m' }), 'cd', 'from the clock backwards');
   t.equal(await ask({ after_id: 2 }), 'cd');
@@ -173,6 +175,39 @@ void test('NDJSON by parameter or by Accept ends with a line that says it is who
   }
 });
 
+void test('CSV quotes what must be quoted (RFC 4180), text is a line a row, and fields choose and order', async (t) => {
+  const record = aRecord({
+    message: 'say "hi",\nthen go',
+    metadata: [
+      ['userId', 'u-1'],
+      ['source', 'meta'],
+    ],
+  });
+  const { get } = await serve(t, { store: await storeOf([record]) });
+  const csv = await get('/api/v1/logs?format=csv');
+  const some = await get('/api/v1/logs?fields=userId,message,meta.source,nothing', {
+    ...authorization,
+    accept: 'text/csv',
+  });
+  const json = await get('/api/v1/logs?fields=message,nothing,userId');
+  const ndjson = await get('/api/v1/logs?fields=severity&format=ndjson');
+  const text = await get('/api/v1/logs', { ...authorization, accept: 'text/plain' });
+
+  t.match(csv.headers.get('content-type'), /^text\/csv/);
+  t.equal(
+    csv.text,
+    'id,timestamp,severity,application,version,environment,source,message,metadata\r\n' +
+      '1,2026-11-24T03:00:00.000000Z,INFO,shop,2.3.1,production,/var/log/shop/app.log,"say ""hi"",\nthen go",' +
+      '"{""userId"":""u-1"",""source"":""meta""}"\r\n',
+  );
+  t.equal(some.text, 'userId,message,meta.source,nothing\r\nu-1,"say ""hi"",\nthen go",meta,\r\n');
+  t.equal(JSON.stringify(json.json.rows), '[{"message":"say \\"hi\\",\\nthen go","nothing":null,"userId":"u-1"}]');
+  t.match(ndjson.text, /^\{"severity":"INFO"\}\n\{"_end":true/);
+  t.match(text.headers.get('content-type'), /^text\/plain/);
+  t.equal(text.text, '2026-11-24 03:00:00.000Z INFO  shop@2.3.1 say "hi",\n    then go userId=u-1 source=meta\n');
+  t.match((await get('/api/v1/logs?fields=a,a')).json, { code: 'QUERY_INVALID', parameter: 'fields' });
+});
+
 void test('hits counts rows per step, in the shape of VictoriaLogs', async (t) => {
   const { client, get } = await serve(t, { store: await storeOf(someRecords(150)) });
   t.strictSame(await client.hits({ step: '1m' }), {
@@ -199,6 +234,8 @@ const wrong: readonly (readonly [query: string, parameter: string | undefined, h
   ['start=yesterday', 'start', /RFC 3339/],
   ['start=now&end=-1h', 'end', /Swap/],
   ['q=%22open', 'q', /Close the phrase/],
+  ['q=severity:loud', 'q', /severity:>=warn/],
+  ['format=xml', 'format', undefined],
   ['order=up', 'order', undefined],
   ['cursor=abc', 'cursor', /unchanged/],
   ['after_id=-1', 'after_id', undefined],

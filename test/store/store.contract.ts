@@ -1,5 +1,6 @@
 /** What every store promises, whoever implements it. */
 import { test, type Test } from 'tap';
+import type { SearchText } from '../../src/search/query.ts';
 import type { LogRow, SearchRequest } from '../../src/search/request.ts';
 import type { Store } from '../../src/store/store.ts';
 import { aPosition, aRecord, someRecords } from '../records.ts';
@@ -13,6 +14,16 @@ export async function rowsOf(store: Store, request: Partial<SearchRequest> = {})
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as LogRow);
+}
+
+/** All of them occur in the message. */
+function words(...texts: string[]): SearchText {
+  const parts = texts.map((value) => ({
+    kind: 'test' as const,
+    field: { column: 'message' as const },
+    test: { kind: 'contains' as const, value },
+  }));
+  return { text: texts.join(' '), query: { kind: 'and', parts } };
 }
 
 export function storeContract(name: string, openStore: (t: Test) => Promise<Store>): void {
@@ -192,16 +203,16 @@ export function storeContract(name: string, openStore: (t: Test) => Promise<Stor
       }),
       [4],
     );
-    t.strictSame(await ids({ text: ['row', '3'] }), [4]);
-    t.strictSame(await ids({ text: ['100%_s'] }), [5], 'wildcards are text');
-    t.strictSame(await ids({ text: ['of\\it'] }), [5]);
-    t.strictSame(await ids({ text: ['_'] }), [5]);
+    t.strictSame(await ids({ search: words('row', '3') }), [4]);
+    t.strictSame(await ids({ search: words('100%_s') }), [5], 'wildcards are text');
+    t.strictSame(await ids({ search: words('of\\it') }), [5]);
+    t.strictSame(await ids({ search: words('_') }), [5]);
     t.strictSame(
       await ids({
         minSeverity: 'ERROR',
         application: 'odd',
         metadata: [['m', '5']],
-        text: ['row'],
+        search: words('row'),
         start: '2026-11-24T03:00:00.000000Z',
       }),
       [6],
@@ -247,9 +258,10 @@ export function storeContract(name: string, openStore: (t: Test) => Promise<Stor
       { timestamp: '2026-11-24T03:02:00.000000Z', count: 30 },
     ]);
     t.equal((await store.hits({ filter: {}, stepSeconds: 7 }, limits)).length, 22);
-    t.strictSame(await store.hits({ filter: { application: 'shop', text: ['row 1'] }, stepSeconds: 3600 }, limits), [
-      { timestamp: '2026-11-24T03:00:00.000000Z', count: 61 },
-    ]);
+    t.strictSame(
+      await store.hits({ filter: { application: 'shop', search: words('row 1') }, stepSeconds: 3600 }, limits),
+      [{ timestamp: '2026-11-24T03:00:00.000000Z', count: 61 }],
+    );
   });
 
   contract('what is appended can be asked for at once', async (t, store) => {

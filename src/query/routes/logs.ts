@@ -2,11 +2,21 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { decodeCursor, encodeCursor } from '../../search/cursor.ts';
-import type { SearchPage } from '../../search/request.ts';
+import type { LogRow, SearchPage } from '../../search/request.ts';
 import type { QueryContext } from '../context.ts';
 import { checkNames, filterOf, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
+import { type Fields, csvOf, fieldsJson, readFields, type rowFormats, textLine } from '../row-formats.ts';
 import { logsParameters, pageSchema, problemSchema } from '../schemas.ts';
+
+type RowFormat = (typeof rowFormats)[number];
+
+export const contentTypes: Readonly<Record<RowFormat, string>> = {
+  json: 'application/json; charset=utf-8',
+  ndjson: 'application/x-ndjson; charset=utf-8',
+  csv: 'text/csv; charset=utf-8; header=present',
+  text: 'text/plain; charset=utf-8',
+};
 
 export function logsRoutes(context: QueryContext): FastifyPluginAsyncZod {
   return async (server) => {
@@ -18,7 +28,7 @@ export function logsRoutes(context: QueryContext): FastifyPluginAsyncZod {
           operationId: 'searchLogs',
           summary: 'Rows with their metadata, newest or oldest first, page by page',
           description:
-            'Metadata is filtered by `meta.<key>=<value>`, e.g. `meta.userId=u-1`; several must all hold. As NDJSON the last line is `{"_end":true,...}`: without it the answer was cut off.',
+            'Metadata is filtered by `meta.<key>=<value>`, e.g. `meta.userId=u-1`; several must all hold. As NDJSON the last line is `{"_end":true,...}`: without it the answer was cut off. The next page is in `next` and in the `Link` header.',
           tags: ['logs'],
           security: [{ bearer: [] }],
           querystring: z.looseObject(logsParameters),
@@ -32,7 +42,9 @@ export function logsRoutes(context: QueryContext): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         const startedAtMs = context.clock.monotonicMs();
-        const { order, limit, cursor, format } = request.query;
+        const { order, limit, cursor } = request.query;
+        const fields = request.query.fields === undefined ? undefined : readFields(request.query.fields);
+        const format = request.query.format ?? acceptedFormat(request.headers.accept);
         const metadata = metadataOf(request.query);
         const filter = filterOf(request.query, metadata, context.clock.nowMs());
         const after = cursor === undefined ? undefined : decodeCursor(cursor, { filter, order });
@@ -43,25 +55,50 @@ export function logsRoutes(context: QueryContext): FastifyPluginAsyncZod {
         const next = page.hasMore && page.last !== null ? encodeCursor(page.last, { filter, order }) : null;
         if (next !== null) void reply.header('link', nextLink(request.url, next));
         const elapsedMs = Math.round((context.clock.monotonicMs() - startedAtMs) * 10) / 10;
-        const isNdjson =
-          format === 'ndjson' || (format === undefined && request.headers.accept?.includes('ndjson') === true);
-        const text = isNdjson ? ndjsonOf(page, next) : jsonOf(page, next, elapsedMs);
         // Bytes: the rows are JSON text when they leave the store, and are not to be serialized again.
-        return reply
-          .type(isNdjson ? 'application/x-ndjson; charset=utf-8' : 'application/json; charset=utf-8')
-          .send(Buffer.from(text) as never);
+        const text = pageText(page, format, fields, next, elapsedMs);
+        return reply.type(contentTypes[format]).send(Buffer.from(text) as never);
       },
     );
   };
 }
 
-function ndjsonOf(page: SearchPage, next: string | null): string {
-  return `${page.ndjson}${JSON.stringify({ _end: true, rows: page.rowCount, last_id: page.lastId, next })}\n`;
+export function acceptedFormat(accept: string | undefined): RowFormat {
+  if (accept?.includes('ndjson')) return 'ndjson';
+  if (accept?.includes('text/csv')) return 'csv';
+  return accept?.startsWith('text/plain') ? 'text' : 'json';
 }
 
-/** JSON text has no raw newlines, so the rows' newlines are exactly the places of the commas. */
-function jsonOf(page: SearchPage, next: string | null, elapsedMs: number): string {
-  const rows = page.ndjson.slice(0, -1).replaceAll('\n', ',');
+export function parseRows(ndjson: string): LogRow[] {
+  return ndjson
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as LogRow);
+}
+
+function pageText(
+  page: SearchPage,
+  format: RowFormat,
+  fields: Fields | undefined,
+  next: string | null,
+  elapsedMs: number,
+): string {
+  if (format === 'csv') return csvOf(parseRows(page.ndjson), fields);
+  if (format === 'text')
+    return parseRows(page.ndjson)
+      .map((row) => textLine(row, fields, false))
+      .join('');
+  const ndjson =
+    fields === undefined
+      ? page.ndjson
+      : parseRows(page.ndjson)
+          .map((row) => `${fieldsJson(row, fields)}\n`)
+          .join('');
+  if (format === 'ndjson') {
+    return `${ndjson}${JSON.stringify({ _end: true, rows: page.rowCount, last_id: page.lastId, next })}\n`;
+  }
+  // JSON text has no raw newlines, so the rows' newlines are exactly the places of the commas.
+  const rows = ndjson.slice(0, -1).replaceAll('\n', ',');
   const stats = JSON.stringify({ rows: page.rowCount, last_id: page.lastId, elapsed_ms: elapsedMs });
   return `{"rows":[${rows}],"next":${JSON.stringify(next)},"truncated":${page.hasMore},"stats":${stats}}`;
 }

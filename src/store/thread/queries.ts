@@ -16,7 +16,8 @@ export function searchRows(database: Sqlite, request: SearchRequest): SearchPage
     rowCount: found.length,
     last: last === undefined ? null : { timestamp: last.timestamp, id: last.id },
     hasMore,
-    lastId: database.all<{ id: number | null }>('SELECT max(id) AS id FROM logs')[0]?.id ?? 0,
+    lastId: database.get<{ id: number | null }>('SELECT max(id) AS id FROM logs')?.id ?? 0,
+    firstId: database.get<{ id: number | null }>('SELECT min(id) AS id FROM logs')?.id ?? 0,
   };
 }
 

@@ -3,6 +3,7 @@
  */
 import { severitiesFrom } from '../../record/severity.ts';
 import type { Filter, HitsRequest, SearchRequest } from '../../search/request.ts';
+import { queryCondition, requiredPairs } from './query-to-sql.ts';
 import type { SqlValue } from './sqlite.ts';
 
 export interface Query {
@@ -53,7 +54,7 @@ export function hitsQuery({ filter, stepSeconds }: HitsRequest): Query {
  * itself the planner would fetch and sort every row of an application to answer with the newest hundred.
  */
 function timeOrderIndex(filter: Filter): string {
-  return filter.metadata?.length ? '' : 'INDEXED BY logs_timestamp';
+  return requiredPairs(filter).length > 0 ? '' : 'INDEXED BY logs_timestamp';
 }
 
 class Conditions {
@@ -89,18 +90,17 @@ function conditionsOf(filter: Filter): Conditions {
   if (filter.version !== undefined) conditions.addApplication('application.version = ?', filter.version);
   if (filter.environment !== undefined) conditions.addApplication('application.environment = ?', filter.environment);
   if (filter.source !== undefined) conditions.add('log.source = ?', filter.source);
-  for (const [type, value] of filter.metadata ?? []) {
+  for (const [type, value] of requiredPairs(filter)) {
     conditions.add(
       'log.id IN (SELECT log_id FROM logs_metadata WHERE metadata_type = ? AND metadata_value = ?)',
       type,
       value,
     );
   }
-  for (const text of filter.text ?? []) conditions.add(`log.message LIKE ? ESCAPE '\\'`, `%${escapeLike(text)}%`);
+  if (filter.search !== undefined) {
+    const { sql, values, needsApplication } = queryCondition(filter.search.query);
+    conditions.add(sql, ...values);
+    if (needsApplication) conditions.needsApplication = true;
+  }
   return conditions;
-}
-
-/** LIKE is case-insensitive for ASCII letters; its two wildcards lose their meaning behind a backslash. */
-function escapeLike(text: string): string {
-  return text.replaceAll(/[\\%_]/g, '\\$&');
 }

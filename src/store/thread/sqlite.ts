@@ -6,6 +6,8 @@
  */
 import wasm from 'node-sqlite3-wasm';
 import { type ErrorCode, RegressionError, messageOf } from '../../runtime/errors.ts';
+import { satisfies } from '../../search/predicates.ts';
+import type { Test } from '../../search/query.ts';
 
 export type SqlValue = number | bigint | string | Uint8Array | null;
 
@@ -22,6 +24,7 @@ export class Sqlite {
   constructor(path: string, options: OpenOptions = {}) {
     this.path = path;
     this.#database = attempt(path, () => new wasm.Database(path, { readOnly: options.readOnly ?? false }));
+    this.#database.function('satisfies', satisfiesJson, { deterministic: true });
   }
 
   get isInTransaction(): boolean {
@@ -83,6 +86,21 @@ export class Sqlite {
     this.#statements.set(sql, statement);
     return statement;
   }
+}
+
+/** Tests as SQL statements carry them; a statement has few, and asks for each once a row. */
+const tests = new Map<string, Test>();
+const maxTests = 100;
+
+/** The SQL function `satisfies(text, test)`: 1 when the text is there and satisfies the test (JSON of a `Test`), else 0. */
+function satisfiesJson(text: unknown, json: unknown): number {
+  let test = tests.get(String(json));
+  if (test === undefined) {
+    if (tests.size >= maxTests) tests.clear();
+    test = JSON.parse(String(json)) as Test;
+    tests.set(String(json), test);
+  }
+  return satisfies(text === null ? null : String(text), test) ? 1 : 0;
 }
 
 /** SQLite's own message texts (sqlite3_errstr); the package passes nothing else on. */

@@ -17,14 +17,15 @@ export function rowText(row: LogRow, isColoured: boolean): string {
   const release = row.version === null ? row.application : `${row.application}@${row.version}`;
   const metadata = Object.entries(row.metadata)
     .map(
-      ([type, value]) => `${shown(type)}=${/[\s"]/.test(value) || value === '' ? JSON.stringify(value) : shown(value)}`,
+      ([type, value]) =>
+        `${printable(type)}=${/[\s"]/.test(value) || value === '' ? JSON.stringify(value) : printable(value)}`,
     )
     .join(' ');
-  return `${paint(time, '2')} ${severity} ${paint(shown(release), '36')} ${shown(row.message)}${metadata === '' ? '' : ` ${paint(metadata, '2')}`}`;
+  return `${paint(time, '2')} ${severity} ${paint(printable(release), '36')} ${printable(row.message)}${metadata === '' ? '' : ` ${paint(metadata, '2')}`}`;
 }
 
 /** Logs are written by others too: control characters must not reach the terminal as commands. */
-function shown(text: string): string {
+export function printable(text: string): string {
   return text
     .replaceAll(
       // oxlint-disable-next-line no-control-regex -- control characters are what this is about

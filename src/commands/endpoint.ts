@@ -1,0 +1,99 @@
+/**
+ * The endpoint a command asks: the running daemon's, or one of its own over the data directory when no daemon holds it. So that
+ * every command says the same with and without a daemon, there is one way to ask.
+ */
+import type { RegressionClient } from '../client/client.ts';
+import { RegressionError } from '../runtime/errors.ts';
+import type { CommonFlags, Surroundings } from './command.ts';
+
+export interface Endpoint {
+  readonly client: RegressionClient;
+  close(): Promise<void>;
+}
+
+export interface EndpointOptions {
+  /** Name of the command, told to those who find the data directory held. */
+  readonly command: string;
+  /** Make the data directory if it is not there, instead of refusing. */
+  readonly mayCreate?: boolean;
+}
+
+/** @throws RegressionError `DATA_DIR_LOCKED`, `DATA_DIR_UNUSABLE`, `UNAUTHORIZED`, and what opening the store throws. */
+export async function openEndpoint(
+  { command, mayCreate = false }: EndpointOptions,
+  flags: CommonFlags,
+  surroundings: Surroundings,
+): Promise<Endpoint> {
+  const { effectiveConfig } = await import('./effective-config.ts');
+  const { probeDataDir } = await import('../runtime/data-dir-lock.ts');
+  const { config } = await effectiveConfig(flags, surroundings);
+  const holder = await probeDataDir(config.data_dir);
+  if (holder === null) return openOwn(config.data_dir, command, mayCreate);
+  if (holder.server === null) {
+    throw new RegressionError(
+      'DATA_DIR_LOCKED',
+      `\`regression ${holder.command}\` (pid ${holder.pid}) is using ${config.data_dir} and answers no questions`,
+      { hint: 'Ask again when it is done.' },
+    );
+  }
+  return openDaemons(holder.server, config.data_dir);
+}
+
+async function openDaemons(url: string, dataDir: string): Promise<Endpoint> {
+  const { RegressionClient } = await import('../client/client.ts');
+  const { readAdminToken } = await import('../query/admin-token.ts');
+  const token = await readAdminToken(dataDir);
+  if (token === null) throw new RegressionError('UNAUTHORIZED', `there is no admin token in ${dataDir}`);
+  const client = new RegressionClient({ url, token });
+  return { client, close: () => client.close() };
+}
+
+/** A server on a socket of our own in a private directory, for as long as the command runs. */
+async function openOwn(dataDir: string, command: string, mayCreate: boolean): Promise<Endpoint> {
+  const { existsSync } = await import('node:fs');
+  const { mkdir, mkdtemp, rm } = await import('node:fs/promises');
+  const { tmpdir } = await import('node:os');
+  const path = await import('node:path');
+  const { pino } = await import('pino');
+  const { RegressionClient } = await import('../client/client.ts');
+  const { version } = await import('../package-info.ts');
+  const { loadOrCreateAdminToken } = await import('../query/admin-token.ts');
+  const { QueryServer } = await import('../query/server.ts');
+  const { systemClock } = await import('../runtime/clock.ts');
+  const { lockDataDir } = await import('../runtime/data-dir-lock.ts');
+  const { createMetrics } = await import('../runtime/metrics.ts');
+  const { hotFileName, openStore } = await import('../store/remote-store.ts');
+  if (!mayCreate && !existsSync(path.join(dataDir, hotFileName))) {
+    throw new RegressionError('DATA_DIR_UNUSABLE', `there is no data in ${dataDir}`, {
+      hint: 'Start `regression run`, or name the directory with --data-dir.',
+    });
+  }
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await using opened = new AsyncDisposableStack(); // what is open when something fails is closed, in reverse
+  const lock = await lockDataDir(dataDir, command);
+  opened.defer(() => lock.release());
+  const store = await openStore({ dataDir });
+  opened.defer(() => store.close());
+  const socketDirectory = await mkdtemp(path.join(tmpdir(), 'regression-'));
+  opened.defer(() => rm(socketDirectory, { recursive: true, force: true }));
+  const { token } = await loadOrCreateAdminToken(dataDir);
+  const server = new QueryServer({
+    store,
+    clock: systemClock,
+    metrics: createMetrics(),
+    logger: pino({ level: 'silent' }),
+    queryTimeoutMs: 60_000, // nobody else waits
+    health: () => [],
+    listen: `unix:${path.join(socketDirectory, 'query.sock')}`,
+    allowRemote: false,
+    allowedHosts: [],
+    token,
+    version,
+  });
+  opened.defer(() => server.stop());
+  await server.start();
+  const client = new RegressionClient({ url: server.url ?? '', token });
+  opened.defer(() => client.close());
+  const held = opened.move();
+  return { client, close: () => held.disposeAsync() };
+}

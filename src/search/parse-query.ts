@@ -1,0 +1,281 @@
+/**
+ * Reads the search language:
+ *
+ *     severity:>=warn app:checkout userId:42 -path:/health "connection reset" conn* (timeout OR /refused|reset/i)
+ *
+ * Terms side by side must all hold; `OR` binds weaker than that, `-` and `NOT` stronger. A recursive descent over the tokens of
+ * query-scanner.ts. Errors name the column and what was expected there.
+ */
+import { type Severity, severities, severityOfWord, severityRank } from '../record/severity.ts';
+import { messageOf } from '../runtime/errors.ts';
+import { compileRegex } from '../runtime/linear-regex.ts';
+import { nearestName } from '../runtime/nearest.ts';
+import { type Token, type Value, queryError, scanQuery } from './query-scanner.ts';
+import { isNumber } from './predicates.ts';
+import type { Column, Field, Operator, Query } from './query.ts';
+import { readTime } from './time.ts';
+
+/** Deeper nesting is refused: SQLite bounds the depth of an expression. */
+const maxDepth = 50;
+const maxTerms = 200;
+
+/** Names of columns as people write them; every other name is a metadata key. */
+const columns: Readonly<Record<string, Column>> = {
+  id: 'id',
+  timestamp: 'timestamp',
+  time: 'timestamp',
+  severity: 'severity',
+  level: 'severity',
+  application: 'application',
+  app: 'application',
+  version: 'version',
+  environment: 'environment',
+  env: 'environment',
+  source: 'source',
+  message: 'message',
+  msg: 'message',
+};
+
+/**
+ * @param nowMs what `timestamp:>-1h` counts back from.
+ * @returns null for a text without terms.
+ * @throws RegressionError `QUERY_INVALID` with the column (from 1) and what was expected.
+ */
+export function parseQuery(text: string, nowMs: number): Query | null {
+  return new QueryParser(scanQuery(cleaned(text)), nowMs).parse();
+}
+
+/** As the text of rows is cleaned when it is stored: what SQLite or UTF-8 cannot hold is never found. */
+function cleaned(text: string): string {
+  return text.toWellFormed().replaceAll('\0', '\u2400');
+}
+
+class QueryParser {
+  readonly #tokens: readonly Token[];
+  readonly #nowMs: number;
+  #at = 0;
+  #terms = 0;
+
+  constructor(tokens: readonly Token[], nowMs: number) {
+    this.#tokens = tokens;
+    this.#nowMs = nowMs;
+  }
+
+  parse(): Query | null {
+    if (this.#tokens[0]?.kind === 'end') return null;
+    const query = this.#alternatives(undefined, 0);
+    const rest: Token = this.#next;
+    if (rest.kind !== 'end') throw queryError(rest.column, 'no ( is open here', 'Leave out the ), or quote it: ")".');
+    return query;
+  }
+
+  get #next(): Token {
+    return this.#tokens[this.#at] as Token;
+  }
+
+  /** @param field inside `field:( ... )`: values are held against it. */
+  #alternatives(field: NamedField | undefined, depth: number): Query {
+    const parts = [this.#all(field, depth)];
+    while (this.#next.kind === 'or') {
+      this.#at++;
+      parts.push(this.#all(field, depth));
+    }
+    return joined('or', parts);
+  }
+
+  #all(field: NamedField | undefined, depth: number): Query {
+    const parts: Query[] = [];
+    do {
+      if (this.#next.kind === 'and') {
+        if (parts.length === 0) throw this.#expectedTerm();
+        this.#at++;
+      }
+      parts.push(this.#term(field, depth));
+    } while (!['end', 'or', ')'].includes(this.#next.kind));
+    return joined('and', parts);
+  }
+
+  #term(field: NamedField | undefined, depth: number): Query {
+    const token = this.#next;
+    if (depth > maxDepth) throw queryError(token.column, `nested deeper than ${maxDepth}`, 'Write it flatter.');
+    if (++this.#terms > maxTerms)
+      throw queryError(token.column, `more than ${maxTerms} terms`, 'Ask in several queries.');
+    switch (token.kind) {
+      case 'not':
+        this.#at++;
+        return { kind: 'not', part: this.#term(field, depth + 1) };
+      case '(':
+        return this.#group(field, depth);
+      case 'field':
+        if (field !== undefined) {
+          throw queryError(token.column, `a value of ${field.name} is expected`, 'Close the parenthesis first.');
+        }
+        this.#at++;
+        return this.#fieldTerm(fieldOf(token.name), token.end, depth);
+      case 'operator':
+      case 'value':
+        if (field !== undefined) return this.#fieldValue(field);
+        this.#at++;
+        return token.kind === 'value' ? messageTerm(token.value, token.column) : this.#stray(token);
+      case ')':
+      case 'and':
+      case 'or':
+      case 'end':
+        throw this.#expectedTerm();
+      default:
+        return token satisfies never;
+    }
+  }
+
+  #group(field: NamedField | undefined, depth: number): Query {
+    const { column } = this.#next;
+    this.#at++;
+    const query = this.#alternatives(field, depth + 1);
+    if (this.#next.kind !== ')') {
+      throw queryError(this.#next.column, `) is expected: the ( of column ${column} is open`, 'Add a ).');
+    }
+    this.#at++;
+    return query;
+  }
+
+  #fieldTerm(field: NamedField, end: number, depth: number): Query {
+    if (this.#next.column !== end) throw expectedValue(end, field); // `error: failed` is text more often than a field
+    return this.#next.kind === '(' ? this.#group(field, depth) : this.#fieldValue(field);
+  }
+
+  #fieldValue(field: NamedField): Query {
+    let operator: Operator | '=' | undefined;
+    if (this.#next.kind === 'operator') {
+      operator = this.#next.operator;
+      this.#at++;
+    }
+    const { column } = this.#next;
+    if (this.#next.kind !== 'value') {
+      throw expectedValue(column, field);
+    }
+    const { value } = this.#next;
+    this.#at++;
+    if ('column' in field.field && field.field.column === 'severity') return severityTerm(operator, value, column);
+    if (operator === undefined || operator === '=') {
+      return fieldEquals(field.field, this.#literal(field, value, column), operator === '=', column);
+    }
+    if (value.kind === 'regex' || value.kind === 'prefix') {
+      throw queryError(column, `${operator} needs a number or a text`, `Like ${field.name}:${operator}1.`);
+    }
+    const { text } = this.#literal(field, value, column);
+    // Versions go by their parts: 1.10 is no decimal fraction.
+    const isVersion = 'column' in field.field && field.field.column === 'version';
+    const as = isNumber(text) && !isVersion ? 'number' : 'text';
+    return { kind: 'test', field: field.field, test: { kind: 'compare', operator, value: text, as } };
+  }
+
+  /** Times are given in any of the forms of `start` and `end`, and stand in rows as fixed-width UTC. */
+  #literal({ field }: NamedField, value: Value, column: number): Value {
+    const isTime = 'column' in field && field.column === 'timestamp';
+    const isLiteral = value.kind === 'word' || value.kind === 'phrase';
+    return isTime && isLiteral ? { ...value, text: readTime(value.text, `q: column ${column}`, this.#nowMs) } : value;
+  }
+
+  #stray({ column }: Token): Query {
+    throw queryError(column, 'a comparison needs a field', 'Like cpu:>0.5; as text, quote it.');
+  }
+
+  #expectedTerm(): Error {
+    const { kind, column } = this.#next;
+    const found = kind === 'end' ? 'the query ends' : `there is ${kind.length > 1 ? kind.toUpperCase() : kind}`;
+    return queryError(
+      column,
+      `a word, a "phrase", a field:value or a ( is expected, but ${found}`,
+      'AND, OR and NOT in capitals are operators; as words, quote them.',
+    );
+  }
+}
+
+interface NamedField {
+  readonly field: Field;
+  /** As it was typed, for errors. */
+  readonly name: string;
+}
+
+function expectedValue(column: number, { name }: NamedField): Error {
+  return queryError(
+    column,
+    `a value of ${name} is expected right behind the colon`,
+    `Like ${name}:x, ${name}:>1 or ${name}:"two words". If the colon is text, quote it.`,
+  );
+}
+
+function fieldOf(name: string): NamedField {
+  if (name.startsWith('meta.') && name.length > 5) return { field: { metadata: name.slice(5) }, name };
+  const column = Object.hasOwn(columns, name) ? columns[name] : undefined;
+  return { field: column === undefined ? { metadata: name } : { column }, name };
+}
+
+/** Without a field the message is meant. */
+function messageTerm(value: Value, column: number): Query {
+  const field = { column: 'message' } as const;
+  switch (value.kind) {
+    case 'word':
+    case 'phrase':
+      return { kind: 'test', field, test: { kind: 'contains', value: value.text } };
+    case 'prefix':
+      return { kind: 'test', field, test: { kind: 'word_starts', value: value.text } };
+    case 'regex':
+      return regexTerm(field, value, column);
+    default:
+      return value.kind satisfies never;
+  }
+}
+
+/** @param isExact `message:=x`: the whole message, where `message:x` asks for a part of it. */
+function fieldEquals(field: Field, value: Value, isExact: boolean, column: number): Query {
+  if (value.kind === 'regex') return regexTerm(field, value, column);
+  if (value.kind === 'prefix' && value.text === '') return { kind: 'test', field, test: { kind: 'exists' } };
+  const isMessage = 'column' in field && field.column === 'message';
+  if (isMessage && !isExact) return messageTerm(value, column);
+  return { kind: 'test', field, test: { kind: value.kind === 'prefix' ? 'starts' : 'is', value: value.text } };
+}
+
+function regexTerm(field: Field, { text, ignoreCase }: Value, column: number): Query {
+  try {
+    compileRegex(text, { ignoreCase });
+  } catch (error) {
+    throw queryError(
+      column,
+      messageOf(error),
+      "The syntax is RE2's; a slash inside is written \\/. As text, quote it.",
+    );
+  }
+  return { kind: 'test', field, test: { kind: 'regex', pattern: text, ignoreCase } };
+}
+
+function severityTerm(operator: Operator | '=' | undefined, value: Value, column: number): Query {
+  const field = { column: 'severity' } as const;
+  if (value.kind === 'regex') return regexTerm(field, value, column);
+  if (value.kind === 'prefix') {
+    return { kind: 'severity', among: severities.filter((name) => name.startsWith(value.text.toUpperCase())) };
+  }
+  const wanted = severityOfWord(value.text)?.severity;
+  if (wanted === undefined) {
+    const near = nearestName(value.text, severities);
+    throw queryError(
+      column,
+      `${JSON.stringify(value.text)} is no severity; one of ${severities.join(', ')} is expected`,
+      near === undefined ? 'Like severity:>=warn.' : `Did you mean ${near.toLowerCase()}?`,
+    );
+  }
+  return { kind: 'severity', among: severities.filter((name) => isWanted(name, operator, wanted)) };
+}
+
+function isWanted(name: Severity, operator: Operator | '=' | undefined, wanted: Severity): boolean {
+  const difference = severityRank(name) - severityRank(wanted);
+  if (operator === '>') return difference > 0;
+  if (operator === '>=') return difference >= 0;
+  if (operator === '<') return difference < 0;
+  return operator === '<=' ? difference <= 0 : difference === 0;
+}
+
+function joined(kind: 'and' | 'or', parts: readonly Query[]): Query {
+  const [only] = parts;
+  return parts.length === 1 && only !== undefined ? only : { kind, parts };
+}
