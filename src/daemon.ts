@@ -97,6 +97,7 @@ export class Daemon implements Service {
     // The server first: an address that cannot be had is found before anything is read.
     this.#server = new QueryServer({
       store: pipeline.store,
+      feed: pipeline.feed,
       clock,
       metrics,
       logger,

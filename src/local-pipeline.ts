@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import type { Config } from './config/schema.ts';
 import { createParser } from './parsers/registry.ts';
 import { Ingest } from './pipeline/ingest.ts';
+import { LiveFeed } from './query/live-feed.ts';
 import type { Clock } from './runtime/clock.ts';
 import { type DataDirLock, lockDataDir } from './runtime/data-dir-lock.ts';
 import { RegressionError, messageOf } from './runtime/errors.ts';
@@ -15,6 +16,8 @@ import type { Store } from './store/store.ts';
 
 export interface LocalPipeline {
   readonly store: Store;
+  /** Told of every batch that the ingest has committed. */
+  readonly feed: LiveFeed;
   readonly ingest: Ingest;
   readonly lock: DataDirLock;
   /** Commits what is queued (within a few seconds), closes the store, gives the directory back. */
@@ -48,8 +51,9 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
     await lock.release();
     throw error;
   }
+  const feed = new LiveFeed();
   const ingest = new Ingest({
-    store,
+    store: { append: feed.appendTo(store) },
     createParser,
     defaults: config.application,
     clock,
@@ -61,6 +65,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
   });
   return {
     store,
+    feed,
     ingest,
     lock,
     async close() {

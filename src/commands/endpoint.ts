@@ -58,6 +58,7 @@ async function openOwn(dataDir: string, command: string, mayCreate: boolean): Pr
   const { RegressionClient } = await import('../client/client.ts');
   const { version } = await import('../package-info.ts');
   const { loadOrCreateAdminToken } = await import('../query/admin-token.ts');
+  const { LiveFeed } = await import('../query/live-feed.ts');
   const { QueryServer } = await import('../query/server.ts');
   const { systemClock } = await import('../runtime/clock.ts');
   const { lockDataDir } = await import('../runtime/data-dir-lock.ts');
@@ -79,6 +80,7 @@ async function openOwn(dataDir: string, command: string, mayCreate: boolean): Pr
   const { token } = await loadOrCreateAdminToken(dataDir);
   const server = new QueryServer({
     store,
+    feed: new LiveFeed(),
     clock: systemClock,
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),

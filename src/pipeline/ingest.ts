@@ -21,7 +21,7 @@ import type { ApplicationDefaults } from './record-of.ts';
 import { SourceStream, bytesPerRecord } from './source-stream.ts';
 
 export interface IngestOptions {
-  readonly store: Store;
+  readonly store: Pick<Store, 'append'>;
   /** Makes a parser by the name of a format (`auto` included), for one source. */
   readonly createParser: (format: string, options: ParserOptions) => Parser;
   readonly defaults: ApplicationDefaults;

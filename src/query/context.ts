@@ -2,6 +2,7 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import type { LiveFeed } from './live-feed.ts';
 import type { Store } from '../store/store.ts';
 
 export interface HealthPart {
@@ -12,6 +13,8 @@ export interface HealthPart {
 
 export interface QueryContext {
   readonly store: Store;
+  /** Rows as they are committed. */
+  readonly feed: LiveFeed;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;

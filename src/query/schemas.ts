@@ -122,6 +122,75 @@ export const problemSchema = z.object({
   parameter: z.string().optional(),
 });
 
+/** What every asking route may answer instead. */
+export const problems = {
+  400: problemSchema.describe('The request is wrong; `parameter` and `hint` say where and how'),
+  401: problemSchema.describe('No valid token'),
+  403: problemSchema.describe('The token may not do this'),
+  429: problemSchema.describe('Too many requests; `Retry-After` says when to come again'),
+  503: problemSchema.describe('The store does not answer now'),
+  504: problemSchema.describe('The deadline passed and the query was ended'),
+} as const;
+
+export const notFound = { 404: problemSchema.describe('There is no such thing') } as const;
+
+const countsOf = (fallback: number, most: number) => z.coerce.number().int().min(0).max(most).default(fallback);
+
+export const maxCountedRows = 1_000_000;
+
+export const fieldCountsParameters = {
+  ...filterParameters,
+  limit: z.coerce.number().int().min(1).max(1000).default(10).describe('Values of a field, the most frequent first'),
+  max_rows: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(maxCountedRows)
+    .default(100_000)
+    .describe(`The newest rows are counted, at most this many; \`truncated\` says that there are more`),
+};
+
+const hitCounts = z.array(z.object({ value: z.string(), hits: z.int() }));
+
+export const valuesSchema = z.object({ values: hitCounts, rows: z.int(), truncated: z.boolean() });
+
+/** The shape of VictoriaLogs' /select/logsql/facets. */
+export const facetsSchema = z.object({
+  facets: z.array(
+    z.object({
+      field_name: z.string().describe('A column, or `meta.<key>`'),
+      values: z.array(z.object({ field_value: z.string(), hits: z.int() })),
+    }),
+  ),
+  rows: z.int().describe('Rows counted'),
+  truncated: z.boolean(),
+});
+
+export const rowIdParameters = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
+
+export const contextParameters = {
+  before: countsOf(10, 1000).describe('Rows before it'),
+  after: countsOf(10, 1000).describe('Rows after it'),
+  scope: z
+    .enum(['source', 'application', 'all'])
+    .default('source')
+    .describe('Neighbours of the same source, the same application, or any'),
+};
+
+export const contextSchema = z.object({
+  before: z.array(rowSchema).describe('Oldest first'),
+  row: rowSchema,
+  after: z.array(rowSchema),
+});
+
+export const tailParameters = {
+  ...filterParameters,
+  format: z
+    .enum(['sse', 'ndjson'])
+    .optional()
+    .describe('Server-sent events, or one JSON object a line; also by `Accept`'),
+};
+
 export const healthSchema = z.object({
   status: z.enum(['ok', 'not_ready']),
   parts: z.array(z.object({ name: z.string(), ok: z.boolean(), reason: z.string().optional() })),

@@ -13,9 +13,12 @@ import { removeStaleSocket } from '../runtime/unix-socket.ts';
 import type { QueryContext } from './context.ts';
 import { guard, hostName } from './guard.ts';
 import { problem, problemOfError } from './problem.ts';
+import { fieldRoutes } from './routes/fields.ts';
 import { hitsRoutes } from './routes/hits.ts';
 import { logsRoutes } from './routes/logs.ts';
 import { operationRoutes } from './routes/operation.ts';
+import { rowRoutes } from './routes/row.ts';
+import { tailRoutes } from './routes/tail.ts';
 
 export interface QueryServerOptions extends QueryContext {
   /** `127.0.0.1:8514`, `[::1]:8514` or `unix:/run/regression.sock`. */
@@ -155,7 +158,10 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
 
   await server.register(operationRoutes(options));
   await server.register(logsRoutes(options));
+  await server.register(rowRoutes(options));
   await server.register(hitsRoutes(options));
+  await server.register(fieldRoutes(options));
+  await server.register(tailRoutes(options));
   await server.ready();
   return server;
 }

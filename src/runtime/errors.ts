@@ -37,6 +37,14 @@ export const errorCodes = {
   /** The daemon answered with an error, or did not answer. */
   DAEMON_UNREACHABLE: { exitCode: 1 },
   UNAUTHORIZED: { exitCode: 1 },
+  /** Who asks may not do this. */
+  FORBIDDEN: { exitCode: 1 },
+  /** What was asked for by name or id is not there. */
+  NOT_FOUND: { exitCode: 1 },
+  /** What was to be made is there already, or has changed meanwhile. */
+  CONFLICT: { exitCode: 1 },
+  /** Too many requests at once, or in a while. */
+  OVERLOADED: { exitCode: 1 },
 } as const satisfies Record<string, { exitCode: 1 | 2 }>;
 
 export type ErrorCode = keyof typeof errorCodes;

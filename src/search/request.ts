@@ -66,6 +66,31 @@ export interface HitsBucket {
   readonly count: number;
 }
 
+/** Asks how often which values occur among the newest rows that a filter finds. */
+export interface FieldCountsRequest {
+  readonly filter: Filter;
+  /** Columns by their name and metadata keys as `meta.<key>`; or `names`: the metadata keys themselves; or `all` metadata keys. */
+  readonly fields: readonly string[] | 'names' | 'all';
+  /** Values of a field, the most frequent first. */
+  readonly limit: number;
+  /** Rows looked at, at most. */
+  readonly maxRows: number;
+}
+
+export interface FieldCounts {
+  readonly fields: readonly FieldValues[];
+  /** Rows looked at. */
+  readonly rows: number;
+  /** True when there are more rows than `maxRows`. */
+  readonly truncated: boolean;
+}
+
+export interface FieldValues {
+  /** As in the request; metadata keys as `meta.<key>`. */
+  readonly field: string;
+  readonly values: readonly { readonly value: string; readonly hits: number }[];
+}
+
 /** One row as the API, `logs --json` and `parse` print it. */
 export interface LogRow {
   readonly id: number;

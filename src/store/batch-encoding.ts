@@ -40,22 +40,25 @@ function encodeRow(writer: JsonbWriter, record: LogRecord, applicationId: number
  */
 function encodeMetadata(writer: JsonbWriter, metadata: Metadata, isMessageCleaned: boolean): void {
   const pairs = writer.beginObject();
-  let isCleaned = isMessageCleaned;
   let place = 0;
-  const put = (type: string, value: string): void => {
+  for (const [type, value] of storedMetadata(metadata, isMessageCleaned)) {
     writer.text(String.fromCharCode(++place) + type);
     writer.text(value);
-  };
-  const fitting = metadata.length < maxMetadataRows - 1 ? metadata : metadata.slice(0, maxMetadataRows - 2);
-  for (const [type, value] of fitting) {
-    const cleanType = cleanText(type);
-    const cleanValue = cleanText(value);
-    if (cleanType !== type || cleanValue !== value) isCleaned = true;
-    put(cleanType, cleanValue);
   }
-  if (fitting !== metadata) put('metadata_rest', cleanText(JSON.stringify(metadata.slice(fitting.length))));
-  if (isCleaned) put('text_cleaned', 'true');
   writer.end(pairs);
+}
+
+/** The pairs as they are stored: cleaned, and not more than a row can have; most records' own. */
+export function storedMetadata(metadata: Metadata, isMessageCleaned: boolean): Metadata {
+  const fitting = metadata.length < maxMetadataRows - 1 ? metadata : metadata.slice(0, maxMetadataRows - 2);
+  const isClean = fitting.every(([type, value]) => cleanText(type) === type && cleanText(value) === value);
+  if (isClean && !isMessageCleaned && fitting === metadata) return metadata;
+  const stored = fitting.map(([type, value]): [string, string] => [cleanText(type), cleanText(value)]);
+  if (fitting !== metadata) {
+    stored.push(['metadata_rest', cleanText(JSON.stringify(metadata.slice(fitting.length)))]);
+  }
+  if (!isClean || isMessageCleaned) stored.push(['text_cleaned', 'true']);
+  return stored;
 }
 
 /**

@@ -4,7 +4,14 @@
  */
 import type { FilePosition, Gap, IngestRequest } from '../record/batch.ts';
 import type { Application } from '../record/log-record.ts';
-import type { HitsBucket, HitsRequest, SearchPage, SearchRequest } from '../search/request.ts';
+import type {
+  FieldCounts,
+  FieldCountsRequest,
+  HitsBucket,
+  HitsRequest,
+  SearchPage,
+  SearchRequest,
+} from '../search/request.ts';
 import type { ErrorCode } from '../runtime/errors.ts';
 
 /** The writer thread's calls. They are answered in the order sent, except `pin`, which may wait. */
@@ -25,6 +32,7 @@ export interface WriterCalls {
 export interface ReaderCalls {
   search(snapshot: string, request: SearchRequest): SearchPage;
   hits(snapshot: string, request: HitsRequest): readonly HitsBucket[];
+  fieldCounts(snapshot: string, request: FieldCountsRequest): FieldCounts;
   /** Closes the open snapshot, if any, and removes its alias directory. */
   release(): void;
 }

@@ -9,7 +9,14 @@ import { join, resolve } from 'node:path';
 import type { Batch, FilePosition, IngestRequest } from '../record/batch.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
-import type { HitsBucket, HitsRequest, SearchPage, SearchRequest } from '../search/request.ts';
+import type {
+  FieldCounts,
+  FieldCountsRequest,
+  HitsBucket,
+  HitsRequest,
+  SearchPage,
+  SearchRequest,
+} from '../search/request.ts';
 import { ApplicationIds } from './application-ids.ts';
 import { encodeRows } from './batch-encoding.ts';
 import type { WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
@@ -131,6 +138,11 @@ class RemoteStore implements Store {
   hits(request: HitsRequest, limits: QueryLimits): Promise<readonly HitsBucket[]> {
     this.#refuseWhenClosed();
     return this.#readers.run((reader, snapshot) => reader.call('hits', [snapshot, request]), limits);
+  }
+
+  fieldCounts(request: FieldCountsRequest, limits: QueryLimits): Promise<FieldCounts> {
+    this.#refuseWhenClosed();
+    return this.#readers.run((reader, snapshot) => reader.call('fieldCounts', [snapshot, request]), limits);
   }
 
   async stats(): Promise<StoreStats> {

@@ -5,7 +5,14 @@
  * the calling thread. Both pass test/store/store.contract.ts.
  */
 import type { Batch, FilePosition, IngestRequest } from '../record/batch.ts';
-import type { HitsBucket, HitsRequest, SearchPage, SearchRequest } from '../search/request.ts';
+import type {
+  FieldCounts,
+  FieldCountsRequest,
+  HitsBucket,
+  HitsRequest,
+  SearchPage,
+  SearchRequest,
+} from '../search/request.ts';
 
 export interface Store {
   /**
@@ -31,6 +38,9 @@ export interface Store {
 
   /** Counts per time step, oldest first, empty buckets left out. Same limits and errors as `search`. */
   hits(request: HitsRequest, limits: QueryLimits): Promise<readonly HitsBucket[]>;
+
+  /** How often which values occur. Same limits and errors as `search`. */
+  fieldCounts(request: FieldCountsRequest, limits: QueryLimits): Promise<FieldCounts>;
 
   stats(): Promise<StoreStats>;
 

@@ -4,69 +4,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pino } from 'pino';
-import { test, type Test } from 'tap';
-import { RegressionClient } from '../../src/client/client.ts';
+import { test } from 'tap';
 import type { HealthPart } from '../../src/query/context.ts';
-import { QueryServer, type QueryServerOptions } from '../../src/query/server.ts';
 import { RegressionError } from '../../src/runtime/errors.ts';
-import { createMetrics } from '../../src/runtime/metrics.ts';
 import type { LogRow } from '../../src/search/request.ts';
-import type { Store } from '../../src/store/store.ts';
 import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
-import { ManualClock } from '../manual-clock.ts';
 import { aRecord, someRecords } from '../records.ts';
 import { tempDir } from '../temp-dir.ts';
-
-const token = 'rgr_test';
-const authorization = { authorization: `Bearer ${token}` };
-
-interface Asked {
-  readonly url: string;
-  readonly client: RegressionClient;
-  readonly get: (
-    path: string,
-    headers?: Record<string, string>,
-  ) => Promise<{ status: number; headers: Headers; text: string; json: any }>;
-}
-
-async function serve(t: Test, options: Partial<QueryServerOptions> = {}): Promise<Asked> {
-  const server = new QueryServer({
-    store: options.store ?? new SqliteStore(':memory:'),
-    clock: new ManualClock('2026-11-24T04:00:00Z'),
-    metrics: createMetrics(),
-    logger: pino({ level: 'silent' }),
-    queryTimeoutMs: 5000,
-    health: () => [{ name: 'store', ok: true }],
-    listen: '127.0.0.1:0',
-    allowRemote: false,
-    allowedHosts: [],
-    token,
-    version: '0.0.0',
-    ...options,
-  });
-  t.teardown(() => server.stop());
-  await server.start();
-  const url = server.url ?? '';
-  const client = new RegressionClient({ url, token });
-  t.teardown(() => client.close());
-  return {
-    url,
-    client,
-    async get(path, headers = authorization) {
-      const response = await fetch(`${url}${path}`, { headers });
-      const text = await response.text();
-      const isJson = response.headers.get('content-type')?.includes('json') && !text.includes('}\n');
-      return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
-    },
-  };
-}
-
-async function storeOf(records: Parameters<Store['append']>[0]['records']): Promise<Store> {
-  const store = new SqliteStore(':memory:');
-  await store.append({ records, positions: [], gaps: [] });
-  return store;
-}
+import { authorization, serve, storeOf, token } from './serve.ts';
 
 const messages = (rows: readonly LogRow[]): string[] => rows.map(({ message }) => message);
 
@@ -289,7 +234,70 @@ void test('health, metrics and the API description are open', async (t) => {
   t.match((await get('/metrics', {})).text, /regression_http_requests_total\{route="\/api\/v1\/logs",status="200"\} 1/);
   const { json } = await get('/openapi.json', {});
   t.equal(json.openapi, '3.1.0');
-  t.strictSame(Object.keys(json.paths), ['/health/live', '/health/ready', '/metrics', '/api/v1/logs', '/api/v1/hits']);
+  for (const path of ['/health/ready', '/api/v1/logs', '/api/v1/logs/{id}/context', '/api/v1/facets', '/api/v1/tail']) {
+    t.ok(Object.hasOwn(json.paths, path), path);
+  }
+});
+
+void test('one row by its id, and its neighbours by source, application or any', async (t) => {
+  const records = someRecords(6).map((record, index) => ({
+    ...record,
+    source: index % 2 === 0 ? '/even.log' : '/odd.log',
+    application: { name: index < 3 ? 'old' : 'new', version: null, environment: null },
+  }));
+  const { get } = await serve(t, { store: await storeOf(records) });
+  const around = async (query: string): Promise<readonly string[]> => {
+    const { json } = await get(`/api/v1/logs/4/context${query}`);
+    return [...messages(json.before), `[${json.row.message}]`, ...messages(json.after)];
+  };
+
+  t.match((await get('/api/v1/logs/2')).json, { id: 2, message: 'row 1', metadata: {} });
+  t.match((await get('/api/v1/logs/99')).json, { status: 404, code: 'NOT_FOUND' });
+  t.equal((await get('/api/v1/logs/none')).status, 400);
+  t.strictSame(await around(''), ['row 1', '[row 3]', 'row 5']);
+  t.strictSame(await around('?scope=application'), ['[row 3]', 'row 4', 'row 5']);
+  t.strictSame(await around('?scope=all&before=2&after=1'), ['row 1', 'row 2', '[row 3]', 'row 4']);
+  t.match((await get('/api/v1/logs/4/context?befor=2')).json, { code: 'QUERY_INVALID' });
+});
+
+void test('facets, field names and field values count what is there', async (t) => {
+  const records = someRecords(6).map((record, index) => ({
+    ...record,
+    severity: index < 4 ? ('INFO' as const) : ('ERROR' as const),
+    metadata: [
+      ['id', `${index}`],
+      ...(index < 3 ? [['region', index === 0 ? 'us' : 'eu'] as const] : []),
+      ['severity', 'of metadata'],
+    ] as [string, string][],
+  }));
+  const { get } = await serve(t, { store: await storeOf(records) });
+  const values = async (path: string): Promise<unknown> =>
+    (await get(path)).json.values.map(({ value, hits }: { value: string; hits: number }) => `${value} ${hits}`);
+  const { json } = await get('/api/v1/facets?limit=1');
+
+  t.strictSame(
+    json.facets.map(({ field_name: name, values: [top] }: any) => `${name} ${top.field_value} ${top.hits}`),
+    [
+      'severity INFO 4',
+      'source /var/log/shop/app.log 6',
+      'application shop 6',
+      'version 2.3.1 6',
+      'environment production 6',
+      'meta.region eu 2',
+      'meta.severity of metadata 6',
+    ],
+  );
+  t.strictSame([json.rows, json.truncated], [6, false]);
+  t.strictSame(await values('/api/v1/field_names'), ['id 6', 'severity 6', 'region 3']);
+  t.strictSame(await values('/api/v1/field_values?field=region'), ['eu 2', 'us 1']);
+  t.strictSame(await values('/api/v1/field_values?field=severity&q=region:*'), ['INFO 3']);
+  t.strictSame(await values('/api/v1/field_values?field=meta.severity'), ['of metadata 6']);
+  t.strictSame(await values('/api/v1/field_values?field=application&severity=error'), ['shop 2']);
+  t.match((await get('/api/v1/field_values?field=severity&max_rows=2')).json, {
+    rows: 2,
+    truncated: true,
+    values: [{ value: 'ERROR', hits: 2 }],
+  });
 });
 
 void test('not ready names the part and why', async (t) => {

@@ -7,7 +7,7 @@ import { parseDuration } from '../../runtime/units.ts';
 import type { QueryContext } from '../context.ts';
 import { checkNames, filterOf, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
-import { hitsParameters, hitsSchema, maxBuckets, problemSchema } from '../schemas.ts';
+import { hitsParameters, hitsSchema, maxBuckets, problems } from '../schemas.ts';
 
 const dayMs = 86_400_000;
 /** Steps that people read off an axis, in seconds. */
@@ -28,7 +28,7 @@ export function hitsRoutes(context: QueryContext): FastifyPluginAsyncZod {
           tags: ['logs'],
           security: [{ bearer: [] }],
           querystring: z.looseObject(hitsParameters),
-          response: { 200: hitsSchema.describe('Counts'), 400: problemSchema, 401: problemSchema, 504: problemSchema },
+          response: { 200: hitsSchema.describe('Counts'), ...problems },
         },
       },
       async (request, reply) => {

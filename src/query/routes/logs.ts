@@ -7,7 +7,7 @@ import type { QueryContext } from '../context.ts';
 import { checkNames, filterOf, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
 import { type Fields, csvOf, fieldsJson, readFields, type rowFormats, textLine } from '../row-formats.ts';
-import { logsParameters, pageSchema, problemSchema } from '../schemas.ts';
+import { logsParameters, pageSchema, problems } from '../schemas.ts';
 
 type RowFormat = (typeof rowFormats)[number];
 
@@ -32,12 +32,7 @@ export function logsRoutes(context: QueryContext): FastifyPluginAsyncZod {
           tags: ['logs'],
           security: [{ bearer: [] }],
           querystring: z.looseObject(logsParameters),
-          response: {
-            200: pageSchema.describe('A page of rows'),
-            400: problemSchema,
-            401: problemSchema,
-            504: problemSchema,
-          },
+          response: { 200: pageSchema.describe('A page of rows'), ...problems },
         },
       },
       async (request, reply) => {

@@ -4,6 +4,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ReaderCalls } from '../protocol.ts';
+import { countFields } from './field-counts.ts';
 import { countHits, searchRows } from './queries.ts';
 import { serve } from './serve.ts';
 import { Snapshot } from './snapshot.ts';
@@ -23,6 +24,7 @@ function snapshotAt(directory: string): Snapshot {
 serve<ReaderCalls>(parentPort, {
   search: (snapshot, request) => searchRows(snapshotAt(snapshot).database, request),
   hits: (snapshot, request) => countHits(snapshotAt(snapshot).database, request),
+  fieldCounts: (snapshot, request) => countFields(snapshotAt(snapshot).database, request),
   release() {
     open?.close();
     open = null;

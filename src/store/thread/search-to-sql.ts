@@ -50,6 +50,19 @@ export function hitsQuery({ filter, stepSeconds }: HitsRequest): Query {
 }
 
 /**
+ * Columns `id` and `application_id` and those named, of the newest rows that the filter finds.
+ * @param columns expressions on `log`; not from a request.
+ */
+export function newestRowsQuery(filter: Filter, maxRows: number, columns: readonly string[] = []): Query {
+  const conditions = conditionsOf(filter);
+  const sql = `
+    SELECT ${['log.id AS id', 'log.application_id AS application_id', ...columns].join(', ')}
+    FROM logs log ${timeOrderIndex(filter)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
+    ${conditions.where()} ORDER BY log.timestamp DESC, log.id DESC LIMIT ?`;
+  return { sql, values: [...conditions.values, maxRows] };
+}
+
+/**
  * Pages come in time order, so the time index drives, unless a metadata pair, which is far more selective, can. Left to
  * itself the planner would fetch and sort every row of an application to answer with the newest hundred.
  */

@@ -4,11 +4,19 @@
  */
 import type { Batch, FilePosition, IngestRequest } from '../../record/batch.ts';
 import { RegressionError } from '../../runtime/errors.ts';
-import type { HitsBucket, HitsRequest, SearchPage, SearchRequest } from '../../search/request.ts';
+import type {
+  FieldCounts,
+  FieldCountsRequest,
+  HitsBucket,
+  HitsRequest,
+  SearchPage,
+  SearchRequest,
+} from '../../search/request.ts';
 import { ApplicationIds } from '../application-ids.ts';
 import { encodeRows } from '../batch-encoding.ts';
 import type { WriterOptions } from '../protocol.ts';
 import type { Appended, Store, StoreStats } from '../store.ts';
+import { countFields } from './field-counts.ts';
 import { countHits, searchRows } from './queries.ts';
 import { Writer } from './writer.ts';
 
@@ -55,6 +63,11 @@ export class SqliteStore implements Store {
   async hits(request: HitsRequest): Promise<readonly HitsBucket[]> {
     this.#refuseWhenClosed();
     return countHits(this.#writer.database, request);
+  }
+
+  async fieldCounts(request: FieldCountsRequest): Promise<FieldCounts> {
+    this.#refuseWhenClosed();
+    return countFields(this.#writer.database, request);
   }
 
   async stats(): Promise<StoreStats> {
