@@ -98,6 +98,7 @@ export class Daemon implements Service {
     this.#server = new QueryServer({
       store: pipeline.store,
       feed: pipeline.feed,
+      append: (records) => pipeline.ingest.commit(records),
       clock,
       metrics,
       logger,

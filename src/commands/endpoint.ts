@@ -81,6 +81,7 @@ async function openOwn(dataDir: string, command: string, mayCreate: boolean): Pr
   const server = new QueryServer({
     store,
     feed: new LiveFeed(),
+    append: (records) => store.append({ records, positions: [], gaps: [] }),
     clock: systemClock,
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),

@@ -1,7 +1,10 @@
 /** What the routes of the query server work with. */
+import type { LogRecord } from '../record/log-record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import type { Accounts } from './accounts.ts';
+import type { Audit } from './audit.ts';
 import type { LiveFeed } from './live-feed.ts';
 import type { Store } from '../store/store.ts';
 
@@ -19,6 +22,14 @@ export interface QueryContext {
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly queryTimeoutMs: number;
+  /** Stores rows of the endpoint's own, in turn with all others; resolves when they are durable. */
+  readonly append: (records: readonly LogRecord[]) => Promise<unknown>;
   /** The state of the daemon's parts, asked anew for each `/health/ready`. */
   readonly health: () => readonly HealthPart[];
+}
+
+/** What the server adds for its routes. */
+export interface RouteContext extends QueryContext {
+  readonly accounts: Accounts;
+  readonly audit: Audit;
 }

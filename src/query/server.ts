@@ -10,10 +10,15 @@ import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fast
 import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
 import type { Service } from '../runtime/service.ts';
 import { removeStaleSocket } from '../runtime/unix-socket.ts';
-import type { QueryContext } from './context.ts';
+import { Accounts } from './accounts.ts';
+import { auditTo } from './audit.ts';
+import type { QueryContext, RouteContext } from './context.ts';
 import { guard, hostName } from './guard.ts';
 import { problem, problemOfError } from './problem.ts';
+import { type RequestLimitOptions, RequestLimits, defaultRequestLimits } from './request-limits.ts';
+import { accountRoutes } from './routes/accounts.ts';
 import { fieldRoutes } from './routes/fields.ts';
+import { consumerRoutes } from './routes/consumers.ts';
 import { hitsRoutes } from './routes/hits.ts';
 import { logsRoutes } from './routes/logs.ts';
 import { operationRoutes } from './routes/operation.ts';
@@ -25,8 +30,10 @@ export interface QueryServerOptions extends QueryContext {
   readonly listen: string;
   readonly allowRemote: boolean;
   readonly allowedHosts: readonly string[];
+  /** The data directory's token; others are in the store. */
   readonly token: string;
   readonly version: string;
+  readonly requestLimits?: RequestLimitOptions | undefined;
 }
 
 /** Longest a request may take to arrive, and an idle connection to stay. */
@@ -127,7 +134,11 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
       ? [address.host, ...(address.host === '0.0.0.0' || address.host === '::' ? [hostname()] : [])]
       : [];
   const hosts = new Set(['localhost', '127.0.0.1', '::1', ...listening, ...allowedHosts].map(hostName));
-  server.addHook('onRequest', guard({ token, hosts }));
+  const accounts = new Accounts(options.store.state, token, options.clock);
+  const limits = new RequestLimits(options.requestLimits ?? defaultRequestLimits, options.clock);
+  const context: RouteContext = { ...options, accounts, audit: auditTo(options.append, options.clock, version) };
+  server.decorateRequest('principal');
+  server.addHook('onRequest', guard({ accounts, limits, hosts }));
   server.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
     metrics.requests.inc({ route, status: String(reply.statusCode) });
@@ -141,10 +152,12 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
     const answer = problemOf(error);
     if (answer.status >= 500 && answer.code === 'INTERNAL')
       logger.error({ err: error, route: request.routeOptions.url }, 'a request failed');
+    const retryAfter = error instanceof RegressionError && error.code === 'OVERLOADED' ? '1' : undefined;
+    if (retryAfter !== undefined) void reply.header('retry-after', retryAfter);
     return reply.code(answer.status).type('application/problem+json').serializer(JSON.stringify).send(answer);
   });
   server.setNotFoundHandler(async (request, reply) => {
-    const methods = (['GET', 'POST', 'PUT', 'DELETE'] as const).filter((method) =>
+    const methods = (['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const).filter((method) =>
       server.hasRoute({ method, url: request.url.split('?', 1)[0] ?? '' }),
     );
     const isKnown = methods.length > 0;
@@ -156,12 +169,14 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
     return reply.code(answer.status).type('application/problem+json').serializer(JSON.stringify).send(answer);
   });
 
-  await server.register(operationRoutes(options));
-  await server.register(logsRoutes(options));
-  await server.register(rowRoutes(options));
-  await server.register(hitsRoutes(options));
-  await server.register(fieldRoutes(options));
-  await server.register(tailRoutes(options));
+  await server.register(operationRoutes(context));
+  await server.register(accountRoutes(context));
+  await server.register(logsRoutes(context));
+  await server.register(rowRoutes(context));
+  await server.register(hitsRoutes(context));
+  await server.register(fieldRoutes(context));
+  await server.register(tailRoutes(context));
+  await server.register(consumerRoutes(context));
   await server.ready();
   return server;
 }

@@ -12,6 +12,7 @@ import type {
   SearchPage,
   SearchRequest,
 } from '../search/request.ts';
+import type { StateCalls } from './state.ts';
 import type { ErrorCode } from '../runtime/errors.ts';
 
 /** The writer thread's calls. They are answered in the order sent, except `pin`, which may wait. */
@@ -21,6 +22,8 @@ export interface WriterCalls {
   append(batch: EncodedBatch): { readonly firstId: number };
   positions(): readonly FilePosition[];
   findRequest(key: string): IngestRequest | null;
+  /** A call of `StateCalls`, in a transaction of its own. */
+  state(method: keyof StateCalls, args: readonly unknown[]): unknown;
   /** Grants a snapshot: until `unpin` there is no checkpoint. */
   pin(): { readonly pin: number };
   unpin(pin: number): void;

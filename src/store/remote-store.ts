@@ -21,6 +21,7 @@ import { ApplicationIds } from './application-ids.ts';
 import { encodeRows } from './batch-encoding.ts';
 import type { WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
 import { ReaderPool } from './reader-pool.ts';
+import { remoteState } from './state.ts';
 import type { Appended, QueryLimits, Store, StoreStats } from './store.ts';
 import { ThreadLink } from './thread-link.ts';
 
@@ -88,6 +89,10 @@ class RemoteStore implements Store {
   readonly #writer: ThreadLink<WriterCalls>;
   readonly #readers: ReaderPool;
   readonly #applications: ApplicationIds;
+  readonly state = remoteState(async (method, args) => {
+    this.#refuseWhenClosed();
+    return this.#writer.call('state', [method, args]);
+  });
   /** The appends before this one have been sent: encoding may wait for application ids, and must not be overtaken. */
   #sent: Promise<unknown> = Promise.resolve();
   #outstanding = 0;

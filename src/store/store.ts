@@ -13,6 +13,7 @@ import type {
   SearchPage,
   SearchRequest,
 } from '../search/request.ts';
+import type { Remote, StateCalls } from './state.ts';
 
 export interface Store {
   /**
@@ -41,6 +42,9 @@ export interface Store {
 
   /** How often which values occur. Same limits and errors as `search`. */
   fieldCounts(request: FieldCountsRequest, limits: QueryLimits): Promise<FieldCounts>;
+
+  /** What the daemon remembers beside rows. */
+  readonly state: Remote<StateCalls>;
 
   stats(): Promise<StoreStats>;
 

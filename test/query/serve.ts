@@ -28,8 +28,10 @@ export interface Asked {
 }
 
 export async function serve(t: Test, options: Partial<QueryServerOptions> = {}): Promise<Asked> {
+  const store = options.store ?? new SqliteStore(':memory:');
   const server = new QueryServer({
-    store: options.store ?? new SqliteStore(':memory:'),
+    store,
+    append: (records) => store.append({ records, positions: [], gaps: [] }),
     clock: new ManualClock('2026-11-24T04:00:00Z'),
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),

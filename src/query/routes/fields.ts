@@ -44,6 +44,7 @@ export function fieldRoutes(context: QueryContext): FastifyPluginAsyncZod {
       '/api/v1/facets',
       {
         preValidation: checkNames(Object.keys(fieldCountsParameters)),
+        config: { scope: 'read' },
         schema: {
           operationId: 'facets',
           summary: 'The most frequent values of every field',
@@ -68,6 +69,7 @@ export function fieldRoutes(context: QueryContext): FastifyPluginAsyncZod {
       '/api/v1/field_names',
       {
         preValidation: checkNames(Object.keys(namesParameters)),
+        config: { scope: 'read' },
         schema: {
           operationId: 'fieldNames',
           summary: 'Metadata keys and how many rows have them',
@@ -83,6 +85,7 @@ export function fieldRoutes(context: QueryContext): FastifyPluginAsyncZod {
       '/api/v1/field_values',
       {
         preValidation: checkNames(Object.keys(valuesParameters)),
+        config: { scope: 'read' },
         schema: {
           operationId: 'fieldValues',
           summary: 'The most frequent values of one field',

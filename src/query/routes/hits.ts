@@ -20,6 +20,7 @@ export function hitsRoutes(context: QueryContext): FastifyPluginAsyncZod {
       '/api/v1/hits',
       {
         preValidation: checkNames(Object.keys(hitsParameters)),
+        config: { scope: 'read' },
         schema: {
           operationId: 'countHits',
           summary: 'Number of rows per time step',

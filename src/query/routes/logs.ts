@@ -24,6 +24,7 @@ export function logsRoutes(context: QueryContext): FastifyPluginAsyncZod {
       '/api/v1/logs',
       {
         preValidation: checkNames(Object.keys(logsParameters)),
+        config: { scope: 'read' },
         schema: {
           operationId: 'searchLogs',
           summary: 'Rows with their metadata, newest or oldest first, page by page',

@@ -9,6 +9,7 @@ export function operationRoutes(context: QueryContext): FastifyPluginAsyncZod {
     server.get(
       '/health/live',
       {
+        config: { scope: 'open' },
         schema: {
           operationId: 'live',
           summary: 'Whether the process answers',
@@ -21,6 +22,7 @@ export function operationRoutes(context: QueryContext): FastifyPluginAsyncZod {
     server.get(
       '/health/ready',
       {
+        config: { scope: 'open' },
         schema: {
           operationId: 'ready',
           summary: 'Whether every part does its work, and which does not',
@@ -40,6 +42,7 @@ export function operationRoutes(context: QueryContext): FastifyPluginAsyncZod {
     server.get(
       '/metrics',
       {
+        config: { scope: 'open' },
         schema: {
           operationId: 'metrics',
           summary: 'Prometheus metrics',
@@ -53,6 +56,6 @@ export function operationRoutes(context: QueryContext): FastifyPluginAsyncZod {
         return reply.type(registry.contentType).send(await registry.metrics());
       },
     );
-    server.get('/openapi.json', { schema: { hide: true } }, async () => server.swagger());
+    server.get('/openapi.json', { config: { scope: 'open' }, schema: { hide: true } }, async () => server.swagger());
   };
 }

@@ -32,6 +32,7 @@ export function rowRoutes(context: QueryContext): FastifyPluginAsyncZod {
     server.get(
       '/api/v1/logs/:id',
       {
+        config: { scope: 'read' },
         schema: {
           operationId: 'getLog',
           summary: 'One row',
@@ -46,6 +47,7 @@ export function rowRoutes(context: QueryContext): FastifyPluginAsyncZod {
     server.get(
       '/api/v1/logs/:id/context',
       {
+        config: { scope: 'read' },
         schema: {
           operationId: 'getLogContext',
           summary: 'A row and what was logged before and after it, in time order',

@@ -19,6 +19,7 @@ const maxWatchers = 100;
 /** A comment this often keeps proxies from closing a quiet stream, and finds readers that have gone. */
 const heartbeatMs = 15_000;
 const replayPageRows = 1000;
+const staleRetryMs = 50;
 
 interface Format {
   readonly contentType: string;
@@ -51,6 +52,7 @@ export function tailRoutes(context: QueryContext): FastifyPluginAsyncZod {
       '/api/v1/tail',
       {
         preValidation: checkNames(Object.keys(tailParameters)),
+        config: { scope: 'read', isLongLived: true },
         schema: {
           operationId: 'tail',
           summary: 'Rows as they come in',
@@ -103,6 +105,7 @@ async function* tail(
 ): AsyncGenerator<string> {
   const { store, feed, clock, queryTimeoutMs } = context;
   const watcher = feed.watch(filter); // before the store is asked: nothing falls between the two
+  const committedId = feed.lastId;
   const ended = new AbortController();
   signal.addEventListener('abort', () => ended.abort(), { once: true });
   try {
@@ -114,8 +117,11 @@ async function* tail(
         { filter: { ...filter, afterId: shownId }, order: 'arrival', limit: replayPageRows },
         { deadlineMs: queryTimeoutMs, signal },
       );
-      ({ hasMore } = page);
-      shownId = hasMore ? (page.last?.id ?? shownId) : Math.max(page.lastId, shownId);
+      // An answer may be of a state some 200 ms old: what was committed before we watched must be in it.
+      const isStale = !page.hasMore && page.lastId < committedId;
+      hasMore = page.hasMore || isStale;
+      shownId = page.hasMore ? (page.last?.id ?? shownId) : Math.max(page.lastId, shownId);
+      if (isStale) await clock.delay(staleRetryMs, signal);
       const lines = page.ndjson.split('\n').slice(0, -1);
       yield lines.map((line) => format.row((JSON.parse(line) as { id: number }).id, line)).join('');
     }

@@ -15,6 +15,7 @@ import type {
 import { ApplicationIds } from '../application-ids.ts';
 import { encodeRows } from '../batch-encoding.ts';
 import type { WriterOptions } from '../protocol.ts';
+import { remoteState } from '../state.ts';
 import type { Appended, Store, StoreStats } from '../store.ts';
 import { countFields } from './field-counts.ts';
 import { countHits, searchRows } from './queries.ts';
@@ -25,6 +26,10 @@ const MiB = 1024 * 1024;
 export class SqliteStore implements Store {
   readonly #writer: Writer;
   readonly #applications: ApplicationIds;
+  readonly state = remoteState(async (method, args) => {
+    this.#refuseWhenClosed();
+    return this.#writer.state(method, args);
+  });
   #run = 0;
   #isClosed = false;
 

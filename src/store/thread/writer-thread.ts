@@ -46,6 +46,7 @@ function serveWriter(writer: Writer): void {
     },
     positions: () => writer.positions(),
     findRequest: (key) => writer.findRequest(key),
+    state: (method, args) => writer.state(method, args),
     pin: () =>
       new Promise((resolve) => {
         waiting.push(resolve);

@@ -10,8 +10,10 @@ import type { Application } from '../../record/log-record.ts';
 import type { FilePosition, Gap, IngestRequest } from '../../record/batch.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { EncodedBatch, WriterCalls, WriterOptions, WriterStats } from '../protocol.ts';
+import type { StateCalls } from '../state.ts';
 import { migrate } from './migrate.ts';
 import { Sqlite } from './sqlite.ts';
+import { callState } from './state/state-calls.ts';
 
 const insertLogs = `
   INSERT INTO logs (id, timestamp, severity, application_id, source, message)
@@ -117,6 +119,10 @@ export class Writer implements WriterCalls {
       [key, requestsEnd()],
     );
     return found === undefined ? null : { key, bodyDigest: found.bodyDigest };
+  }
+
+  state(method: keyof StateCalls, args: readonly unknown[]): unknown {
+    return callState(this.#database, method, args);
   }
 
   /** Never null for long: the caller asks again after an `unpin`. */
@@ -228,12 +234,12 @@ export class Writer implements WriterCalls {
       )?.id;
     const known = find();
     if (known !== undefined) return known;
-    this.#database.run('INSERT INTO applications (name, version, environment, created_at) VALUES (?1, ?2, ?3, ?4)', [
-      name,
-      version,
-      environment,
-      new Date().toISOString(),
-    ]);
+    // A new release belongs to who owns the ones before.
+    this.#database.run(
+      `INSERT INTO applications (name, version, environment, created_at, owner_user_id) VALUES (?1, ?2, ?3, ?4,
+         (SELECT owner_user_id FROM applications WHERE name = ?1 AND owner_user_id IS NOT NULL ORDER BY id DESC LIMIT 1))`,
+      [name, version, environment, new Date().toISOString()],
+    );
     return find() ?? 0;
   }
 

@@ -1,0 +1,217 @@
+/**
+ * What the daemon remembers beside rows, as calls of the writer thread: accounts, consumers, cached results. Each call is a
+ * transaction of its own, durable when it answers.
+ */
+import type { Filter } from '../search/request.ts';
+
+export interface StateCalls extends AccountCalls, ConsumerCalls, ResultCalls {}
+
+export const roles = ['admin', 'viewer', 'datasource'] as const;
+export type Role = (typeof roles)[number];
+
+export interface User {
+  readonly id: number;
+  readonly username: string;
+  readonly role: Role;
+  readonly createdAt: string;
+}
+
+export interface Token {
+  readonly id: number;
+  readonly username: string;
+  readonly name: string;
+  readonly scopes: readonly string[];
+  readonly createdAt: string;
+  /** ISO 8601; null for ever. */
+  readonly expiresAt: string | null;
+}
+
+export interface RegisteredApplication {
+  readonly id: number;
+  readonly name: string;
+  readonly version: string | null;
+  readonly environment: string | null;
+  /** Name of the user who may send for it. */
+  readonly owner: string | null;
+  readonly createdAt: string;
+}
+
+export interface AccountCalls {
+  users(): readonly User[];
+  /** @throws RegressionError `CONFLICT` for a name that is taken. */
+  addUser(user: { readonly username: string; readonly password: string; readonly role: Role }): User;
+  /** @throws RegressionError `NOT_FOUND`. */
+  changeUser(username: string, change: { readonly password?: string; readonly role?: Role }): User;
+  /** With its tokens; its applications lose their owner. @throws RegressionError `NOT_FOUND`. */
+  removeUser(username: string): User;
+  /** The password's hash; null for a user that is not there. */
+  credentials(username: string): { readonly user: User; readonly password: string } | null;
+  tokens(): readonly Token[];
+  /** @param token `digest` is the hex SHA-256 of the token. @throws RegressionError `NOT_FOUND` for the user. */
+  addToken(token: {
+    readonly username: string;
+    readonly name: string;
+    readonly digest: string;
+    readonly scopes: readonly string[];
+    readonly expiresAt: string | null;
+  }): Token;
+  /** @throws RegressionError `NOT_FOUND`. */
+  removeToken(id: number): Token;
+  findToken(digest: string): { readonly token: Token; readonly user: User } | null;
+  applications(): readonly RegisteredApplication[];
+  /** Makes the application or gives it its owner. @throws RegressionError `NOT_FOUND` for the owner. */
+  registerApplication(application: {
+    readonly name: string;
+    readonly version: string | null;
+    readonly environment: string | null;
+    readonly owner: string | null;
+  }): RegisteredApplication;
+  /** Names of the applications that the user owns in any release. */
+  ownedApplications(username: string): readonly string[];
+}
+
+export interface ConsumerBatch {
+  readonly id: string;
+  readonly firstId: number;
+  readonly lastId: number;
+  readonly rows: number;
+  /** Ids that had gone to retention before they were read. */
+  readonly gap: { readonly firstId: number; readonly lastId: number } | null;
+  /** 1 at the first delivery. */
+  readonly deliveries: number;
+  readonly leaseUntilMs: number;
+}
+
+export interface Consumer {
+  readonly name: string;
+  readonly owner: string;
+  readonly filter: Filter;
+  /** How long a batch is leased: unacknowledged after that it is delivered again. */
+  readonly ackWaitMs: number;
+  readonly maxDeliver: number;
+  /** Rows up to this id are done with. */
+  readonly position: number;
+  readonly batch: ConsumerBatch | null;
+  readonly ackedRows: number;
+  readonly parkedBatches: number;
+  /** Ids that went to retention unread, ever. */
+  readonly lostIds: number;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface ParkedBatch {
+  readonly consumer: string;
+  readonly firstId: number;
+  readonly lastId: number;
+  readonly rows: number;
+  readonly parkedAt: string;
+}
+
+/** Every call but `consumers` and `createConsumer` throws RegressionError `NOT_FOUND` for an unknown name. */
+export interface ConsumerCalls {
+  consumers(): readonly Consumer[];
+  consumer(name: string): Consumer;
+  /** @throws RegressionError `CONFLICT` when it is there with another filter or owner; its lease settings may change. */
+  createConsumer(consumer: {
+    readonly name: string;
+    readonly owner: string;
+    readonly filter: Filter;
+    readonly ackWaitMs: number;
+    readonly maxDeliver: number;
+    readonly position: number;
+  }): Consumer;
+  removeConsumer(name: string): Consumer;
+  /**
+   * The batch that is out, if any. When its lease has run out it is leased anew, one delivery more; past `maxDeliver` it is
+   * parked and none is out.
+   */
+  renewBatch(name: string, nowMs: number): Consumer;
+  /**
+   * Leases a new batch that begins behind `position`. When another pull was quicker, its batch stays: the answer says which is out.
+   */
+  leaseBatch(
+    name: string,
+    position: number,
+    batch: Omit<ConsumerBatch, 'deliveries' | 'leaseUntilMs'>,
+    nowMs: number,
+  ): Consumer;
+  /** Moves on where no row was wanted, unless a batch is out or the position has moved. */
+  skipTo(name: string, from: number, to: number, lostIds: number): Consumer;
+  /** Idempotent for the batch acknowledged last. @throws RegressionError `CONFLICT` for a batch that is not out. */
+  ackBatch(name: string, batchId: string): Consumer;
+  /** Ends the lease after `delayMs`. @throws RegressionError `CONFLICT`. */
+  nakBatch(name: string, batchId: string, untilMs: number): Consumer;
+  /** The batch that is out is dropped. */
+  seekConsumer(name: string, position: number): Consumer;
+  parkedBatches(name: string): readonly ParkedBatch[];
+}
+
+export interface CachedResult {
+  readonly key: string;
+  readonly owner: string;
+  readonly etag: string;
+  readonly contentType: string;
+  readonly body: Uint8Array;
+  readonly createdAt: string;
+  readonly expiresAt: string;
+}
+
+export interface ResultCalls {
+  result(key: string, now: string): CachedResult | null;
+  /**
+   * @param condition `ifMatch`: only over the result of this etag; `ifNoneMatch`: only where there is none.
+   * @throws RegressionError `CONFLICT` when the condition does not hold.
+   */
+  putResult(
+    result: CachedResult,
+    condition: { readonly ifMatch?: string; readonly ifNoneMatch?: boolean },
+    maxTotalBytes: number,
+  ): void;
+  removeResult(key: string): boolean;
+}
+
+/** The same calls from another thread. */
+export type Remote<Calls> = {
+  readonly [M in keyof Calls]: Calls[M] extends (...args: infer Args) => infer Result
+    ? (...args: Args) => Promise<Result>
+    : never;
+};
+
+const stateMethods = {
+  users: true,
+  addUser: true,
+  changeUser: true,
+  removeUser: true,
+  credentials: true,
+  tokens: true,
+  addToken: true,
+  removeToken: true,
+  findToken: true,
+  applications: true,
+  registerApplication: true,
+  ownedApplications: true,
+  consumers: true,
+  consumer: true,
+  createConsumer: true,
+  removeConsumer: true,
+  renewBatch: true,
+  leaseBatch: true,
+  skipTo: true,
+  ackBatch: true,
+  nakBatch: true,
+  seekConsumer: true,
+  parkedBatches: true,
+  result: true,
+  putResult: true,
+  removeResult: true,
+} as const satisfies Record<keyof StateCalls, true>;
+
+/** Every call as a function that goes through `call`. */
+export function remoteState(
+  call: (method: keyof StateCalls, args: readonly unknown[]) => Promise<unknown>,
+): Remote<StateCalls> {
+  const methods = Object.keys(stateMethods) as (keyof StateCalls)[];
+  const calls = methods.map((method) => [method, (...args: readonly unknown[]) => call(method, args)] as const);
+  return Object.fromEntries(calls) as unknown as Remote<StateCalls>;
+}

@@ -1,0 +1,13 @@
+/** All calls on the daemon's state, on one connection. */
+import type { StateCalls } from '../../state.ts';
+import type { Sqlite } from '../sqlite.ts';
+import { accountCalls } from './accounts.ts';
+import { consumerCalls } from './consumers.ts';
+import { resultCalls } from './results.ts';
+
+/** One call, in a transaction of its own. */
+export function callState(database: Sqlite, method: keyof StateCalls, args: readonly unknown[]): unknown {
+  const calls: StateCalls = { ...accountCalls(database), ...consumerCalls(database), ...resultCalls(database) };
+  const call = calls[method] as (...args: readonly unknown[]) => unknown;
+  return database.transaction(() => call(...args));
+}
