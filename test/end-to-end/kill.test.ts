@@ -16,7 +16,7 @@ import { tempDir } from '../temp-dir.ts';
 
 const kills = 20;
 const publicSamples = new URL('../../../shared/data/loghub_2k/', import.meta.url);
-const ownSamples = new URL('../fixtures/parsers/', import.meta.url);
+const ownSamples = new URL('../fixtures/parsers/plain/', import.meta.url);
 
 /** Lines that real programs wrote; the public samples too, where they are at hand. */
 async function realLines(): Promise<string[]> {
