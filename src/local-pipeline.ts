@@ -3,7 +3,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import type { Config } from './config/schema.ts';
-import { createParser } from './parsers/registry.ts';
+import { createFormat } from './parsers/registry.ts';
 import { Ingest } from './pipeline/ingest.ts';
 import { LiveFeed } from './query/live-feed.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -54,7 +54,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
   const feed = new LiveFeed();
   const ingest = new Ingest({
     store: { append: feed.appendTo(store) },
-    createParser,
+    createFormat,
     defaults: config.application,
     clock,
     metrics,

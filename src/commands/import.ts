@@ -12,7 +12,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
 import type { Command, CommonFlags, Surroundings } from './command.ts';
 import { ProgressBar } from './progress-bar.ts';
-import { sourceFlags, type SourceFlags } from './source-flags.ts';
+import { sourceFlags, sourceOf, type SourceFlags } from './source-flags.ts';
 
 interface Flags extends SourceFlags {
   readonly files: readonly string[];
@@ -141,8 +141,7 @@ async function importFile(
   };
   const stream = pipeline.ingest.open({
     source: whole.path,
-    format: flags.format,
-    timezone: flags.timezone,
+    ...sourceOf(flags),
     application: { name: flags.application, version: flags.appVersion, environment: flags.environment },
     applicationHint: applicationHintOf(whole.path),
   });

@@ -2,18 +2,16 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import type { Line, SourceDescription } from '../inputs/input.ts';
+import type { SourceDescription } from '../inputs/input.ts';
 import { applicationHintOf } from '../inputs/file/application-hint.ts';
 import { linesOf, openWholeFile } from '../inputs/file/whole-file.ts';
-import { AutoParser } from '../parsers/auto.ts';
-import type { Parser } from '../parsers/parser.ts';
-import { createParser } from '../parsers/registry.ts';
-import { recordOf } from '../pipeline/record-of.ts';
+import { createFormat } from '../parsers/registry.ts';
+import { type ReadRecord, RecordReader } from '../pipeline/record-reader.ts';
 import type { LogRecord } from '../record/log-record.ts';
-import { timestampOfMs } from '../record/timestamp.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import type { Command, Surroundings } from './command.ts';
-import { sourceFlags, type SourceFlags } from './source-flags.ts';
+import { sourceFlags, sourceOf, type SourceFlags } from './source-flags.ts';
 
 interface Flags extends SourceFlags {
   readonly files?: readonly string[];
@@ -30,7 +28,10 @@ export const parse: Command<Flags> = {
   },
   flags: {
     ...sourceFlags,
-    explain: { type: 'boolean', describe: 'Add the parser that read the line, or why it was refused' },
+    explain: {
+      type: 'boolean',
+      describe: 'Add the parser that read the record and why it was taken, or why it refused',
+    },
   },
   examples: [
     ['regression parse /var/log/dpkg.log', 'what the daemon would store of a file'],
@@ -61,23 +62,47 @@ async function parseContent(
   flags: Flags,
   { stdout, signal }: Surroundings,
 ): Promise<void> {
-  const nowMs = Date.now();
-  const parser = createParser(flags.format, { timezone: flags.timezone, nowMs: () => nowMs });
-  const source: SourceDescription = { source: name, format: flags.format, applicationHint: applicationHintOf(name) };
-  for await (const { lines } of linesOf(name, content, maxLineBytes)) {
-    if (signal.aborted) return;
-    const text = lines.map((line) => `${rowText(line, parser, source, nowMs, flags.explain ?? false)}\n`).join('');
-    if (!stdout.write(text)) await once(stdout, 'drain');
+  const source: SourceDescription = { source: name, ...sourceOf(flags), applicationHint: applicationHintOf(name) };
+  const reader = new RecordReader({ source, createFormat, defaults: {}, clock: systemClock });
+  const write = async (): Promise<void> => {
+    const text = reader
+      .take()
+      .map((read) => `${rowText(read, flags.explain ?? false)}\n`)
+      .join('');
+    if (text !== '' && !stdout.write(text)) await once(stdout, 'drain');
+  };
+  const chunks = linesOf(name, content, maxLineBytes)[Symbol.asyncIterator]();
+  let next = chunks.next();
+  for (;;) {
+    // Behind `tail -f` the last record is complete when nothing more comes for a while.
+    if (reader.isHolding && (await isQuiet(next, source.multiline?.flush_after ?? 0))) reader.closeQuiet();
+    else {
+      const { done, value } = await next;
+      if (done || signal.aborted) break;
+      reader.push(value.lines);
+      next = chunks.next();
+    }
+    await write();
   }
+  if (signal.aborted) return;
+  reader.closeAll();
+  await write();
 }
 
-function rowText(line: Line, parser: Parser, source: SourceDescription, nowMs: number, isExplained: boolean): string {
-  const result = parser.parse(line.text);
-  const record = recordOf(line, result, source, {}, timestampOfMs(nowMs));
+/** True when nothing has come of `next` for `quietMs`. */
+async function isQuiet(next: Promise<unknown>, quietMs: number): Promise<boolean> {
+  const waited = new AbortController();
+  const quiet = systemClock.delay(quietMs, waited.signal).then(() => !waited.signal.aborted);
+  const isFirst = await Promise.race([quiet, next.then(() => false)]);
+  waited.abort();
+  return isFirst;
+}
+
+function rowText({ record, format, why, refusal }: ReadRecord, isExplained: boolean): string {
   const row = recordText(record);
   if (!isExplained) return row;
-  const name = parser instanceof AutoParser ? parser.lastUsed : source.format;
-  return `${row.slice(0, -1)},"parser":${JSON.stringify(name)}${result.ok ? '' : `,"refused":${JSON.stringify(result.reason)}`}}`;
+  const refused = refusal === undefined ? '' : `,"refused":${JSON.stringify(refusal)}`;
+  return `${row.slice(0, -1)},"parser":${JSON.stringify(format)},"why":${JSON.stringify(why)}${refused}}`;
 }
 
 /** A row as the API gives it, without what is not known yet: the id, and version and environment unless the entry says. */

@@ -39,8 +39,12 @@ export interface InputContext {
 export interface SourceDescription {
   /** The row's `source`: a file's absolute path, `udp://127.0.0.1:5514`, `stdin`. */
   readonly source: string;
-  /** A parser's name (`json`, `logfmt`, `syslog`, `plain`) or `auto`. */
+  /** One of `formats` of parsers/registry.ts. */
   readonly format: string;
+  /** For the format `regex`: RE2 syntax with named groups. */
+  readonly pattern?: string | undefined;
+  /** How lines are grouped to records; absent: each is one. */
+  readonly multiline?: MultilineOptions | undefined;
   /** IANA zone or offset for timestamps that name none; `UTC` when absent. */
   readonly timezone?: string | undefined;
   /** For entries that do not say. Absent parts fall back to the configuration's `application`, then to `applicationHint`. */
@@ -53,6 +57,23 @@ export interface SourceDescription {
     | undefined;
   /** A name guessed from the source itself (`nginx` for /var/log/nginx/access.log): the last resort. */
   readonly applicationHint: string;
+}
+
+/** Patterns are RE2 syntax. Without any, `mode` decides: `auto` knows stack traces and loggers' headers, `off` takes each line alone. */
+export interface MultilineOptions {
+  readonly mode: 'auto' | 'off';
+  /** A line that matches begins a record. */
+  readonly start?: string | undefined;
+  /** A line that matches ends one. */
+  readonly end?: string | undefined;
+  /** The line behind one that matches belongs to the same record. */
+  readonly continued?: string | undefined;
+  /** A line that matches belongs to the record before it. */
+  readonly continuation?: string | undefined;
+  readonly max_lines: number;
+  readonly max_bytes: number;
+  /** Milliseconds without a further line after which an open record is complete. */
+  readonly flush_after: number;
 }
 
 export interface LineStream {
@@ -80,6 +101,8 @@ export interface Line {
   readonly text: string;
   /** Byte offset behind the line's end in its file generation; 0 where there are no positions. */
   readonly endOffset: number;
+  /** Lines without content that came before this one and are not handed on by themselves: a record of several lines keeps them. */
+  readonly emptyLinesBefore?: number;
   /** What the input knows of the line beside its text (peer address, `truncated`, raw bytes of invalid UTF-8). */
   readonly metadata?: Metadata;
 }

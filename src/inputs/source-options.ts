@@ -4,12 +4,26 @@
 import { z } from 'zod';
 import { formats } from '../parsers/registry.ts';
 import { isTimezone } from '../record/timezone.ts';
+import { patternProblem } from '../runtime/linear-pattern.ts';
+import { bytes, duration } from '../runtime/units.ts';
+
+/** A regular expression in RE2 syntax, kept as its text. */
+export const pattern = () =>
+  z.string().superRefine((source, context) => {
+    const problem = patternProblem(source);
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+  });
 
 export const sourceOptions = {
   format: z
     .enum(formats)
     .default('auto')
     .describe('How entries are read; `auto` finds the format from the lines themselves'),
+  pattern: pattern()
+    .optional()
+    .describe(
+      'For the format `regex`: RE2 syntax whose named groups are the fields, `^(?<time>\\S+) (?<level>\\w+) (?<message>.*)$`',
+    ),
   timezone: z
     .string()
     .refine(isTimezone, { error: 'expected an IANA time zone (Europe/Berlin) or an offset (+02:00)' })
@@ -24,3 +38,32 @@ export const sourceOptions = {
     .optional()
     .describe('For entries of this input that do not say; overrides the top-level `application`'),
 };
+
+/** For inputs whose lines may be parts of a record. */
+export const multilineOptions = z
+  .strictObject({
+    mode: z
+      .enum(['auto', 'off'])
+      .default('auto')
+      .describe('`auto` joins stack traces and lines without a header to their record; patterns below take its place'),
+    start: pattern().optional().describe('A line that matches begins a record'),
+    end: pattern().optional().describe('A line that matches ends one'),
+    continued: pattern()
+      .optional()
+      .describe('The line behind one that matches belongs to the same record, e.g. `\\\\$`'),
+    continuation: pattern().optional().describe('A line that matches belongs to the record before it, e.g. `^\\s`'),
+    max_lines: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(1000)
+      .describe('A longer record is cut here; the rest are records of their own'),
+    max_bytes: bytes({ min: 1024, max: 64 * 1024 * 1024 })
+      .prefault('1MiB')
+      .describe('The same, by its size'),
+    flush_after: duration({ min: 10, max: 600_000 })
+      .prefault('500ms')
+      .describe('A record that gets no further line for this long is complete'),
+  })
+  .prefault({})
+  .describe('How lines are joined to records');

@@ -8,7 +8,12 @@ interface Choice {
   readonly name: string;
   readonly kind: ParserKind;
   readonly parser: Parser;
+  /** Entries it read, older ones counting less. */
+  uses: number;
 }
+
+/** After so many entries the counts are halved, so that a file that changes its format is soon said to be of the new one. */
+const entriesPerHalving = 256;
 
 /** A parser this sure of a line is not overruled by the line before. */
 const surely = 0.75;
@@ -16,53 +21,71 @@ const surely = 0.75;
 export class AutoParser implements Parser {
   readonly #choices: readonly Choice[];
   readonly #fallback: Choice;
-  #chosen: Choice;
+  /** What fitted last: tried first. */
+  #preferred: Choice;
   #lastUsed: Choice;
+  #entries = 0;
+  #why = 'nothing read yet';
 
   /** @param fallback name of the parser that reads everything. */
   constructor(kinds: Readonly<Record<string, ParserKind>>, fallback: string, options: ParserOptions) {
-    this.#choices = Object.entries(kinds).map(([name, kind]) => ({ name, kind, parser: kind.create(options) }));
+    this.#choices = Object.entries(kinds).map(([name, kind]) => ({
+      name,
+      kind,
+      parser: kind.create(options),
+      uses: 0,
+    }));
     const last = this.#choices.find(({ name }) => name === fallback);
     if (last === undefined) throw new Error(`no parser named ${fallback}`);
     this.#fallback = last;
-    this.#chosen = last;
+    this.#preferred = last;
     this.#lastUsed = last;
   }
 
-  /** The format of the last line that had one. */
+  /** The format that read most of the last entries. */
   get chosen(): string {
-    return this.#chosen.name;
+    return this.#choices.reduce((best, choice) => (choice.uses > best.uses ? choice : best), this.#fallback).name;
   }
 
-  /** The format that read the last line. */
-  get lastUsed(): string {
-    return this.#lastUsed.name;
+  get choice(): { readonly format: string; readonly why: string } {
+    return { format: this.#lastUsed.name, why: this.#why };
   }
 
   parse(text: string): ParseResult {
-    if (this.#chosen !== this.#fallback && this.#chosen.kind.likelihood(text) >= surely) {
-      const result = this.#chosen.parser.parse(text);
-      if (result.ok) return this.#readBy(this.#chosen, result);
+    if (this.#preferred !== this.#fallback && this.#preferred.kind.likelihood(text) >= surely) {
+      const result = this.#preferred.parser.parse(text);
+      if (result.ok) return this.#readBy(this.#preferred, result, 'as the entry before');
     }
-    const best = this.#likeliest(text);
-    const result = best.parser.parse(text);
-    if (!result.ok) return this.#readBy(this.#fallback, this.#fallback.parser.parse(text));
-    if (best !== this.#fallback) this.#chosen = best;
-    return this.#readBy(best, result);
+    return this.#parseByLikeliest(text);
   }
 
-  #likeliest(text: string): Choice {
-    let best: Choice = this.#fallback;
-    let bestLikelihood = 0;
-    for (const choice of this.#choices) {
-      const likelihood = choice.kind.likelihood(text);
-      if (likelihood > bestLikelihood) [best, bestLikelihood] = [choice, likelihood];
+  #parseByLikeliest(text: string): ParseResult {
+    let refused = '';
+    for (const { choice, likelihood } of this.#candidates(text)) {
+      const result = choice.parser.parse(text);
+      if (result.ok) {
+        this.#preferred = choice;
+        return this.#readBy(choice, result, `the likeliest, ${likelihood}${refused}`);
+      }
+      refused += `; ${choice.name} refused: ${result.reason}`;
     }
-    return best;
+    return this.#readBy(this.#fallback, this.#fallback.parser.parse(text), `no other format fits${refused}`);
   }
 
-  #readBy(choice: Choice, result: ParseResult): ParseResult {
+  /** Every parser that the text could be for, the surest first; those registered first come first among equals. */
+  #candidates(text: string): { readonly choice: Choice; readonly likelihood: number }[] {
+    return this.#choices
+      .filter((choice) => choice !== this.#fallback)
+      .map((choice) => ({ choice, likelihood: choice.kind.likelihood(text) }))
+      .filter(({ likelihood }) => likelihood > this.#fallback.kind.likelihood(text))
+      .sort((a, b) => b.likelihood - a.likelihood);
+  }
+
+  #readBy(choice: Choice, result: ParseResult, why: string): ParseResult {
     this.#lastUsed = choice;
+    this.#why = why;
+    choice.uses++;
+    if (++this.#entries % entriesPerHalving === 0) for (const each of this.#choices) each.uses /= 2;
     return result;
   }
 }

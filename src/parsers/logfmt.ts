@@ -11,6 +11,7 @@ export const logfmt: ParserKind = {
   description: 'key=value pairs with quoted values (logfmt: Go services, Heroku, Prometheus)',
   likelihood: (text) =>
     /^[\w.@-]+=(?:"(?:[^"\\]|\\.)*"|\S*)(?: +[\w.@/-]+=| *$)/.test(text) ? likelihoodOfPairs(text) : 0,
+  isSingleLine: true,
   create: (options) => new LogfmtParser(options),
 };
 
@@ -20,6 +21,9 @@ function likelihoodOfPairs(text: string): number {
   return / [\w.@/-]+=/.test(text) ? 0.8 : 0.3;
 }
 
+/** Pairs beyond this many stay together as JSON text in `metadata_rest`. */
+const maxFields = 256;
+
 class LogfmtParser implements Parser {
   readonly #options: ParserOptions;
 
@@ -28,12 +32,15 @@ class LogfmtParser implements Parser {
   }
 
   parse(text: string): ParseResult {
-    const fields = new EntryFields(this.#options);
+    const fields = new EntryFields(this.#options, true);
     let pairs = 0;
+    const rest: [string, string | null][] = [];
     for (const [key, value] of pairsOf(text)) {
-      fields.add(key, value ?? '');
+      if (fields.count < maxFields) fields.add(key, value ?? '');
+      else rest.push([key, value]);
       if (value !== null) pairs++;
     }
+    if (rest.length > 0) fields.addMetadata('metadata_rest', JSON.stringify(rest));
     if (pairs === 0) return { ok: false, reason: 'no key=value pair' };
     return { ok: true, entry: fields.toEntry(text) };
   }

@@ -6,6 +6,7 @@
  */
 import type { Metadata } from '../record/log-record.ts';
 import type { Severity } from '../record/severity.ts';
+import type { LinearPattern } from '../runtime/linear-pattern.ts';
 
 export interface ParserKind {
   /** One line for `--help` and the reference: what the format is and where it is defined. */
@@ -15,6 +16,8 @@ export interface ParserKind {
    * source's first lines.
    */
   likelihood(text: string): number;
+  /** True: an entry is one line whatever follows it, so nothing waits for the next line. */
+  readonly isSingleLine?: boolean;
   create(options: ParserOptions): Parser;
 }
 
@@ -23,9 +26,13 @@ export interface ParserOptions {
   readonly timezone: string;
   /** Wall clock, for formats without a year (RFC 3164): the year is the one that puts the entry nearest to now. */
   nowMs(): number;
+  /** For the format `regex`. */
+  readonly pattern?: LinearPattern | undefined;
 }
 
 export interface Parser {
+  /** The format that read the last entry and why it was taken, where a parser has the choice of several. */
+  readonly choice?: { readonly format: string; readonly why: string };
   parse(text: string): ParseResult;
 }
 

@@ -6,13 +6,13 @@
  *     081109 203615 148 INFO dfs.DataNode$PacketResponder: PacketResponder 1 for block blk_38 terminating
  *     [Sun Dec 04 04:47:44 2005] [notice] workerEnv.init() ok
  *
- * What stands between level and message and is surely the thread, the process or the logger becomes metadata `thread`, `pid`,
- * `logger`. Any text is plain text: this parser never refuses.
+ * What stands around the level and is surely the thread, the process or the logger becomes metadata `thread`, `pid`, `logger`.
+ * Headers with an order of their own are in plain-shapes.ts. Any text is plain text: this parser never refuses.
  */
-import type { ReadSeverity } from '../record/severity.ts';
-import { severityOfWord } from '../record/severity.ts';
 import { type FoundTimestamp, leadingTimestamp } from '../record/timestamp.ts';
 import type { Entry, Parser, ParserKind, ParserOptions } from './parser.ts';
+import { HeaderScanner } from './plain-header.ts';
+import { readShape } from './plain-shapes.ts';
 
 export const plain: ParserKind = {
   description: 'plain text, with a leading timestamp and level where there are any',
@@ -23,25 +23,8 @@ export const plain: ParserKind = {
 /** OpenStack writes the file's name in front; update-alternatives its own name. */
 const leadingFile = /(?<file>\S+\.log\S*) +(?=\d{4}-)/y;
 const leadingProgram = /(?<program>[a-z][\w-]*) (?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:)/y;
-const levelWord = '[A-Za-z]{1,11}\\d?';
-/** `INFO`, `[INFO]`, `<info>`, `(INFO)`, `INFO:`, `level=info`; groups tell how it is set off from the text behind it. */
-const level = new RegExp(
-  `(?:\\[(?<square>${levelWord})\\s*\\]|<(?<angle>${levelWord})>|\\((?<round>${levelWord})\\)|(?<bare>${levelWord})(?<colon>:|(?= *\\|)|(?= - ))?(?=\\s|$|:|\\||\\[))`,
-  'y',
-);
-const separators = /[\s|:,–—-]*/y;
-const processId = /(?<pid>\d+)(?=\s+(?:\[|[A-Z]{3,}\b))/y;
-/**
- * A word in brackets, with one level of nesting: `[QuorumPeer[myid=1]/0:0:0:0:0:0:0:0:2181:FastLeaderElection@774]`. What has
- * blanks in it (`[client 10.0.0.1]`) is message, except behind the logger, where OpenStack writes its request.
- */
-const thread = /\[(?<inside>(?:[^[\]\s]|\[[^[\]\s]*\])*)\]/y;
-const request = /\[(?<inside>req-[^[\]]*)\]/y;
-/** A dotted or CamelCase name that a colon, ` - ` or a bracket sets off from the message. */
-const logger = /(?<logger>[A-Za-z_$][\w$]*(?:[./$-][\w$]+)*(?:@\d+)?)(?:: +|:$| +- +|(?= \[req-))/y;
-
-/** Levels of some loggers that are also words a message begins with (`http: TLS handshake error`): bare, only capitals count. */
-const ordinaryWord = /^(?=.*[a-z])(?:all|config|default|detail|failure|hint|http|log|statement|success)$/i;
+/** A time of day without a day dates nothing (Logback's and Serilog's default), but it is header, not message. */
+const timeOfDay = /\[?(?<time>\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?| ?[AP]M))(?=[\s\]|])/y;
 
 class PlainParser implements Parser {
   readonly #options: ParserOptions;
@@ -51,7 +34,7 @@ class PlainParser implements Parser {
   }
 
   parse(text: string): { ok: true; entry: Entry } {
-    return { ok: true, entry: readHeader(text, this.#options) };
+    return { ok: true, entry: readShape(text, this.#options) ?? readHeader(text, this.#options) };
   }
 }
 
@@ -68,88 +51,62 @@ function readHeader(text: string, options: ParserOptions): Entry {
     if (applicationName !== undefined) at = leadingProgram.lastIndex;
   }
   const time = readTime(text, at, options);
-  if (time !== null) at = skipSeparators(text, time.end);
-  else if (applicationName !== undefined || file !== undefined) return { message: text, metadata: [] };
-
-  let severity = readLevel(text, at);
-  if (severity === null && time !== null) {
-    // `25746 INFO`, `[main] INFO`: what stands before the level is kept only if a level follows
-    const before: [string, string][] = [];
-    const levelAt = skipContext(text, at, before);
-    severity = levelAt === at ? null : readLevel(text, levelAt);
-    if (severity !== null) metadata.push(...before);
+  if (time === null && at > 0) return { message: text, metadata: [] };
+  const scanner = new HeaderScanner(text, time?.end ?? at);
+  if (time === null) {
+    const clock = groupAt(timeOfDay, text, 0, 'time');
+    if (clock !== undefined) {
+      const isBracketOpen = text.startsWith('[') && text[timeOfDay.lastIndex] !== ']';
+      scanner.skipTime(timeOfDay.lastIndex);
+      if (isBracketOpen ? scanner.readInsideBracket() : scanner.readToLevel()) metadata.push(['time', clock]);
+      else scanner.restart(0);
+    } else scanner.readLeadingLevel();
+  } else if (!time.isBracketOpen) {
+    scanner.readToLevel();
+  } else if (!scanner.readInsideBracket()) {
+    return { message: text, metadata: [] }; // `[2026-11-24 03:00:00 and more]` is no header
   }
-  if (severity !== null) {
-    at = severity.end;
-    if (severity.isSetOff) at = skipContext(text, skipSeparators(text, at), metadata);
-    if (severity.read.text !== undefined) metadata.push(['severity_text', severity.read.text]);
-  }
+  const { severity } = scanner;
+  if (severity?.text !== undefined) metadata.push(['severity_text', severity.text]);
   return {
     timestamp: time?.timestamp,
-    severity: severity?.read.severity,
+    severity: severity?.severity ?? (isUncaught(text, scanner.at) ? 'ERROR' : undefined),
     applicationName,
-    message: text.slice(at),
-    metadata,
+    message: text.slice(scanner.at),
+    metadata: [...metadata, ...scanner.metadata],
   };
+}
+
+/** What runtimes print of an error that nobody caught; they have no level to print. */
+const uncaught =
+  /(?:panic: |fatal error: |Traceback \(most recent call last\):|Exception in thread |Unhandled exception|Uncaught |PHP Fatal error: |thread '[^']{0,200}' (?:\(\d+\) )?panicked at )/y;
+const firstFrame = /\n\s+at \S/;
+
+function isUncaught(text: string, at: number): boolean {
+  uncaught.lastIndex = at;
+  return uncaught.test(text) || (text.includes('\n') && firstFrame.test(text));
+}
+
+interface FoundTime extends FoundTimestamp {
+  /** More than the time stands in its bracket. */
+  readonly isBracketOpen: boolean;
 }
 
 /** At the beginning, or in brackets there. */
-function readTime(text: string, at: number, options: ParserOptions): FoundTimestamp | null {
+function readTime(text: string, at: number, options: ParserOptions): FoundTime | null {
   const isBracketed = text[at] === '[';
   const found = leadingTimestamp(text, options, isBracketed ? at + 1 : at);
   if (found === null) return null;
-  if (isBracketed) return text[found.end] === ']' ? { timestamp: found.timestamp, end: found.end + 1 } : null;
-  // A number that happens to be as long as an epoch count, or a date glued to a word, is text.
-  return /[\w.]/.test(text[found.end] ?? ' ') ? null : found;
-}
-
-interface FoundLevel {
-  readonly read: ReadSeverity;
-  /** False: the word may be the message's first (`Error opening file`), so it counts as level and stays in the message. */
-  readonly isSetOff: boolean;
-  readonly end: number;
-}
-
-function readLevel(text: string, at: number): FoundLevel | null {
-  level.lastIndex = at;
-  const groups = level.exec(text)?.groups;
-  if (groups === undefined) return null;
-  const { square, angle, round, bare, colon } = groups;
-  const word = square ?? angle ?? round ?? bare ?? '';
-  // Single letters are levels only where nothing else can be meant.
-  if (word.length === 1 && square === undefined) return null;
-  if (bare !== undefined && ordinaryWord.test(word)) return null;
-  const read = severityOfWord(word);
-  if (read === null) return null;
-  const isSetOff = bare === undefined || colon !== undefined || word === word.toUpperCase();
-  return { read, isSetOff, end: isSetOff ? level.lastIndex : at };
-}
-
-/** Passes the process id, the thread in brackets and the logger, and the separators between them. */
-function skipContext(text: string, from: number, metadata: [string, string][]): number {
-  let at = from;
-  let isMessage = false;
-  const take = (pattern: RegExp, group: string, type: string): void => {
-    const value = isMessage ? undefined : groupAt(pattern, text, at, group);
-    if (value === undefined) return;
-    metadata.push([type, value]);
-    at = skipSeparators(text, pattern.lastIndex);
-    isMessage = text.slice(pattern.lastIndex, at).includes(' - '); // a dash closes the header
-  };
-  take(processId, 'pid', 'pid');
-  take(thread, 'inside', 'thread');
-  take(logger, 'logger', 'logger');
-  take(request, 'inside', 'request');
-  return at;
+  const { timestamp, end } = found;
+  if (!isBracketed) {
+    // A number that happens to be as long as an epoch count, or a date glued to a word, is text.
+    return /[\w.]/.test(text[end] ?? ' ') ? null : { timestamp, end, isBracketOpen: false };
+  }
+  if (text[end] === ']') return { timestamp, end: end + 1, isBracketOpen: false };
+  return /[\s:,]/.test(text[end] ?? '') ? { timestamp, end, isBracketOpen: true } : null;
 }
 
 function groupAt(pattern: RegExp, text: string, at: number, group: string): string | undefined {
   pattern.lastIndex = at;
   return pattern.exec(text)?.groups?.[group];
-}
-
-function skipSeparators(text: string, at: number): number {
-  separators.lastIndex = at;
-  separators.test(text);
-  return separators.lastIndex;
 }

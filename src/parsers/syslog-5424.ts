@@ -5,6 +5,7 @@
  * Structured data that breaks its grammar is not thrown away: it stays where it is, at the beginning of the message.
  */
 import { parseTimestamp } from '../record/timestamp.ts';
+import { withUniqueKeys } from '../record/unique-keys.ts';
 import type { ParseResult, ParserOptions } from './parser.ts';
 import { readPriority } from './syslog-priority.ts';
 
@@ -40,7 +41,7 @@ export function parseRfc5424(text: string, options: ParserOptions): ParseResult 
       severity: priority?.severity.severity,
       applicationName: appName === '-' ? undefined : appName,
       message: text.slice(messageStart).replace(/^\ufeff/, ''),
-      metadata,
+      metadata: withUniqueKeys(metadata),
     },
   };
 }
@@ -70,21 +71,12 @@ function readStructuredData(text: string, from: number, metadata: [string, strin
     at++;
   }
   if (at === from || (at < text.length && text[at] !== ' ')) return from;
-  metadata.push(...uniqueKeys(found));
+  metadata.push(...found); // a parameter may occur more than once in an element
+
   return at + 1;
 }
 
 // RFC 5424 section 6.3.3: only '"', '\' and ']' are escaped; a backslash before anything else is an ordinary backslash.
 function unescape(value: string): string {
   return value.replaceAll(/\\(["\\\]])/g, '$1');
-}
-
-/** A parameter may occur more than once in an element; metadata keys may not, so the values are joined. */
-function uniqueKeys(pairs: readonly [string, string][]): [string, string][] {
-  const values = new Map<string, string>();
-  for (const [key, value] of pairs) {
-    const known = values.get(key);
-    values.set(key, known === undefined ? value : `${known},${value}`);
-  }
-  return [...values];
 }

@@ -20,6 +20,7 @@ export const syslog: ParserKind = {
     const host = bsdHeader.exec(text)?.groups?.['host'];
     return host === undefined || severityOfWord(host.replaceAll(/[[\]:]/g, '')) !== null ? 0 : 0.9;
   },
+  isSingleLine: true,
   create: (options) => ({
     parse(text) {
       if (versionHeader.test(text)) {

@@ -1,14 +1,15 @@
 /**
  * READ FIRST. The route of a line through the daemon:
  *
- *   input -> LineStream.write (source-stream.ts: parser, then record-of.ts) -> commit-queue.ts (batches) -> Store.append
+ *   input -> LineStream.write (source-stream.ts: record-reader.ts) -> commit-queue.ts (batches) -> Store.append
+ *   record-reader.ts: framing/framer.ts (envelopes, lines to entries) -> parser -> record-of.ts
  *
- * An input reads bytes, cuts them into lines and writes them to the stream it opened for their source. The stream parses each
- * line and completes it to a record. The commit queue makes batches of records and file positions and has the store commit
+ * An input reads bytes, cuts them into lines and writes them to the stream it opened for their source. The stream makes entries of
+ * the lines, parses each and completes it to a record. The commit queue makes batches of records and file positions and has the store commit
  * them, one transaction each. `await stream.write()` is the back-pressure all the way from the disk.
  */
 import type { LineStream, SourceDescription } from '../inputs/input.ts';
-import type { Parser, ParserOptions } from '../parsers/parser.ts';
+import type { ParserOptions } from '../parsers/parser.ts';
 import type { IngestRequest } from '../record/batch.ts';
 import type { LogRecord } from '../record/log-record.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -18,12 +19,13 @@ import type { Service } from '../runtime/service.ts';
 import type { Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
 import type { ApplicationDefaults } from './record-of.ts';
+import { type Format, RecordReader } from './record-reader.ts';
 import { SourceStream, bytesPerRecord } from './source-stream.ts';
 
 export interface IngestOptions {
   readonly store: Pick<Store, 'append'>;
-  /** Makes a parser by the name of a format (`auto` included), for one source. */
-  readonly createParser: (format: string, options: ParserOptions) => Parser;
+  /** Makes what reads a format (`auto` included), for one source. */
+  readonly createFormat: (format: string, options: ParserOptions) => Format;
   readonly defaults: ApplicationDefaults;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -40,6 +42,7 @@ export class Ingest implements Service {
   readonly name = 'ingest';
   readonly #options: IngestOptions;
   readonly #queue: CommitQueue;
+  readonly #stopped = new AbortController();
 
   constructor(options: IngestOptions) {
     this.#options = options;
@@ -52,9 +55,9 @@ export class Ingest implements Service {
   }
 
   open(source: SourceDescription): LineStream {
-    const { createParser, defaults, clock, metrics } = this.#options;
-    const parser = createParser(source.format, { timezone: source.timezone ?? 'UTC', nowMs: () => clock.nowMs() });
-    return new SourceStream({ source, parser, defaults, queue: this.#queue, clock, metrics });
+    const { createFormat, defaults, clock, metrics } = this.#options;
+    const reader = new RecordReader({ source, createFormat, defaults, clock });
+    return new SourceStream({ source, reader, queue: this.#queue, clock, metrics, stopped: this.#stopped.signal });
   }
 
   /** True while the store is behind: who can be told to come again later is told so. */
@@ -82,6 +85,7 @@ export class Ingest implements Service {
   }
 
   async stop(): Promise<void> {
+    this.#stopped.abort();
     const waited = new AbortController();
     await Promise.race([this.flushed(), this.#options.clock.delay(drainMs, waited.signal)]);
     waited.abort();

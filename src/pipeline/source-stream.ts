@@ -1,23 +1,26 @@
 /**
  * One source on its way through the pipeline: lines in, slices of records with their position out.
  *
- * The source's own state lives here (its parser, which may be learning its format), so streams are never mixed.
+ * The source's own state lives here (its parser, which may be learning its format, and the record that is still open), so streams
+ * are never mixed. The position that goes with a slice stands behind the last line that is in a record: an open record holds it
+ * back, and is read again from its first line after a restart.
  */
-import type { Line, LineChunk, LineStream, SourceDescription } from '../inputs/input.ts';
-import type { Parser } from '../parsers/parser.ts';
+import type { FilePosition } from '../record/batch.ts';
+import type { LineChunk, LineStream, SourceDescription } from '../inputs/input.ts';
 import type { LogRecord } from '../record/log-record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { CommitQueue } from './commit-queue.ts';
-import { type ApplicationDefaults, recordOf } from './record-of.ts';
+import type { ReadRecord, RecordReader } from './record-reader.ts';
 
 export interface SourceStreamOptions {
   readonly source: SourceDescription;
-  readonly parser: Parser;
-  readonly defaults: ApplicationDefaults;
+  readonly reader: RecordReader;
   readonly queue: CommitQueue;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Aborts when the pipeline stops: what is open then is left to the next start. */
+  readonly stopped: AbortSignal;
 }
 
 /** A slice is committed whole, so it bounds how far a batch can pass its size. */
@@ -28,40 +31,96 @@ export const bytesPerRecord = 300;
 
 export class SourceStream implements LineStream {
   readonly #options: SourceStreamOptions;
+  /** The last position the input gave: where it is once nothing is held. */
+  #position: FilePosition | undefined;
+  #isWriting = false;
+  #isWatching = false;
 
   constructor(options: SourceStreamOptions) {
     this.#options = options;
   }
 
   async write({ lines, position, gaps = [] }: LineChunk): Promise<void> {
-    const { queue } = this.#options;
+    const { queue, reader } = this.#options;
+    this.#isWriting = true;
     for (let from = 0; from + maxLinesPerSlice < lines.length; from += maxLinesPerSlice) {
       const slice = lines.slice(from, from + maxLinesPerSlice);
+      reader.push(slice);
       const last = slice.at(-1);
-      await queue.push({
-        ...this.#read(slice),
-        position: position && last ? { ...position, offset: last.endOffset, isEnded: false } : undefined,
-        gaps: [],
-      });
+      if (position !== undefined && last !== undefined) {
+        this.#position = { ...position, offset: last.endOffset, isEnded: false };
+      }
+      const { records, bytes } = this.#take();
+      if (records.length > 0) await queue.push({ records, bytes, position: this.#safePosition(), gaps: [] });
     }
     const rest = lines.length % maxLinesPerSlice || Math.min(lines.length, maxLinesPerSlice);
-    await queue.push({ ...this.#read(lines.slice(lines.length - rest)), position, gaps });
+    reader.push(rest === lines.length ? lines : lines.slice(lines.length - rest));
+    this.#position = position;
+    // Behind a gap, or the end of the generation, nothing continues what is open.
+    if (gaps.length > 0 || position?.isEnded) reader.closeAll();
+    const { records, bytes } = this.#take();
+    this.#isWriting = false;
+    const safePosition = this.#safePosition();
+    if (records.length > 0 || safePosition !== undefined || gaps.length > 0) {
+      const pushed = queue.push({ records, bytes, position: safePosition, gaps });
+      this.#watch();
+      await pushed;
+    } else {
+      this.#watch();
+    }
   }
 
   async end(): Promise<void> {
-    // Nothing waits here: every line is an entry of its own.
+    this.#options.reader.closeAll();
+    await this.#pushComplete();
   }
 
-  #read(lines: readonly Line[]): { records: LogRecord[]; bytes: number } {
-    const { source, parser, defaults, clock, metrics } = this.#options;
-    const observedAt = `${new Date(clock.nowMs()).toISOString().slice(0, 23)}000Z`;
+  /** Completes records that get no more lines; runs while there is an open one. */
+  #watch(): void {
+    if (this.#isWatching || !this.#options.reader.isHolding) return;
+    this.#isWatching = true;
+    void this.#watchQuiet().finally(() => {
+      this.#isWatching = false;
+    });
+  }
+
+  async #watchQuiet(): Promise<void> {
+    const { clock, reader, source, stopped } = this.#options;
+    const quietMs = source.multiline?.flush_after ?? 0;
+    while (reader.isHolding) {
+      await clock.delay(quietMs, stopped);
+      if (stopped.aborted) return;
+      // Lines that wait in a chunk may belong to the open record: it is not quiet.
+      if (!this.#isWriting) reader.closeQuiet();
+      await this.#pushComplete();
+    }
+  }
+
+  async #pushComplete(): Promise<void> {
+    const { records, bytes } = this.#take();
+    if (records.length > 0) {
+      await this.#options.queue.push({ records, bytes, position: this.#safePosition(), gaps: [] });
+    }
+  }
+
+  /** Where the source is read again after a restart; undefined while that is where it was before. */
+  #safePosition(): FilePosition | undefined {
+    const { reader } = this.#options;
+    const position = this.#position;
+    if (position === undefined || !reader.isHolding) return position;
+    const { coveredOffset } = reader;
+    return coveredOffset === undefined ? undefined : { ...position, offset: coveredOffset, isEnded: false };
+  }
+
+  #take(): { records: LogRecord[]; bytes: number } {
+    const { source, reader, metrics } = this.#options;
+    const read: ReadRecord[] = reader.take();
     let bytes = 0;
     let failures = 0;
-    const records = lines.map((line) => {
-      const result = parser.parse(line.text);
-      if (!result.ok) failures++;
-      bytes += line.text.length + bytesPerRecord;
-      return recordOf(line, result, source, defaults, observedAt);
+    const records = read.map(({ record, refusal }) => {
+      if (refusal !== undefined) failures++;
+      bytes += record.message.length + bytesPerRecord;
+      return record;
     });
     if (failures > 0) metrics.parseFailures.inc({ format: source.format }, failures);
     return { records, bytes };

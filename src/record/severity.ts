@@ -28,7 +28,7 @@ export interface ReadSeverity {
 /** Words that say no more than the severity they stand for; all other words below are kept as `severity_text`. */
 // oxfmt-ignore
 const plainWords: Readonly<Record<string, Severity>> = {
-  TRACE: 'TRACE', TRC: 'TRACE', DEBUG: 'DEBUG', DBG: 'DEBUG', D: 'DEBUG', INFO: 'INFO', INFORMATION: 'INFO', INF: 'INFO', I: 'INFO',
+  TRACE: 'TRACE', TRC: 'TRACE', TRCE: 'TRACE', DEBUG: 'DEBUG', DBG: 'DEBUG', DBUG: 'DEBUG', D: 'DEBUG', INFO: 'INFO', INFORMATION: 'INFO', INF: 'INFO', I: 'INFO',
   WARN: 'WARN', WARNING: 'WARN', WRN: 'WARN', W: 'WARN', ERROR: 'ERROR', ERR: 'ERROR', E: 'ERROR', FATAL: 'FATAL', FTL: 'FATAL', F: 'FATAL',
 };
 
@@ -40,7 +40,7 @@ const plainWords: Readonly<Record<string, Severity>> = {
 const finerWords: Readonly<Record<string, Severity>> = {
   SILLY: 'TRACE', FINEST: 'TRACE', FINER: 'TRACE', ALL: 'TRACE', VERBOSE: 'DEBUG', VRB: 'DEBUG', V: 'DEBUG', FINE: 'DEBUG',
   DEBUG1: 'DEBUG', DEBUG2: 'DEBUG', DEBUG3: 'TRACE', DEBUG4: 'TRACE', DEBUG5: 'TRACE', D1: 'DEBUG', D2: 'DEBUG', D3: 'TRACE', D4: 'TRACE',
-  D5: 'TRACE', NOTICE: 'INFO', CONFIG: 'INFO', HTTP: 'INFO', LOG: 'INFO', SUCCESS: 'INFO', STATEMENT: 'INFO', DETAIL: 'INFO', HINT: 'INFO',
+  D5: 'TRACE', NOTICE: 'INFO', CONFIG: 'INFO', HTTP: 'INFO', LOG: 'INFO', SUCCESS: 'INFO', NOTE: 'INFO', SYSTEM: 'INFO', STATEMENT: 'INFO', DETAIL: 'INFO', HINT: 'INFO',
   DEFAULT: 'INFO', SEVERE: 'ERROR', FAILURE: 'ERROR', CRIT: 'FATAL', CRITICAL: 'FATAL', ALERT: 'FATAL', EMERG: 'FATAL', EMERGENCY: 'FATAL',
   PANIC: 'FATAL', DPANIC: 'FATAL', A: 'FATAL',
 };
@@ -78,10 +78,20 @@ export function severityOfWord(word: string): ReadSeverity | null {
  * lies between belongs to the level below). Null when it is no level.
  */
 export function severityOfNumber(level: number): ReadSeverity | null {
-  if (!Number.isInteger(level) || level < 0 || level > 100) return null;
+  if (level > 100) return severityOfMonologNumber(level);
+  if (!Number.isInteger(level) || level < 0) return null;
   if (level < 8) return severityOfSyslog(level);
   const severity = severities[Math.min(Math.max(Math.floor(level / 10) - 1, 0), 5)] ?? 'INFO';
   return { severity, text: level % 10 === 0 && level <= 60 ? undefined : String(level) };
+}
+
+/** Monolog's levels, RFC 5424's severities times a hundred or so. */
+// oxfmt-ignore
+const monologWords: Readonly<Record<number, string>> = { 200: 'INFO', 250: 'NOTICE', 300: 'WARNING', 400: 'ERROR', 500: 'CRITICAL', 550: 'ALERT', 600: 'EMERGENCY' };
+
+function severityOfMonologNumber(level: number): ReadSeverity | null {
+  const word = monologWords[level];
+  return word === undefined ? null : severityOfWord(word);
 }
 
 /** OpenTelemetry SeverityNumber, 1 to 24: four steps to a severity. */

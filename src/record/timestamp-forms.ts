@@ -39,9 +39,21 @@ const zone =
 
 const forms: readonly { readonly first: RegExp; readonly pattern: RegExp }[] = [
   // ISO 8601, RFC 3339 and their relatives: 2014/04/02 04:08:09 AM, 2026-11-24T03:00:00,123+01:00
-  form('digit', `(?<year>\\d{4})(?<s>[-/.])(?<month>\\d{2})\\k<s>(?<day>\\d{2})(?:[T_]| +)${time}${meridiem}${zone}`),
+  form(
+    'digit',
+    `(?<year>\\d{4})(?<s>[-/.])(?<month>\\d{1,2})\\k<s>(?<day>\\d{1,2})(?:[T_]| +)${time}${meridiem}${zone}`,
+  ),
   // 25/Feb/2021:12:44:08 +0000 (Common Log Format)
   form('digit', `(?<day>\\d{1,2})/${monthName}/(?<year>\\d{4})[: ]${time}${zone}`),
+  // 24.11.2026 03:00:00: day first where dots are; 11/24/2026 and 24/11/2026 where only one of the two can be the month
+  form('digit', `(?<day>\\d{1,2})\\.(?<month>\\d{1,2})\\.(?<year>\\d{4})(?:,? +|T)${time}${zone}`),
+  form('digit', `(?<month>0?[1-9]|1[0-2])/(?<day>1[3-9]|2\\d|3[01])/(?<year>\\d{4}),? +${time}${meridiem}${zone}`),
+  form('digit', `(?<day>1[3-9]|2\\d|3[01])/(?<month>0?[1-9]|1[0-2])/(?<year>\\d{4}),? +${time}${meridiem}${zone}`),
+  // 20171223-22:15:29:606, 20171224-0:0:1:9 (HealthApp): milliseconds without leading zeros
+  form(
+    'digit',
+    '(?<year>\\d{4})(?<month>\\d{2})(?<day>\\d{2})-(?<hour>\\d{1,2}):(?<minute>\\d{1,2}):(?<second>\\d{1,2}):(?<millis>\\d{1,3})(?!\\d)',
+  ),
   // 07 Feb 2004, 09:07:07 GMT; Thu, 03 Jul 2017 08:08:04 +0100 (RFC 5322, HTTP); 25-Feb-2021 10:00:00.123 (Tomcat)
   form('any', `${weekday}(?<day>\\d{1,2})[ -]${monthName}[ -](?<year>\\d{4}),? ${time}${meridiem}${zone}`),
   // RFC 3164 and ctime: Jun 14 15:16:01; Sun Dec 04 04:47:44 2005; Fri Jun  4 15:40:27 UTC 2021; Feb 8, 2009 5:57:51 AM
@@ -100,7 +112,7 @@ function partsOf(groups: Record<string, string | undefined>): TimestampParts {
     hour: hourOf(Number(groups['hour']), groups['meridiem']),
     minute: Number(groups['minute']),
     second: Number(groups['second'] ?? 0),
-    fraction: groups['fraction'] ?? '',
+    fraction: groups['fraction'] ?? groups['millis']?.padStart(3, '0') ?? '',
     ...(offsetMinutes === undefined ? {} : { offsetMinutes }),
   };
 }

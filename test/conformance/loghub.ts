@@ -5,7 +5,7 @@ import { createParser } from '../../src/parsers/registry.ts';
 import { severityOfWord } from '../../src/record/severity.ts';
 import { parseTimestamp } from '../../src/record/timestamp.ts';
 import type { Case } from './run.ts';
-import { options } from './vectors.ts';
+import { options, wordsOf } from './vectors.ts';
 
 /** Which columns of the table hold the time; a system without Level column has none in its lines. */
 const timeColumns: Readonly<Record<string, readonly string[]>> = {
@@ -50,7 +50,9 @@ function differenceIn(folder: string, system: string): string | undefined {
       if (severity === undefined || entry.severity !== severity)
         return `${at}: severity ${entry.severity}, expected ${cell('Level')}`;
     }
-    if (!entry.message.includes(cell('Content').trim())) return `${at}: message ${JSON.stringify(entry.message)}`;
+    const kept = wordsOf([entry.message, ...entry.metadata.flat()].join(' '));
+    const lost = [...wordsOf(cell('Content'))].find((word) => !kept.has(word));
+    if (lost !== undefined) return `${at}: lost ${lost}`;
   }
   return undefined;
 }

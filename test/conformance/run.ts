@@ -1,9 +1,10 @@
 /**
  * Runs the parsers over a folder of public test vectors that is kept outside the project (its terms forbid shipping it):
- * `node test/conformance/run.ts FOLDER`. Prints a table and every failure; exits 1 when a kind that is supported fails.
+ * `node test/conformance/run.ts FOLDER [KIND...]`. Prints a table and every failure; exits 1 when a kind that is supported fails.
  */
 import { loghubCases } from './loghub.ts';
 import { loghubImportCases } from './loghub-import.ts';
+import { multilineCases } from './multiline-vectors.ts';
 import { recordCases } from './record-vectors.ts';
 import { streamCases } from './stream-vectors.ts';
 import { syslogCases } from './syslog-vectors.ts';
@@ -19,7 +20,7 @@ export interface Case {
 
 const folder = process.argv[2];
 if (folder === undefined) {
-  console.error('usage: node test/conformance/run.ts FOLDER');
+  console.error('usage: node test/conformance/run.ts FOLDER [KIND...]');
   process.exit(2);
 }
 
@@ -27,9 +28,10 @@ const results = [
   ...timestampCases(folder),
   ...syslogCases(folder),
   ...streamCases(folder),
-  ...recordCases(folder),
   ...loghubCases(folder),
   ...loghubImportCases(folder),
+  ...(await recordCases(folder)),
+  ...(await multilineCases(folder)),
 ];
 const kinds = Map.groupBy(results, ({ kind }) => kind);
 for (const { kind, name, failure } of results)

@@ -8,11 +8,18 @@ export interface Vector {
   readonly [key: string]: unknown;
 }
 
+/** `run.ts FOLDER [KIND...]`: only kinds that begin with one of these. */
+const only = process.argv.slice(3);
+
 export function readVectors(path: string): Vector[] {
   return readFileSync(path, 'utf8')
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Vector);
+    .map((line) => JSON.parse(line) as Vector)
+    .filter((vector) => {
+      const kind = 'kind' in vector ? vector.kind : 'timestamps'; // which is a file of its own
+      return only.length === 0 || only.some((prefix) => kind.startsWith(prefix));
+    });
 }
 
 /** Vectors without a year were made when nothing of them was far away; any wall clock does for month, day and time. */
@@ -39,4 +46,9 @@ export function firstDifference(
   return what === undefined
     ? undefined
     : `${what}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`;
+}
+
+/** Words of letters and digits: what must be found again wherever it has gone. */
+export function wordsOf(text: string): Set<string> {
+  return new Set(text.match(/[\p{L}\p{N}]+/gu) ?? []);
 }

@@ -23,7 +23,8 @@ async function realLines(): Promise<string[]> {
   const root = existsSync(publicSamples) ? publicSamples : ownSamples;
   const files = (await readdir(root, { recursive: true })).filter((name) => name.endsWith('.log')).sort();
   const texts = await Promise.all(files.map((name) => readFile(new URL(name, root), 'utf8')));
-  return texts.flatMap((text) => text.split(/\r?\n/)).filter((line) => line.trim() !== '');
+  // Lines that begin with a header: others would, rightly, be joined to the record before them.
+  return texts.flatMap((text) => text.split(/\r?\n/)).filter((line) => /^\[?(?:\d|[A-Z][a-z]{2} )\S/.test(line));
 }
 
 /** A program that logs: appends lines in pieces of any size, and has its file rotated away under it. */

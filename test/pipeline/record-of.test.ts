@@ -15,21 +15,22 @@ void test('application, version and environment fall back one by one: entry, inp
   const input = { ...source, application: { version: '2' } };
 
   const of = (parts: Partial<Entry>, from = input, given: object = defaults) =>
-    Object.values(recordOf(line, entry(parts), from, given, observedAt).application);
+    Object.values(recordOf({}, line.text, entry(parts), from, given, observedAt).application);
   t.strictSame(of({ applicationName: 'said', applicationVersion: '3' }), ['said', '3', 'production']);
   t.strictSame(of({}), ['configured', '2', 'production']);
   t.strictSame(of({}, { ...source, application: { version: '' } }, {}), ['nginx', '', null]);
 });
 
 void test('an entry that names no time gets the time it was read, marked so', async (t) => {
-  const record = recordOf(line, entry(), source, {}, observedAt);
+  const record = recordOf({}, line.text, entry(), source, {}, observedAt);
 
   t.match(record, { timestamp: observedAt, severity: 'INFO', metadata: [['timestamp_origin', 'observed']] });
 });
 
 void test('an entry that is not of its format is kept whole', async (t) => {
   const record = recordOf(
-    { ...line, metadata: [['truncated', 'true']] },
+    { metadata: [['truncated', 'true']] },
+    line.text,
     { ok: false, reason: 'not JSON' },
     source,
     {},

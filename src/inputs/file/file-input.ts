@@ -223,6 +223,8 @@ export class FileInput implements Input {
         stream: this.#context.open({
           source: position.path,
           format: this.#options.format,
+          pattern: this.#options.pattern,
+          multiline: this.#options.multiline,
           timezone: this.#options.timezone,
           application: this.#options.application,
           applicationHint: applicationHintOf(position.path),

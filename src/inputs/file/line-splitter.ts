@@ -23,6 +23,8 @@ export class LineSplitter {
   /** NULs the waiting line began with: a hole that a truncation left under a writer that does not append. */
   #nulBytes = 0;
   #emptyLines = 0;
+  /** Of them, those since the last line with content. */
+  #emptyRun = 0;
 
   constructor(maxLineBytes: number, startOffset: number) {
     this.#maxLineBytes = maxLineBytes;
@@ -57,8 +59,12 @@ export class LineSplitter {
       if (isPlain && this.#isFresh && newline - from <= this.#maxLineBytes) {
         let textEnd = newline;
         while (textEnd > from && chunk[textEnd - 1] === CR) textEnd--;
-        if (textEnd > from) lines.push({ text: chunk.toString('latin1', from, textEnd), endOffset });
-        else this.#emptyLines++;
+        if (textEnd > from) {
+          const text = chunk.toString('latin1', from, textEnd);
+          lines.push(
+            this.#emptyRun === 0 ? { text, endOffset } : { text, endOffset, emptyLinesBefore: this.#takeEmptyRun() },
+          );
+        } else this.#countEmpty();
       } else {
         this.#keep(chunk.subarray(from, newline));
         const line = this.#complete(endOffset);
@@ -118,7 +124,7 @@ export class LineSplitter {
     this.#skippedBytes = 0;
     this.#nulBytes = 0;
     if (isEmpty) {
-      if (endOffset > this.#lineStart) this.#emptyLines++;
+      if (endOffset > this.#lineStart) this.#countEmpty();
       return null;
     }
     let text = bytes.toString('utf8');
@@ -127,6 +133,23 @@ export class LineSplitter {
     if (!isUtf8(bytes) && !metadata.some(([type]) => type === 'truncated'))
       metadata.push(['raw_base64', bytes.toString('base64')]);
     metadata.push(...marks);
-    return { text, endOffset, ...(metadata.length > 0 ? { metadata } : {}) };
+    const emptyLinesBefore = this.#takeEmptyRun();
+    return {
+      text,
+      endOffset,
+      ...(emptyLinesBefore > 0 ? { emptyLinesBefore } : {}),
+      ...(metadata.length > 0 ? { metadata } : {}),
+    };
+  }
+
+  #countEmpty(): void {
+    this.#emptyLines++;
+    this.#emptyRun++;
+  }
+
+  #takeEmptyRun(): number {
+    const count = this.#emptyRun;
+    this.#emptyRun = 0;
+    return count;
   }
 }

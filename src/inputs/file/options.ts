@@ -1,7 +1,7 @@
 /** Options of the file input. */
 import { z } from 'zod';
 import { bytes, duration } from '../../runtime/units.ts';
-import { sourceOptions } from '../source-options.ts';
+import { multilineOptions, sourceOptions } from '../source-options.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -16,6 +16,7 @@ export const fileOptions = z.strictObject({
     .default([])
     .describe('Globs of files to leave alone; one without a slash is held against the file name'),
   ...sourceOptions,
+  multiline: multilineOptions,
   from: z
     .enum(['beginning', 'end'])
     .default('beginning')

@@ -96,6 +96,7 @@ export async function* linesOf(
 
 /** In a file that is read as a whole, a last line without newline is a line like the others. */
 function withoutMark(line: Line): Line {
-  const metadata = line.metadata?.filter(([type]) => type !== 'partial') ?? [];
-  return { text: line.text, endOffset: line.endOffset, ...(metadata.length > 0 ? { metadata } : {}) };
+  const { metadata: marks = [], ...rest } = line;
+  const metadata = marks.filter(([type]) => type !== 'partial');
+  return { ...rest, ...(metadata.length > 0 ? { metadata } : {}) };
 }

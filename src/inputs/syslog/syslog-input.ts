@@ -28,6 +28,7 @@ export class SyslogInput implements Input {
       context.open({
         source: options.listen,
         format: options.format,
+        pattern: options.pattern,
         timezone: options.timezone,
         application: options.application,
         applicationHint: 'syslog',

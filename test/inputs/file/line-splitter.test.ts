@@ -15,14 +15,14 @@ function split(bytes: Buffer, pieceBytes = bytes.length || 1, maxLineBytes = 102
 
 const texts = (lines: readonly Line[]): string[] => lines.map(({ text }) => text);
 
-void test('LF and CRLF end lines, a lone CR does not, empty lines are counted and left out (F27)', async (t) => {
+void test('LF and CRLF end lines, a lone CR does not, empty lines are counted and left out, the next line says how many (F27)', async (t) => {
   const splitter = new LineSplitter(1024, 0);
   const lines = splitter.push(Buffer.from('a\r\nb\n\n\r\nc\rd\r\r\n'));
 
   t.strictSame(lines, [
     { text: 'a', endOffset: 3 },
     { text: 'b', endOffset: 5 },
-    { text: 'c\rd', endOffset: 14 },
+    { text: 'c\rd', endOffset: 14, emptyLinesBefore: 2 },
   ]);
   t.equal(splitter.takeEmptyLines(), 2);
   t.equal(splitter.takeEmptyLines(), 0, 'each is counted once');
