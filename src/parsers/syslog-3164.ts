@@ -13,6 +13,8 @@ import { readPriority } from './syslog-priority.ts';
 const ciscoPrefix =
   /(?:\d+: )?(?:(?<origin>[\w.-]+)(?: [\d/]+)?: )?(?=[*.]?(?:[A-Z][a-z]{2} [ \d]\d|\d{4}-\d\d-\d\d)|%[A-Z])/y;
 const forwarded = /Message forwarded from (?<host>[^\s:]+): /y;
+/** macOS: on whose behalf launchd and others speak, `com.apple.xpc.launchd[1] (com.apple.quicklook[1010]): text`. */
+const sender = / ?\((?<sender>[\w.]+(?:\[\d+\])?)\): /y;
 /** A tag ends in `: `, `:` or `[pid]`; what looks like a URL scheme, a quote or a brace is message. */
 const tag = /(?<name>[\w./%()@#+-]+)(?:\[(?<pid>[^\]\s]*)\]:? ?|: ?(?!\/\/))/y;
 
@@ -36,7 +38,7 @@ export function parseRfc3164(text: string, options: ParserOptions): ParseResult 
     at = skipSpaces(text, isCisco ? at + 1 : at);
     if (host === undefined && text[at] !== '%') ({ host, at } = readHost(text, at, isCisco));
   }
-  const { name, pid, end } = readTag(text, at, time !== null);
+  const { name, pid, sender: onBehalfOf, end } = readTag(text, at, time !== null);
   const metadata: [string, string][] = [];
   if (priority !== null) {
     metadata.push(['facility', priority.facility]);
@@ -44,6 +46,7 @@ export function parseRfc3164(text: string, options: ParserOptions): ParseResult 
   }
   if (host !== undefined) metadata.push(['host', host]);
   if (pid !== undefined && pid !== '') metadata.push(['procid', pid]);
+  if (onBehalfOf !== undefined) metadata.push(['sender', onBehalfOf]);
   return {
     ok: true,
     entry: {
@@ -72,14 +75,24 @@ function readHost(text: string, at: number, isCisco: boolean): { host: string | 
   return isTag ? { host: undefined, at } : { host: word, at: next };
 }
 
-function readTag(text: string, at: number, hasTime: boolean): { name?: string; pid?: string | undefined; end: number } {
+interface Tag {
+  readonly name?: string;
+  readonly pid?: string | undefined;
+  readonly sender?: string | undefined;
+  /** Where the message begins. */
+  readonly end: number;
+}
+
+function readTag(text: string, at: number, hasTime: boolean): Tag {
   tag.lastIndex = at;
   const groups = tag.exec(text)?.groups;
   const name = groups?.['name'];
   if (name === undefined) return { end: at };
   // Without a timestamp there is no header: only what could be a program's name is one.
   if (!hasTime && !/^%?[A-Za-z][\w./%()@#+-]*$/.test(name)) return { end: at };
-  return { name, pid: groups?.['pid'], end: tag.lastIndex };
+  sender.lastIndex = tag.lastIndex;
+  const address = groups?.['pid'] === undefined ? undefined : sender.exec(text)?.groups?.['sender'];
+  return { name, pid: groups?.['pid'], sender: address, end: address === undefined ? tag.lastIndex : sender.lastIndex };
 }
 
 function skipSpaces(text: string, at: number): number {

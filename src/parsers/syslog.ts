@@ -1,9 +1,10 @@
 /**
  * Syslog messages of either standard: RFC 5424 when the header has a version, else RFC 3164 in its many dialects.
  *
- * Metadata: `facility` (name), `host`, `procid`, `msgid`, and structured data as `SD-ID.PARAM-NAME`.
+ * JSON or a logger's logfmt inside is read too. Metadata: `facility` (name), `host`, `procid`, `msgid`, and structured data as `SD-ID.PARAM-NAME`.
  */
-import type { ParserKind } from './parser.ts';
+import { InnerEntries } from './inner-entry.ts';
+import type { ParseResult, ParserKind, ParserOptions } from './parser.ts';
 import { severityOfWord } from '../record/severity.ts';
 import { parseRfc3164 } from './syslog-3164.ts';
 import { parseRfc5424 } from './syslog-5424.ts';
@@ -21,13 +22,21 @@ export const syslog: ParserKind = {
     return host === undefined || severityOfWord(host.replaceAll(/[[\]:]/g, '')) !== null ? 0 : 0.9;
   },
   isSingleLine: true,
-  create: (options) => ({
-    parse(text) {
-      if (versionHeader.test(text)) {
-        const result = parseRfc5424(text, options);
-        if (result.ok) return result;
-      }
-      return parseRfc3164(text, options);
-    },
-  }),
+  create: (options) => {
+    const inner = new InnerEntries(options);
+    return {
+      parse(text) {
+        const result = parseEither(text, options);
+        return result.ok ? { ok: true, entry: inner.unwrap(result.entry) } : result;
+      },
+    };
+  },
 };
+
+function parseEither(text: string, options: ParserOptions): ParseResult {
+  if (versionHeader.test(text)) {
+    const result = parseRfc5424(text, options);
+    if (result.ok) return result;
+  }
+  return parseRfc3164(text, options);
+}

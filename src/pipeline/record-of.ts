@@ -18,7 +18,7 @@ export interface ApplicationDefaults {
  * Name, version and environment fall back one by one: entry, input, configuration; the name at last to the source's hint.
  * An entry that was not of its format keeps its whole text as the message.
  *
- * The entry's own time comes before its envelope's (the container runtime's, metadata `container_time` then).
+ * The entry's own time comes before its envelope's (the container runtime's, metadata `envelope_time` then).
  *
  * @param text what was parsed.
  * @param observedAt the time of reading, `LogRecord.timestamp` form; it dates entries that carry no time, and such rows
@@ -57,7 +57,7 @@ function metadataOf(
     return timestamp === undefined ? [...ofEntry, ['timestamp_origin', 'observed']] : ofEntry;
   }
   const metadata: (readonly [string, string])[] = [...ofEntry, ...(framed.metadata ?? [])];
-  if (framed.timestamp !== undefined && timestamp !== undefined) metadata.push(['container_time', framed.timestamp]);
+  if (framed.timestamp !== undefined && timestamp !== undefined) metadata.push(['envelope_time', framed.timestamp]);
   if (framed.timestamp === undefined && timestamp === undefined) metadata.push(['timestamp_origin', 'observed']);
   return withUniqueKeys(metadata);
 }
