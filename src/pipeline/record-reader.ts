@@ -89,6 +89,11 @@ export class RecordReader {
     this.#framer.closeQuiet(this.#options.clock.monotonicMs());
   }
 
+  /** How long from now until `closeQuiet` has something to do, if no more lines come; Infinity while nothing is open. */
+  get quietInMs(): number {
+    return Math.max(0, this.#framer.nextQuietAtMs - this.#options.clock.monotonicMs());
+  }
+
   /** Completes everything: no more lines belong to what is held. */
   closeAll(): void {
     this.#framer.closeAll();

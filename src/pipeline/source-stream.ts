@@ -26,6 +26,10 @@ export interface SourceStreamOptions {
 /** A slice is committed whole, so it bounds how far a batch can pass its size. */
 const maxLinesPerSlice = 500;
 
+/** Open records are looked at no more often, and no less often (one that is closed may wait behind one that is open). */
+const minWatchMs = 5;
+const maxWatchMs = 1000;
+
 /** What a record takes in memory beside its text, roughly. */
 export const bytesPerRecord = 300;
 
@@ -85,10 +89,9 @@ export class SourceStream implements LineStream {
   }
 
   async #watchQuiet(): Promise<void> {
-    const { clock, reader, source, stopped } = this.#options;
-    const quietMs = source.multiline?.flush_after ?? 0;
+    const { clock, reader, stopped } = this.#options;
     while (reader.isHolding) {
-      await clock.delay(quietMs, stopped);
+      await clock.delay(Math.min(Math.max(reader.quietInMs, minWatchMs), maxWatchMs), stopped);
       if (stopped.aborted) return;
       // Lines that wait in a chunk may belong to the open record: it is not quiet.
       if (!this.#isWriting) reader.closeQuiet();

@@ -5,9 +5,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 export function abortOnHangUp(request: FastifyRequest, reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
-  request.raw.socket.once('close', () => controller.abort(new Error('the client went away')));
+  const { socket } = request.raw;
+  const onHangUp = (): void => controller.abort(new Error('the client went away'));
+  socket.once('close', onHangUp);
   reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort(new Error('the client went away'));
+    socket.off('close', onHangUp); // the connection lives on, for further requests
+    if (!reply.raw.writableFinished) onHangUp();
   });
   return controller.signal;
 }

@@ -29,7 +29,7 @@ export interface FramerOptions {
   /** A record is closed before it would exceed either; what follows is a record of its own, marked `continued`. */
   readonly maxLines: number;
   readonly maxBytes: number;
-  /** A record that got no line for this long is closed. */
+  /** A record that got no line for this long is closed; much sooner where its grouping expects none. */
   readonly quietMs: number;
 }
 
@@ -56,6 +56,8 @@ interface Stream {
   midLine: { readonly isLast: boolean } | null;
 }
 
+/** How long a record is held that most likely has no further line. */
+const likelyCompleteMs = 20;
 const maxHeld = 2000;
 const maxHeldBytes = 4 * 1024 * 1024;
 /** Streams whose records overlap all the time would otherwise never reach a point to commit. */
@@ -127,10 +129,20 @@ export class Framer {
   closeQuiet(nowMs: number): void {
     this.#boundWhatIsHeld(nowMs);
     for (const stream of this.#streams.values()) {
-      if (stream.held === null || nowMs - stream.held.lastAtMs < this.#options.quietMs) continue;
+      if (stream.held === null || nowMs < this.#quietAtMs(stream, stream.held)) continue;
       this.#close(stream);
       stream.grouping.forget();
     }
+  }
+
+  /** When `closeQuiet` is to be called if no more lines come; Infinity while nothing is open. */
+  get nextQuietAtMs(): number {
+    return Math.min(
+      Infinity,
+      ...[...this.#streams.values()].map((stream) =>
+        stream.held === null ? Infinity : this.#quietAtMs(stream, stream.held),
+      ),
+    );
   }
 
   /** The source has ended, or nothing more is wanted of it. */
@@ -140,6 +152,11 @@ export class Framer {
       this.#close(stream);
       stream.grouping.forget();
     }
+  }
+
+  #quietAtMs({ grouping, midLine }: Stream, { lastAtMs }: Held): number {
+    const { quietMs } = this.#options;
+    return lastAtMs + (midLine !== null || grouping.expectsMore ? quietMs : Math.min(quietMs, likelyCompleteMs));
   }
 
   #streamOf(name: string): Stream {

@@ -15,6 +15,8 @@ export type Verdict =
   | 'ends';
 
 export interface Grouping {
+  /** False while the open record is most likely complete: then its next line need not be waited for long. */
+  readonly expectsMore: boolean;
   /** @param isCut the line's beginning only: the rest of it is still to come. */
   next(text: string, isCut: boolean): Verdict;
   /** The open record was closed because nothing came for a while: what comes now is not its continuation. */
@@ -22,6 +24,7 @@ export interface Grouping {
 }
 
 export const eachLineAlone: Grouping = {
+  expectsMore: true, // only the rest of a split line is ever waited for
   next: () => 'alone',
   forget() {
     // nothing is remembered
@@ -41,6 +44,8 @@ export interface GroupingPatterns {
 }
 
 export class PatternGrouping implements Grouping {
+  /** Whoever gives patterns knows that there is more. */
+  readonly expectsMore = true;
   readonly #patterns: GroupingPatterns;
   #isOpen = false;
   #isContinued = false;

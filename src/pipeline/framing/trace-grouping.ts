@@ -34,6 +34,9 @@ const closers = /^[}\])]+[;,]?$/;
 const julHead = /^[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:\d\d:\d\d [AP]M \S+ \S+$/;
 const julLevel = /^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /;
 
+/** What stands above a trace, or announces more: a writer may well print the rest line by line. */
+const announcesMore = /error|exception|fatal|severe|crit|panic|traceback|:\s*$/i;
+
 type Trace = 'none' | 'python' | 'go';
 
 export class TraceGrouping implements Grouping {
@@ -47,9 +50,15 @@ export class TraceGrouping implements Grouping {
   /** The last line was one of the sentences by which Python chains two traces. */
   #isChained = false;
   #lineCount = 0;
+  #firstLine = '';
   /** Records with a header, and without: a source all of whose records have one is framed by it. */
   #headed = 0;
   #bare = 0;
+
+  /** Loggers write a record with one write: behind a line that announces nothing, a further one is there at once or never. */
+  get expectsMore(): boolean {
+    return this.#lineCount > 1 || this.#takesNext || this.#isAfterJulHead || announcesMore.test(this.#firstLine);
+  }
 
   next(text: string, isCut: boolean): Verdict {
     if (isIndented(text)) return this.#isOpen ? this.#continueIndented(text) : this.#begin(text, null);
@@ -71,6 +80,7 @@ export class TraceGrouping implements Grouping {
     this.#header = header;
     this.#hasFrames = false;
     this.#lineCount = 1;
+    this.#firstLine = text;
     if (header === null) this.#bare++;
     else this.#headed++;
     this.#isAfterJulHead = header === 'logger' && julHead.test(text);

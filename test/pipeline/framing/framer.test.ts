@@ -90,6 +90,25 @@ void test('an open record holds the position before its first line, a complete o
   t.notOk(framer.isHolding);
 });
 
+void test('a line that announces nothing waits a moment only, an error waits for its trace', async (t) => {
+  const framer = framerOf();
+  const texts = (): string[] => framer.take().map(({ text }) => text);
+
+  push(framer, ['2026-11-24 03:00:00 INFO served']);
+  t.equal(framer.nextQuietAtMs, 20);
+  framer.closeQuiet(20);
+  t.strictSame(texts(), ['2026-11-24 03:00:00 INFO served']);
+
+  push(framer, ['2026-11-24 03:00:01 ERROR order 7 failed'], 1000);
+  t.equal(framer.nextQuietAtMs, 1500);
+  framer.closeQuiet(1100);
+  t.strictSame(texts(), []);
+  push(framer, ['\tat com.acme.Orders.take(Orders.java:7)'], 1200);
+  framer.closeQuiet(1700);
+  t.strictSame(texts(), ['2026-11-24 03:00:01 ERROR order 7 failed\n\tat com.acme.Orders.take(Orders.java:7)']);
+  t.equal(framer.nextQuietAtMs, Infinity);
+});
+
 void test('JSON waits for nobody', async (t) => {
   const framer = framerOf();
 
