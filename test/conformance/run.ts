@@ -2,6 +2,7 @@
  * Runs the parsers over a folder of public test vectors that is kept outside the project (its terms forbid shipping it):
  * `node test/conformance/run.ts FOLDER [KIND...]`. Prints a table and every failure; exits 1 when a kind that is supported fails.
  */
+import { badInputCases } from './bad-input.ts';
 import { loghubCases } from './loghub.ts';
 import { loghubImportCases } from './loghub-import.ts';
 import { multilineCases } from './multiline-vectors.ts';
@@ -32,6 +33,7 @@ const results = [
   ...loghubImportCases(folder),
   ...(await recordCases(folder)),
   ...(await multilineCases(folder)),
+  ...(await badInputCases(folder)),
 ];
 const kinds = Map.groupBy(results, ({ kind }) => kind);
 for (const { kind, name, failure } of results)

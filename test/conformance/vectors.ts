@@ -17,7 +17,7 @@ export function readVectors(path: string): Vector[] {
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Vector)
     .filter((vector) => {
-      const kind = 'kind' in vector ? vector.kind : 'timestamps'; // which is a file of its own
+      const kind = path.includes('bad_input') ? `bad_${vector.kind}` : 'kind' in vector ? vector.kind : 'timestamps';
       return only.length === 0 || only.some((prefix) => kind.startsWith(prefix));
     });
 }
