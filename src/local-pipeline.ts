@@ -13,6 +13,7 @@ import type { Logger } from './runtime/logger.ts';
 import type { Metrics } from './runtime/metrics.ts';
 import { openStore } from './store/remote-store.ts';
 import type { Store } from './store/store.ts';
+import { transformsOf } from './transforms/registry.ts';
 
 export interface LocalPipeline {
   readonly store: Store;
@@ -55,6 +56,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
   const ingest = new Ingest({
     store: { append: feed.appendTo(store) },
     createFormat,
+    transform: transformsOf(config.transforms, clock, (transform) => metrics.transformDropped.inc({ transform })),
     defaults: config.application,
     clock,
     metrics,

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { nearestName } from '../runtime/nearest.ts';
+import { transformSchemas } from '../transforms/registry.ts';
 import { configSchema, inputSchemas } from './schema.ts';
 
 export interface ConfigProblem {
@@ -41,9 +42,10 @@ function messageOf(issue: z.core.$ZodIssue, root: unknown): string {
   const got = valueAt(root, issue.path);
   const isMissing = got === undefined;
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'type') {
-    const types = inputSchemas.map(({ shape }) => shape.type.value);
+    const what = issue.path[0] === 'transforms' ? 'transform' : 'input';
+    const types = kindSchemas(issue.path[0]).map(({ shape }) => shape.type.value);
     const near = typeof got === 'string' ? nearestName(got, types) : undefined;
-    return `${isMissing ? 'is missing' : `unknown input ${JSON.stringify(got)}`}; ${near === undefined ? `expected one of ${types.join(', ')}` : `did you mean \`${near}\`?`}`;
+    return `${isMissing ? 'is missing' : `unknown ${what} ${JSON.stringify(got)}`}; ${near === undefined ? `expected one of ${types.join(', ')}` : `did you mean \`${near}\`?`}`;
   }
   if (isMissing) return 'is missing';
   if (issue.code === 'invalid_value' && typeof got === 'string') {
@@ -57,18 +59,23 @@ function messageOf(issue: z.core.$ZodIssue, root: unknown): string {
   return issue.code === 'invalid_type' ? `${text.replace(/, received.*$/, '')}, got ${JSON.stringify(got)}` : text;
 }
 
-/** The keys that are known where `path` leads; an input's depend on its type. */
+/** The schemas that `type` chooses from in a list of the configuration. */
+function kindSchemas(list: PropertyKey | undefined) {
+  return list === 'transforms' ? transformSchemas : inputSchemas;
+}
+
+/** The keys that are known where `path` leads; those of an input or a transform depend on its type. */
 function keysAt(path: readonly PropertyKey[], value: unknown): readonly string[] {
   let schema: z.ZodType = configSchema;
   let at: unknown = value;
   for (const key of path) {
     at = valueAt(at, [key]);
-    if (key === 'inputs' && schema === configSchema) continue;
+    if (schema === configSchema && (key === 'inputs' || key === 'transforms')) continue;
     if (typeof key === 'number') {
       const type = valueAt(at, ['type']);
-      const input = inputSchemas.find(({ shape }) => shape.type.value === type);
-      if (input === undefined) return [];
-      schema = input;
+      const kind = kindSchemas(path[0]).find(({ shape }) => shape.type.value === type);
+      if (kind === undefined) return [];
+      schema = kind;
     } else {
       const child = objectOf(schema)?.shape[String(key)] as z.ZodType | undefined;
       if (child === undefined) return [];

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { inputs } from '../inputs/registry.ts';
 import { logLevels } from '../runtime/logger.ts';
 import { bytes, duration } from '../runtime/units.ts';
+import { type TransformConfig, transformSchemas } from '../transforms/registry.ts';
 
 const MiB = 1024 * 1024;
 
@@ -22,6 +23,13 @@ export const inputSchemas = Object.entries(inputs).map(([type, { options }]) =>
 const [firstInput, ...otherInputs] = inputSchemas;
 if (firstInput === undefined) throw new Error('no inputs are registered');
 const inputSchema = z.discriminatedUnion('type', [firstInput, ...otherInputs]) as unknown as z.ZodType<InputConfig>;
+
+const [firstTransform, ...otherTransforms] = transformSchemas;
+if (firstTransform === undefined) throw new Error('no transforms are registered');
+const transformSchema = z.discriminatedUnion('type', [
+  firstTransform,
+  ...otherTransforms,
+]) as unknown as z.ZodType<TransformConfig>;
 
 /** What is followed when no configuration says otherwise: the text logs of /var/log, and syslog on an unprivileged port. */
 export const defaultInputs = [
@@ -45,8 +53,18 @@ export const configSchema = z.strictObject({
     .describe('For entries and inputs that do not say'),
   inputs: z
     .array(inputSchema)
+    .superRefine((inputs, context) => {
+      for (const [index, { format, pattern }] of inputs.entries()) {
+        if (format !== 'regex' || pattern !== undefined) continue;
+        context.addIssue({ code: 'custom', path: [index, 'pattern'], message: 'the format `regex` needs a pattern' });
+      }
+    })
     .prefault(defaultInputs as never)
     .describe('Where lines come from'),
+  transforms: z
+    .array(transformSchema)
+    .default([])
+    .describe('What is done with records before they are stored, in this order: each may keep, change or drop one'),
   server: z
     .strictObject({
       listen: z

@@ -4,15 +4,8 @@
 import { z } from 'zod';
 import { formats } from '../parsers/registry.ts';
 import { isTimezone } from '../record/timezone.ts';
-import { patternProblem } from '../runtime/linear-pattern.ts';
+import { pattern } from '../runtime/linear-pattern.ts';
 import { bytes, duration } from '../runtime/units.ts';
-
-/** A regular expression in RE2 syntax, kept as its text. */
-export const pattern = () =>
-  z.string().superRefine((source, context) => {
-    const problem = patternProblem(source);
-    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
-  });
 
 export const sourceOptions = {
   format: z

@@ -2,7 +2,7 @@
  * READ FIRST. The route of a line through the daemon:
  *
  *   input -> LineStream.write (source-stream.ts: record-reader.ts) -> commit-queue.ts (batches) -> Store.append
- *   record-reader.ts: framing/framer.ts (envelopes, lines to entries) -> parser -> record-of.ts
+ *   record-reader.ts: framing/framer.ts (envelopes, lines to entries) -> parser -> record-of.ts; then the transforms
  *
  * An input reads bytes, cuts them into lines and writes them to the stream it opened for their source. The stream makes entries of
  * the lines, parses each and completes it to a record. The commit queue makes batches of records and file positions and has the store commit
@@ -26,6 +26,8 @@ export interface IngestOptions {
   readonly store: Pick<Store, 'append'>;
   /** Makes what reads a format (`auto` included), for one source. */
   readonly createFormat: (format: string, options: ParserOptions) => Format;
+  /** The configuration's transforms: what is to be stored of a record, null for nothing. */
+  readonly transform: (record: LogRecord) => LogRecord | null;
   readonly defaults: ApplicationDefaults;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -55,9 +57,10 @@ export class Ingest implements Service {
   }
 
   open(source: SourceDescription): LineStream {
-    const { createFormat, defaults, clock, metrics } = this.#options;
+    const { createFormat, transform, defaults, clock, metrics } = this.#options;
     const reader = new RecordReader({ source, createFormat, defaults, clock });
-    return new SourceStream({ source, reader, queue: this.#queue, clock, metrics, stopped: this.#stopped.signal });
+    const stopped = this.#stopped.signal;
+    return new SourceStream({ source, reader, transform, queue: this.#queue, clock, metrics, stopped });
   }
 
   /** True while the store is behind: who can be told to come again later is told so. */
@@ -70,7 +73,8 @@ export class Ingest implements Service {
    * @param request remembered with them, see `Store.findRequest`.
    * @throws RegressionError `STORE_CLOSED` when the daemon stops before.
    */
-  commit(records: readonly LogRecord[], request?: IngestRequest): Promise<void> {
+  commit(given: readonly LogRecord[], request?: IngestRequest): Promise<void> {
+    const records = given.map(this.#options.transform).filter((record) => record !== null);
     const bytes = records.reduce((sum, { message }) => sum + message.length + bytesPerRecord, 0);
     return this.#queue.commit({ records, position: undefined, gaps: [], request, bytes });
   }

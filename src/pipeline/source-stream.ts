@@ -11,11 +11,13 @@ import type { LogRecord } from '../record/log-record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { CommitQueue } from './commit-queue.ts';
-import type { ReadRecord, RecordReader } from './record-reader.ts';
+import type { RecordReader } from './record-reader.ts';
 
 export interface SourceStreamOptions {
   readonly source: SourceDescription;
   readonly reader: RecordReader;
+  /** Null: the record is not stored; its lines are done with all the same. */
+  readonly transform: (record: LogRecord) => LogRecord | null;
   readonly queue: CommitQueue;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -100,10 +102,9 @@ export class SourceStream implements LineStream {
   }
 
   async #pushComplete(): Promise<void> {
-    const { records, bytes } = this.#take();
-    if (records.length > 0) {
-      await this.#options.queue.push({ records, bytes, position: this.#safePosition(), gaps: [] });
-    }
+    const { taken, records, bytes } = this.#take();
+    // Records that a transform dropped move the position too.
+    if (taken > 0) await this.#options.queue.push({ records, bytes, position: this.#safePosition(), gaps: [] });
   }
 
   /** Where the source is read again after a restart; undefined while that is where it was before. */
@@ -115,17 +116,20 @@ export class SourceStream implements LineStream {
     return coveredOffset === undefined ? undefined : { ...position, offset: coveredOffset, isEnded: false };
   }
 
-  #take(): { records: LogRecord[]; bytes: number } {
-    const { source, reader, metrics } = this.#options;
-    const read: ReadRecord[] = reader.take();
+  #take(): { taken: number; records: LogRecord[]; bytes: number } {
+    const { source, reader, transform, metrics } = this.#options;
     let bytes = 0;
     let failures = 0;
-    const records = read.map(({ record, refusal }) => {
+    const records: LogRecord[] = [];
+    const read = reader.take();
+    for (const { record, refusal } of read) {
       if (refusal !== undefined) failures++;
-      bytes += record.message.length + bytesPerRecord;
-      return record;
-    });
+      const transformed = transform(record);
+      if (transformed === null) continue;
+      bytes += transformed.message.length + bytesPerRecord;
+      records.push(transformed);
+    }
     if (failures > 0) metrics.parseFailures.inc({ format: source.format }, failures);
-    return { records, bytes };
+    return { taken: read.length, records, bytes };
   }
 }

@@ -6,6 +6,7 @@
  * and each is tested to be linear.
  */
 import { RE2JS } from 're2js';
+import { z } from 'zod';
 
 export interface LinearPatternOptions {
   readonly ignoreCase?: boolean;
@@ -62,3 +63,10 @@ export function patternProblem(source: string): string | null {
     return error instanceof Error ? error.message : String(error);
   }
 }
+
+/** For configuration: a pattern, kept as its text. */
+export const pattern = () =>
+  z.string().superRefine((source, context) => {
+    const problem = patternProblem(source);
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+  });

@@ -49,6 +49,11 @@ export function createMetrics() {
       "Entries that were not of their source's format and were stored as plain text",
       ['format'],
     ),
+    transformDropped: counter(
+      'transform_dropped_total',
+      'Records that a transform did not let through, by its place and type',
+      ['transform'],
+    ),
     recordsStored: counter('store_records_total', 'Records committed'),
     commits: counter('store_commits_total', 'Transactions committed'),
     commitSeconds: histogram(

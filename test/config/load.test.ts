@@ -139,3 +139,20 @@ void test('a file that cannot be read is refused with its path', async (t) => {
     message: /\/nowhere\/gone\.yaml/,
   });
 });
+
+void test('transforms and patterns are checked like everything else: type, key, regular expression', async (t) => {
+  const yaml = `inputs:
+  - { type: file, include: [/a], format: regex }
+  - { type: file, include: [/b], multiline: { start: '(?=x)' } }
+transforms:
+  - { type: dorp, when: {} }
+  - { type: drop, whne: {} }
+`;
+
+  const error = await load(t, yaml).catch((reason: unknown) => (reason as Error).message);
+
+  t.match(error, /inputs\[0\]\.pattern: is missing/);
+  t.match(error, /inputs\[1\]\.multiline\.start.*RE2 syntax/);
+  t.match(error, /transforms\[0\]\.type.*unknown transform "dorp".*did you mean `drop`/);
+  t.match(error, /transforms\[1\].*whne/);
+});

@@ -87,6 +87,7 @@ async function live(
   const ingest = new Ingest({
     store,
     createFormat,
+    transform: (record) => record,
     defaults: {},
     clock,
     metrics: createMetrics(),
