@@ -18,6 +18,9 @@ const entriesPerHalving = 256;
 /** A parser this sure of a line is not overruled by the line before. */
 const surely = 0.75;
 
+/** Most lines of plain text are for no other parser. */
+const none: { readonly choice: Choice; readonly likelihood: number }[] = [];
+
 export class AutoParser implements Parser {
   readonly #choices: readonly Choice[];
   readonly #fallback: Choice;
@@ -73,12 +76,16 @@ export class AutoParser implements Parser {
   }
 
   /** Every parser that the text could be for, the surest first; those registered first come first among equals. */
-  #candidates(text: string): { readonly choice: Choice; readonly likelihood: number }[] {
-    return this.#choices
-      .filter((choice) => choice !== this.#fallback)
-      .map((choice) => ({ choice, likelihood: choice.kind.likelihood(text) }))
-      .filter(({ likelihood }) => likelihood > this.#fallback.kind.likelihood(text))
-      .sort((a, b) => b.likelihood - a.likelihood);
+  #candidates(text: string): readonly { readonly choice: Choice; readonly likelihood: number }[] {
+    let candidates: { readonly choice: Choice; readonly likelihood: number }[] = none;
+    for (const choice of this.#choices) {
+      if (choice === this.#fallback) continue;
+      const likelihood = choice.kind.likelihood(text);
+      if (likelihood === 0) continue;
+      if (candidates === none) candidates = [{ choice, likelihood }];
+      else candidates.push({ choice, likelihood });
+    }
+    return candidates.length < 2 ? candidates : candidates.sort((a, b) => b.likelihood - a.likelihood);
   }
 
   #readBy(choice: Choice, result: ParseResult, why: string): ParseResult {

@@ -13,8 +13,8 @@ const members = new Set(['log', 'stream', 'time', 'attrs']);
 export const docker: EnvelopeKind = {
   description: "Docker's json-file; what is inside may be of any format",
   open(text, options) {
-    // Cheap before JSON.parse: the driver's members are in this order, some writers put blanks between them.
-    if (!/^\{\s*"(?:log|stream|time|attrs)"\s*:/.test(text)) return null;
+    // Cheap before JSON.parse, which the line's own parser would have to do again.
+    if (!text.includes('"log"') || !/^\{\s*"(?:log|stream|time|attrs)"\s*:/.test(text)) return null;
     const entry = readObject(text);
     if (entry === null || typeof entry['log'] !== 'string') return null;
     if (!Object.keys(entry).every((key) => members.has(key))) return null;

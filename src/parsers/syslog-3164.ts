@@ -14,7 +14,7 @@ const ciscoPrefix =
   /(?:\d+: )?(?:(?<origin>[\w.-]+)(?: [\d/]+)?: )?(?=[*.]?(?:[A-Z][a-z]{2} [ \d]\d|\d{4}-\d\d-\d\d)|%[A-Z])/y;
 const forwarded = /Message forwarded from (?<host>[^\s:]+): /y;
 /** macOS: on whose behalf launchd and others speak, `com.apple.xpc.launchd[1] (com.apple.quicklook[1010]): text`. */
-const sender = / ?\((?<sender>[\w.]+(?:\[\d+\])?)\): /y;
+const sender = / ?\((?<sender>[\w.-]+(?:\[\d+\])?)\): /y;
 /** A tag ends in `: `, `:` or `[pid]`; what looks like a URL scheme, a quote or a brace is message. */
 const tag = /(?<name>[\w./%()@#+-]+)(?:\[(?<pid>[^\]\s]*)\]:? ?|: ?(?!\/\/))/y;
 

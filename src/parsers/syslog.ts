@@ -11,7 +11,7 @@ import { parseRfc5424 } from './syslog-5424.ts';
 
 const versionHeader = /^(?:<\d{1,3}>)?\d{1,3} (?:-|\d{4}-\d\d-\d\dT)/;
 const bsdHeader =
-  /^(?:[A-Z][a-z]{2} [ \d]\d|\d{4}-\d\d-\d\dT)(?:[\d:.+-]|\s(?=\d\d:))+Z? (?<host>\S+) \S+?(?:\[\d+\])?: /;
+  /^(?:[A-Z][a-z]{2} [ \d]\d|\d{4}-\d\d-\d\dT)(?:[\d:.+-]|\s(?=\d\d:))+Z? (?<host>\S+) \S+?(?:\[\d+\])?(?: \([\w.-]+(?:\[\d+\])?\))?: /;
 
 export const syslog: ParserKind = {
   description: 'syslog, RFC 5424 and RFC 3164 (also without priority, as in /var/log/syslog)',

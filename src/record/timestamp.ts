@@ -99,9 +99,25 @@ function timestampOf(parts: TimestampParts, context: TimestampContext): string |
   if (hour > 23 || minute > 59 || parts.second > 60) return null;
   let ms = utcMs(year, month, day, hour, minute, second);
   ms -= parts.offsetMinutes === undefined ? zoneOffsetMs(context.timezone, ms) : parts.offsetMinutes * 60_000;
+  const toTheSecond = secondText(ms);
+  return toTheSecond === null ? null : `${toTheSecond}.${microsText(parts.fraction)}Z`;
+}
+
+let lastSecondMs = Number.NaN;
+let lastSecondText: string | null = null;
+
+/** `2026-11-24T03:00:00`; null outside the years 1 to 9999. Lines of one second come together, so the last answer is kept. */
+function secondText(ms: number): string | null {
+  if (ms === lastSecondMs) return lastSecondText;
   const date = new Date(ms);
-  if (date.getUTCFullYear() < 1 || date.getUTCFullYear() > 9999) return null;
-  return `${date.toISOString().slice(0, 19)}.${parts.fraction.slice(0, 6).padEnd(6, '0')}Z`;
+  const year = date.getUTCFullYear();
+  lastSecondMs = ms;
+  lastSecondText = year >= 1 && year <= 9999 ? date.toISOString().slice(0, 19) : null; // NaN is neither
+  return lastSecondText;
+}
+
+function microsText(digits: string): string {
+  return digits.length === 6 ? digits : digits.slice(0, 6).padEnd(6, '0');
 }
 
 function epochTimestamp(text: string): string | null {
@@ -110,11 +126,11 @@ function epochTimestamp(text: string): string | null {
   // 9 to 11 digits are seconds (1973 to 5138), each further three digits a smaller unit.
   const unitDigits = digits <= 11 ? 0 : digits <= 14 ? 3 : digits <= 17 ? 6 : 9;
   const seconds = Number(whole.slice(0, digits - unitDigits));
-  const date = new Date(seconds * 1000);
-  if (Number.isNaN(date.getTime()) || date.getUTCFullYear() > 9999) return null;
-  const micros = (whole.slice(digits - unitDigits) + fraction).slice(0, 6).padEnd(6, '0');
-  return `${date.toISOString().slice(0, 19)}.${micros}Z`;
+  const toTheSecond = secondText(seconds * 1000);
+  return toTheSecond === null ? null : `${toTheSecond}.${microsText(whole.slice(digits - unitDigits) + fraction)}Z`;
 }
+
+const halfAYearMs = 182 * 86_400_000;
 
 /** The year that puts the date nearest to now, so that December is last year's in January and January is next year's in December. */
 function nearestYear({ month, day, hour, minute, second }: TimestampParts, context: TimestampContext): number {
@@ -123,6 +139,7 @@ function nearestYear({ month, day, hour, minute, second }: TimestampParts, conte
   const distance = (year: number): number =>
     // February 29 exists only in some of the candidates
     day > daysInMonth(year, month) ? Infinity : Math.abs(utcMs(year, month, day, hour, minute, second) - now);
+  if (distance(thisYear) < halfAYearMs) return thisYear;
   const years = [thisYear, thisYear - 1, thisYear + 1, thisYear - 2, thisYear - 3, thisYear - 4];
   return years.reduce((best, year) => (distance(year) < distance(best) ? year : best));
 }

@@ -26,6 +26,7 @@ export function isTimezone(zone: string): boolean {
  * @param localMs the local time as if it were UTC.
  */
 export function zoneOffsetMs(zone: string, localMs: number): number {
+  if (zone === 'UTC') return 0; // the default
   const fixed = fixedOffset.exec(zone);
   if (fixed !== null) {
     const [, sign, hours = '0', minutes = '0'] = fixed;
