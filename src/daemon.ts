@@ -104,6 +104,7 @@ export class Daemon implements Service {
       logger,
       queryTimeoutMs: config.server.query_timeout,
       health: () => this.#health(),
+      inputs: () => this.#inputs.map((input) => ({ describes: input.describe(), files: input.files?.() ?? null })),
       listen: config.server.listen,
       allowRemote: config.server.allow_remote,
       allowedHosts: config.server.allowed_hosts,

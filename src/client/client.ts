@@ -5,6 +5,9 @@ import { type Dispatcher, Client, request } from 'undici';
 import { type ErrorCode, RegressionError, errorCodes, messageOf } from '../runtime/errors.ts';
 import type { LogRow, Order } from '../search/request.ts';
 
+import type { InputsAnswer } from '../query/routes/inputs.ts';
+
+export type { InputsAnswer } from '../query/routes/inputs.ts';
 export type { LogRow, Order } from '../search/request.ts';
 
 export interface ClientOptions {
@@ -28,6 +31,12 @@ export interface LogsQuery {
   readonly order?: Order | undefined;
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
+}
+
+export interface InputsQuery {
+  readonly path?: string | undefined;
+  readonly device?: string | undefined;
+  readonly inode?: string | undefined;
 }
 
 export interface LogsPage {
@@ -80,11 +89,20 @@ export class RegressionClient {
     return this.#get('/api/v1/hits', query, signal) as Promise<Hits>;
   }
 
+  /** What is followed, how far, and what is lost; of one file when `path` is given. */
+  inputs(query: InputsQuery = {}, signal?: AbortSignal): Promise<InputsAnswer> {
+    return this.#get('/api/v1/inputs', query, signal) as Promise<InputsAnswer>;
+  }
+
   async close(): Promise<void> {
     await this.#dispatcher?.close();
   }
 
-  async #get(path: string, { metadata = [], ...query }: LogsQuery, signal?: AbortSignal): Promise<unknown> {
+  async #get(
+    path: string,
+    { metadata = [], ...query }: LogsQuery & InputsQuery,
+    signal?: AbortSignal,
+  ): Promise<unknown> {
     const parameters = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.append(name, String(value));
     for (const [key, value] of metadata) parameters.append(`meta.${key}`, value);

@@ -1,8 +1,11 @@
 /** Which commands exist. A new one is a file, a line here and a test. */
 import { check } from './check.ts';
+import { doctor } from './doctor.ts';
 import { importFiles } from './import.ts';
 import { logs } from './logs.ts';
 import { parse } from './parse.ts';
 import { run } from './run.ts';
+import { status } from './status.ts';
+import { verify } from './verify.ts';
 
-export const commands = { run, check, parse, import: importFiles, logs };
+export const commands = { run, check, parse, import: importFiles, logs, status, doctor, verify };

@@ -4,7 +4,7 @@
  * An input knows where lines come from and how far it has read; it knows nothing of formats or of the store.
  */
 import type { z } from 'zod';
-import type { FilePosition, Gap } from '../record/batch.ts';
+import type { FilePosition, Gap, StoredPosition } from '../record/batch.ts';
 import type { Metadata } from '../record/log-record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -21,13 +21,49 @@ export interface InputKind<Schema extends z.ZodType> {
 export interface Input extends Service {
   /** One short line for the start-up banner and `status`: `files /var/log/*.log`, `syslog udp://127.0.0.1:5514`. */
   describe(): string;
+  /** What an input that follows files knows of them: for `status` and `doctor`. */
+  files?(): FilesStatus;
+}
+
+export interface FilesStatus {
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  readonly watcher: WatcherState;
+  /** How long the last look at all files took. */
+  readonly scanSeconds: number;
+  readonly openFiles: number;
+  readonly files: readonly FollowedStatus[];
+}
+
+/** `watching`: file system events make a look come sooner. `scanning`: files are found by looking alone. */
+export interface WatcherState {
+  readonly kind: 'watching' | 'scanning';
+  readonly reason: string | null;
+}
+
+export interface FollowedStatus {
+  readonly path: string;
+  /** Where it is, if elsewhere: renamed out of the globs, a copy, the target of a link. */
+  readonly realPath: string | null;
+  readonly generation: string;
+  readonly device: string;
+  readonly inode: string;
+  readonly encoding: string;
+  readonly state: 'followed' | 'rotated' | 'deleted';
+  /** Offset behind the last line handed on. */
+  readonly offset: number;
+  /** Bytes of a line that waits for its end. */
+  readonly waitingBytes: number;
+  readonly unreadBytes: number;
+  readonly isOpen: boolean;
+  readonly lastError: string | null;
 }
 
 export interface InputContext {
   /** Opens a stream for one source: one file generation, one listener. Streams are independent of each other. */
   open(source: SourceDescription): LineStream;
   /** The positions of every generation the store knows, as last committed. */
-  knownPositions(): Promise<readonly FilePosition[]>;
+  knownPositions(): Promise<readonly StoredPosition[]>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;

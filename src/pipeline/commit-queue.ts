@@ -5,7 +5,7 @@
  * way, so that one is encoded while the other is inserted. A failed batch is repeated unchanged, before any other, until the
  * store takes it: until then nothing behind it moves, and `push` makes the inputs wait.
  */
-import type { Batch, FilePosition, Gap, IngestRequest } from '../record/batch.ts';
+import type { Batch, FilePosition, Gap, IngestRequest, LineCount } from '../record/batch.ts';
 import type { LogRecord } from '../record/log-record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { RegressionError } from '../runtime/errors.ts';
@@ -21,6 +21,8 @@ export interface Slice {
   readonly gaps: readonly Gap[];
   /** What brought the records, if it must have its effect once. */
   readonly request?: IngestRequest | undefined;
+  /** Lines of the source behind the records; as many as records when absent. */
+  readonly lines?: number;
   /** Estimate of the memory it takes while it waits. */
   readonly bytes: number;
 }
@@ -137,12 +139,22 @@ export class CommitQueue {
     const positions = new Map<string, FilePosition>();
     const gaps: Gap[] = [];
     const requests: IngestRequest[] = [];
+    const counts = new Map<string, LineCount>();
     let bytes = 0;
     let taken = 0;
     for (const slice of this.#pending) {
       if (taken > 0 && records.length + slice.records.length > this.#options.rowsPerBatch) break;
       for (const record of slice.records) records.push(record);
-      if (slice.position !== undefined) positions.set(slice.position.generation, slice.position);
+      if (slice.position !== undefined) {
+        const { generation } = slice.position;
+        const { lines, rows } = counts.get(generation) ?? { lines: 0, rows: 0 };
+        positions.set(generation, slice.position);
+        counts.set(generation, {
+          generation,
+          lines: lines + (slice.lines ?? slice.records.length),
+          rows: rows + slice.records.length,
+        });
+      }
       gaps.push(...slice.gaps);
       if (slice.request !== undefined) requests.push(slice.request);
       bytes += slice.bytes;
@@ -151,7 +163,8 @@ export class CommitQueue {
     this.#pending = this.#pending.slice(taken);
     this.#pendingRows -= records.length;
     const lastSlice = this.#lastPushed - this.#pending.length;
-    return { batch: { records, positions: [...positions.values()], gaps, requests }, bytes, lastSlice };
+    const batch: Batch = { records, positions: [...positions.values()], gaps, requests, counts: [...counts.values()] };
+    return { batch, bytes, lastSlice };
   }
 
   async #commit(group: Group): Promise<void> {

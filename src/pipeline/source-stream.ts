@@ -39,6 +39,8 @@ export class SourceStream implements LineStream {
   readonly #options: SourceStreamOptions;
   /** The last position the input gave: where it is once nothing is held. */
   #position: FilePosition | undefined;
+  /** Offsets behind the lines that no pushed position stands behind yet; of sources with positions only. */
+  #uncoveredEnds: number[] = [];
   #isWriting = false;
   #isWatching = false;
 
@@ -52,23 +54,26 @@ export class SourceStream implements LineStream {
     for (let from = 0; from + maxLinesPerSlice < lines.length; from += maxLinesPerSlice) {
       const slice = lines.slice(from, from + maxLinesPerSlice);
       reader.push(slice);
+      if (position !== undefined) for (const { endOffset } of slice) this.#uncoveredEnds.push(endOffset);
       const last = slice.at(-1);
       if (position !== undefined && last !== undefined) {
         this.#position = { ...position, offset: last.endOffset, isEnded: false };
       }
       const { records, bytes } = this.#take();
-      if (records.length > 0) await queue.push({ records, bytes, position: this.#safePosition(), gaps: [] });
+      if (records.length > 0) await queue.push({ records, bytes, ...this.#progress(), gaps: [] });
     }
     const rest = lines.length % maxLinesPerSlice || Math.min(lines.length, maxLinesPerSlice);
-    reader.push(rest === lines.length ? lines : lines.slice(lines.length - rest));
+    const last = rest === lines.length ? lines : lines.slice(lines.length - rest);
+    reader.push(last);
+    if (position !== undefined) for (const { endOffset } of last) this.#uncoveredEnds.push(endOffset);
     this.#position = position;
     // Behind a gap, or the end of the generation, nothing continues what is open.
     if (gaps.length > 0 || position?.isEnded) reader.closeAll();
     const { records, bytes } = this.#take();
     this.#isWriting = false;
-    const safePosition = this.#safePosition();
-    if (records.length > 0 || safePosition !== undefined || gaps.length > 0) {
-      const pushed = queue.push({ records, bytes, position: safePosition, gaps });
+    const progress = this.#progress();
+    if (records.length > 0 || progress.position !== undefined || gaps.length > 0) {
+      const pushed = queue.push({ records, bytes, ...progress, gaps });
       this.#watch();
       await pushed;
     } else {
@@ -104,7 +109,17 @@ export class SourceStream implements LineStream {
   async #pushComplete(): Promise<void> {
     const { taken, records, bytes } = this.#take();
     // Records that a transform dropped move the position too.
-    if (taken > 0) await this.#options.queue.push({ records, bytes, position: this.#safePosition(), gaps: [] });
+    if (taken > 0) await this.#options.queue.push({ records, bytes, ...this.#progress(), gaps: [] });
+  }
+
+  /** The position that goes with the next slice, and how many lines it moves over. */
+  #progress(): { position: FilePosition | undefined; lines: number } {
+    const position = this.#safePosition();
+    if (position === undefined) return { position, lines: 0 };
+    const open = this.#uncoveredEnds.findIndex((endOffset) => endOffset > position.offset);
+    const lines = open < 0 ? this.#uncoveredEnds.length : open;
+    this.#uncoveredEnds = open < 0 ? [] : this.#uncoveredEnds.slice(open);
+    return { position, lines };
   }
 
   /** Where the source is read again after a restart; undefined while that is where it was before. */

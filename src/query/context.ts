@@ -1,4 +1,5 @@
 /** What the routes of the query server work with. */
+import type { FilesStatus } from '../inputs/input.ts';
 import type { LogRecord } from '../record/log-record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -14,6 +15,12 @@ export interface HealthPart {
   readonly reason?: string;
 }
 
+/** An input as `GET /api/v1/inputs` tells of it; `files` for those that follow files. */
+export interface InputStatus {
+  readonly describes: string;
+  readonly files: FilesStatus | null;
+}
+
 export interface QueryContext {
   readonly store: Store;
   /** Rows as they are committed. */
@@ -26,6 +33,8 @@ export interface QueryContext {
   readonly append: (records: readonly LogRecord[]) => Promise<unknown>;
   /** The state of the daemon's parts, asked anew for each `/health/ready`. */
   readonly health: () => readonly HealthPart[];
+  /** Absent where no inputs run. */
+  readonly inputs?: (() => readonly InputStatus[]) | undefined;
 }
 
 /** What the server adds for its routes. */

@@ -20,6 +20,7 @@ import { accountRoutes } from './routes/accounts.ts';
 import { fieldRoutes } from './routes/fields.ts';
 import { consumerRoutes } from './routes/consumers.ts';
 import { hitsRoutes } from './routes/hits.ts';
+import { inputRoutes } from './routes/inputs.ts';
 import { logsRoutes } from './routes/logs.ts';
 import { operationRoutes } from './routes/operation.ts';
 import { rowRoutes } from './routes/row.ts';
@@ -170,6 +171,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   });
 
   await server.register(operationRoutes(context));
+  await server.register(inputRoutes(context));
   await server.register(accountRoutes(context));
   await server.register(logsRoutes(context));
   await server.register(rowRoutes(context));

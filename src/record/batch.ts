@@ -7,6 +7,8 @@ export interface Batch {
   readonly gaps: readonly Gap[];
   /** The requests that brought some of the records: remembered in the same transaction. */
   readonly requests?: readonly IngestRequest[] | undefined;
+  /** What the batch adds to the generations of `positions`; absent where nobody counts. */
+  readonly counts?: readonly LineCount[] | undefined;
 }
 
 /** A sender's request that must have its effect once, however often it is repeated. */
@@ -15,6 +17,14 @@ export interface IngestRequest {
   readonly key: string;
   /** Hex SHA-256 of the body: tells a repetition from another request under the same key. */
   readonly bodyDigest: string;
+}
+
+/** What a batch stores of one generation: the store sums it up beside the position, in the same transaction. */
+export interface LineCount {
+  readonly generation: string;
+  /** Lines the position moves over that are part of a row (several of a multi-line entry); lines without content are none. */
+  readonly lines: number;
+  readonly rows: number;
 }
 
 /**
@@ -36,6 +46,34 @@ export interface FilePosition {
   readonly offset: number;
   /** True once the generation is known to be complete: nothing will be read from it again. */
   readonly isEnded: boolean;
+  /** Where reading began: lines before it were passed over on purpose (`from: end`, a kept prefix). 0 when absent. */
+  readonly startOffset?: number;
+  /** More of what tells this content from another's; absent when nothing is known. */
+  readonly evidence?: FileEvidence;
+}
+
+/** What is known of a generation's content beside its head: identity holds where inode numbers and heads are the same. */
+export interface FileEvidence {
+  /** Birth time of the inode in nanoseconds, decimal; absent where the file system does not tell it. */
+  readonly birthNs?: string;
+  /** Hex SHA-256 of the `bytes` bytes before offset `end`: bytes that were read, whether they are committed or not. */
+  readonly check?: { readonly end: number; readonly bytes: number; readonly sha256: string };
+  /** Where `path` leads to, when it leads through symbolic links. */
+  readonly realPath?: string;
+  /**
+   * An offset inside a line whose kept part is stored already: where reading begins there, the rest up to the newline is skipped.
+   * Says nothing when the position's offset is another one (held back by a record that is still open).
+   */
+  readonly insideLineAt?: number;
+}
+
+/** A generation's position as the store has it. */
+export interface StoredPosition extends FilePosition {
+  /** Lines and rows stored of it, see `LineCount`. */
+  readonly lines: number;
+  readonly rows: number;
+  /** When it last moved, ISO 8601 UTC. */
+  readonly updatedAt: string;
 }
 
 /** Bytes of a file generation that are known to be lost, and why. */
@@ -46,6 +84,11 @@ export interface Gap {
   /** Exclusive; null when how much was lost cannot be known. */
   readonly endOffset: number | null;
   readonly reason: GapReason;
+}
+
+export interface StoredGap extends Gap {
+  /** ISO 8601 UTC. */
+  readonly foundAt: string;
 }
 
 export type GapReason = 'truncated' | 'deleted' | 'line_too_long' | 'unreadable';

@@ -2,7 +2,7 @@
  * What crosses between the store's threads and the rest of the daemon. Types only, derived from two interfaces, so that
  * neither side can drift from the other.
  */
-import type { FilePosition, Gap, IngestRequest } from '../record/batch.ts';
+import type { FilePosition, Gap, IngestRequest, LineCount, StoredGap, StoredPosition } from '../record/batch.ts';
 import type { Application } from '../record/log-record.ts';
 import type {
   FieldCounts,
@@ -20,7 +20,8 @@ export interface WriterCalls {
   /** Ids of the applications, made where they are new; they stay valid for the life of the data directory. */
   applicationIds(applications: readonly Application[]): readonly number[];
   append(batch: EncodedBatch): { readonly firstId: number };
-  positions(): readonly FilePosition[];
+  positions(): readonly StoredPosition[];
+  gaps(): readonly StoredGap[];
   findRequest(key: string): IngestRequest | null;
   /** A call of `StateCalls`, in a transaction of its own. */
   state(method: keyof StateCalls, args: readonly unknown[]): unknown;
@@ -47,6 +48,7 @@ export interface EncodedBatch {
   readonly positions: readonly FilePosition[];
   readonly gaps: readonly Gap[];
   readonly requests: readonly IngestRequest[];
+  readonly counts: readonly LineCount[];
   /**
    * Which run of appends the batch belongs to. After a failed append the writer refuses the rest of that run, so that no
    * position moves over rows that were not stored; the sender starts a new run once all answers are in.

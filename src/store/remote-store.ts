@@ -6,7 +6,7 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Batch, FilePosition, IngestRequest } from '../record/batch.ts';
+import type { Batch, IngestRequest, StoredGap, StoredPosition } from '../record/batch.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
 import type {
@@ -126,8 +126,12 @@ class RemoteStore implements Store {
     }
   }
 
-  positions(): Promise<readonly FilePosition[]> {
+  positions(): Promise<readonly StoredPosition[]> {
     return this.#writer.call('positions', []);
+  }
+
+  gaps(): Promise<readonly StoredGap[]> {
+    return this.#writer.call('gaps', []);
   }
 
   async findRequest(key: string): Promise<IngestRequest | null> {
@@ -171,8 +175,8 @@ class RemoteStore implements Store {
   async #send(batch: Batch): Promise<{ readonly answer: Promise<Appended> }> {
     const idOf = await this.#applications.resolve(batch.records);
     const rows = encodeRows(batch.records, idOf);
-    const { positions, gaps, requests = [] } = batch;
-    const encoded = { rows, rowCount: batch.records.length, positions, gaps, requests, run: this.#run };
+    const { positions, gaps, requests = [], counts = [] } = batch;
+    const encoded = { rows, rowCount: batch.records.length, positions, gaps, requests, counts, run: this.#run };
     const answer = this.#writer.call('append', [encoded], [rows.buffer]);
     answer.catch(() => undefined); // its caller awaits it a moment later
     return { answer };

@@ -4,7 +4,7 @@
  * `openStore` (remote-store.ts) puts it in threads of its own; `SqliteStore` (thread/sqlite-store.ts) is the same thing in
  * the calling thread. Both pass test/store/store.contract.ts.
  */
-import type { Batch, FilePosition, IngestRequest } from '../record/batch.ts';
+import type { Batch, IngestRequest, StoredGap, StoredPosition } from '../record/batch.ts';
 import type {
   FieldCounts,
   FieldCountsRequest,
@@ -26,7 +26,10 @@ export interface Store {
   append(batch: Batch): Promise<Appended>;
 
   /** Every generation's position as last committed, oldest first. */
-  positions(): Promise<readonly FilePosition[]>;
+  positions(): Promise<readonly StoredPosition[]>;
+
+  /** Every stretch of a file that is known to be lost, in the order found. */
+  gaps(): Promise<readonly StoredGap[]>;
 
   /** The request remembered under `key`, as last committed; null when there is none, or none within the last day. */
   findRequest(key: string): Promise<IngestRequest | null>;

@@ -14,7 +14,7 @@ import { clientOf, startDaemon, writeConfig } from '../daemon-process.ts';
 import { type Random, seededRandom } from '../random.ts';
 import { tempDir } from '../temp-dir.ts';
 
-const kills = 20;
+const kills = 8;
 const publicSamples = new URL('../../../shared/data/loghub_2k/', import.meta.url);
 const ownSamples = new URL('../fixtures/parsers/plain/', import.meta.url);
 
@@ -74,7 +74,7 @@ class Writer {
 }
 
 void test(
-  'twenty kills at random moments under load: every line exactly once, in order (F36, F1, F4)',
+  'kills at random moments under load: every line exactly once, in order (F36, F1, F4)',
   { timeout: 180_000 },
   async (t) => {
     const directory = await tempDir(t);

@@ -1,7 +1,7 @@
 /** What an input is given, recording what it hands on; committed at once, or held back as a slow store would. */
 import { pino } from 'pino';
 import type { InputContext, Line, LineChunk, LineStream, SourceDescription } from '../../src/inputs/input.ts';
-import type { FilePosition, Gap } from '../../src/record/batch.ts';
+import type { Gap, StoredPosition } from '../../src/record/batch.ts';
 import { createMetrics } from '../../src/runtime/metrics.ts';
 import { ManualClock } from '../manual-clock.ts';
 
@@ -11,11 +11,11 @@ export interface RecordedLine extends Line {
 }
 
 export class RecordingContext implements InputContext {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly metrics = createMetrics();
   readonly ownPaths: string[] = [];
-  readonly lines: RecordedLine[] = [];
-  readonly gaps: Gap[] = [];
+  readonly lines: RecordedLine[];
+  readonly gaps: Gap[];
   readonly opened: SourceDescription[] = [];
   /** Messages of the daemon's own log from warnings up. */
   readonly warnings: string[] = [];
@@ -23,26 +23,48 @@ export class RecordingContext implements InputContext {
     { level: 'warn' },
     { write: (line: string) => this.warnings.push((JSON.parse(line) as { msg: string }).msg) },
   );
-  #positions = new Map<string, FilePosition>();
+  #positions: Map<string, StoredPosition>;
+  #isDead = false;
   #held: Promise<void> = Promise.resolve();
+
+  /** @param killed whose store this one goes on with. */
+  constructor(killed?: RecordingContext) {
+    this.clock = killed?.clock ?? new ManualClock();
+    this.lines = killed?.lines ?? [];
+    this.gaps = killed?.gaps ?? [];
+    this.#positions = killed === undefined ? new Map() : killed.#positions;
+  }
+
+  /** As SIGKILL does: from here on nothing reaches the store. The next daemon has the context returned. */
+  kill(): RecordingContext {
+    this.#isDead = true;
+    return new RecordingContext(this);
+  }
 
   open(source: SourceDescription): LineStream {
     this.opened.push(source);
     return {
       write: async ({ lines, position, gaps = [] }: LineChunk) => {
         await this.#held;
+        if (this.#isDead) throw new Error('killed');
         for (const line of lines) this.lines.push({ ...line, source: source.source, generation: position?.generation });
         this.gaps.push(...gaps);
         if (position === undefined) return;
-        this.#positions.delete(position.generation);
-        this.#positions.set(position.generation, position);
+        const before = this.#positions.get(position.generation);
+        const count = (before?.lines ?? 0) + lines.length;
+        const updatedAt = new Date(this.clock.nowMs()).toISOString();
+        this.#positions.set(position.generation, { ...position, lines: count, rows: count, updatedAt });
       },
       end: async () => undefined,
     };
   }
 
-  async knownPositions(): Promise<readonly FilePosition[]> {
+  async knownPositions(): Promise<readonly StoredPosition[]> {
     return [...this.#positions.values()];
+  }
+
+  changePositions(change: (position: StoredPosition) => StoredPosition): void {
+    this.#positions = new Map([...this.#positions].map(([generation, position]) => [generation, change(position)]));
   }
 
   get texts(): string[] {

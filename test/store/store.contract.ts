@@ -2,6 +2,7 @@
 import { test, type Test } from 'tap';
 import type { SearchText } from '../../src/search/query.ts';
 import type { LogRow, SearchRequest } from '../../src/search/request.ts';
+import type { Gap } from '../../src/record/batch.ts';
 import type { Store } from '../../src/store/store.ts';
 import { aPosition, aRecord, someRecords } from '../records.ts';
 
@@ -82,8 +83,34 @@ export function storeContract(name: string, openStore: (t: Test) => Promise<Stor
       gaps: [],
     });
 
-    t.strictSame(await store.positions(), [aPosition({ offset: 31, path: '/var/log/shop/app.log.1' })]);
+    t.match(await store.positions(), [aPosition({ offset: 31, path: '/var/log/shop/app.log.1' })]);
     t.equal((await rowsOf(store)).length, 3);
+  });
+
+  contract(
+    "what identifies a generation's content, and how much is stored of it, is kept with its position",
+    async (t, store) => {
+      const check = { end: 20, bytes: 16, sha256: 'ab'.repeat(32) };
+      const evidence = { birthNs: '1795000000000000001', check, realPath: '/srv/app.log', insideLineAt: 20 };
+      const { generation } = aPosition({});
+      const position = aPosition({ offset: 20, startOffset: 4, evidence });
+      await store.append({ records: [], positions: [position], gaps: [], counts: [{ generation, lines: 3, rows: 2 }] });
+      await store.append({ records: [], positions: [position], gaps: [], counts: [{ generation, lines: 4, rows: 1 }] });
+      await store.append({ records: [], positions: [position], gaps: [] });
+
+      t.match(await store.positions(), [{ ...position, lines: 7, rows: 3, updatedAt: /^\d{4}-.*Z$/ }]);
+    },
+  );
+
+  contract('gaps are kept in the order they were found', async (t, store) => {
+    const { generation, path } = aPosition({});
+    const gaps: Gap[] = [
+      { generation, path, startOffset: 5, endOffset: 9, reason: 'truncated' },
+      { generation, path, startOffset: 9, endOffset: null, reason: 'deleted' },
+    ];
+    await store.append({ records: [], positions: [], gaps });
+
+    t.match(await store.gaps(), gaps);
   });
 
   contract('a batch of positions alone is a batch', async (t, store) => {
@@ -94,7 +121,7 @@ export function storeContract(name: string, openStore: (t: Test) => Promise<Stor
     });
 
     t.equal(firstId, 0);
-    t.strictSame(await store.positions(), [aPosition({ offset: 5, isEnded: true })]);
+    t.match(await store.positions(), [aPosition({ offset: 5, isEnded: true })]);
   });
 
   contract('ids are the order of arrival, whatever the timestamps say', async (t, store) => {

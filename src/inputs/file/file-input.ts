@@ -1,43 +1,42 @@
 /**
- * Follows the files that globs name, through everything that happens to log files.
+ * Follows the files that globs name, through everything that happens to log files. READ FIRST in this folder.
  *
- * A scan is the truth: it matches open files with paths by device and inode and so sees new, renamed, replaced and removed
+ * A scan is the truth: it matches followed files with paths by device and inode and so sees new, renamed, replaced and removed
  * files. A path whose inode changed is a new file; the old one stays open under its descriptor until it is read to its end and
  * quiet. Events of the watcher only make a look happen sooner.
  *
- * Reading is one loop over the files that may have more, a chunk each in turn, so that a busy file does not starve the others.
+ * The scan never waits for the pipeline: whatever writes to a stream is done by the reading loop (reading-loop.ts). What a file is
+ * that nobody follows is decided in encounters.ts, what becomes of files that lost their path in rotations.ts.
  */
-import { randomUUID } from 'node:crypto';
+import { open, stat as statPath } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
-import { type FileHandle, open, readdir, stat as statPath } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import type { FilePosition } from '../../record/batch.ts';
+import type { Gap } from '../../record/batch.ts';
 import { messageOf, systemCodeOf } from '../../runtime/errors.ts';
-import type { Input, InputContext, InputKind } from '../input.ts';
-import { applicationHintOf } from './application-hint.ts';
-import { fingerprintOf, refusalOf } from './fingerprint.ts';
+import type { FilesStatus, Input, InputContext, InputKind } from '../input.ts';
+import { Encounters, type Sighting } from './encounters.ts';
+import { FileWork, placeOf } from './file-work.ts';
+import { isAnotherLife } from './fingerprint.ts';
+import { type Followed, statusOf } from './followed-files.ts';
 import { FileGlobs } from './glob.ts';
-import { KnownGenerations, inodeKey } from './known-generations.ts';
+import { inodeKey } from './known-generations.ts';
 import { type FileOptions, fileOptions } from './options.ts';
 import { PathWatcher } from './path-watcher.ts';
-import { Tail } from './tail.ts';
+import { isRotatedName } from './rotated-names.ts';
+import { Rotations } from './rotations.ts';
 
 export const file: InputKind<typeof fileOptions> = {
   options: fileOptions,
   create: (options, context) => new FileInput(options, context),
 };
 
-/** How long a stop may take to read what is left of deleted files. */
+/** How long a stop may take to read what is left of deleted files, all together. */
 const lastReadMs = 1000;
-
-interface Followed {
-  readonly tail: Tail;
-  /** Since when the file is in no path of the globs any more; null while it is. */
-  rotatedAtMs: number | null;
-  lastReadAtMs: number;
-  size: bigint;
-  mtimeNs: bigint;
-}
+/** Stats under way at once during a scan. */
+const statsAtOnce = 32;
+/** A scan takes at most this part of the time, but comes within `maxScanDelayMs` (or the interval, if that is longer). */
+const scanShare = 0.1;
+const maxScanDelayMs = 4000;
+const longScanMs = 20;
 
 export class FileInput implements Input {
   readonly name = 'file';
@@ -46,37 +45,51 @@ export class FileInput implements Input {
   readonly #globs: FileGlobs;
   readonly #watcher: PathWatcher | null;
   readonly #stopped = new AbortController();
-  readonly #chunk = Tail.makeChunk();
-  readonly #followed = new Map<string, Followed>();
-  /** Inode keys of the files that may have more to read, in turn. */
-  readonly #ready = new Set<string>();
-  readonly #reported = new Set<string>();
-  #known = new KnownGenerations([]);
-  #isFirstScan = true;
+  readonly #work: FileWork;
+  readonly #encounters: Encounters;
+  readonly #rotations: Rotations;
+  #scanMs = 0;
   #scanning: Promise<void> | null = null;
   #isScanWanted = false;
-  #reading: Promise<void> | null = null;
+  #isScanPlanned = false;
   #looping: Promise<void> | null = null;
 
   /** @param isWatching false leaves the work to the scan alone: for tests, and what a mute watcher comes to. */
   constructor(options: FileOptions, context: InputContext, isWatching = true) {
+    const { signal } = this.#stopped;
     this.#options = options;
     this.#context = context;
     this.#globs = new FileGlobs(options.include, options.exclude);
-    const hints = { onChange: (path: string) => this.#wakePath(path), onRename: () => void this.scan() };
+    this.#work = new FileWork(options, context, (followed) => this.#readChunk(followed), signal);
+    this.#encounters = new Encounters(this.#work);
+    this.#rotations = new Rotations(this.#work, this.#globs, this.#encounters, signal);
+    const hints = { onChange: (path: string) => this.#lookSoon(path), onRename: () => this.#scanSoon() };
     this.#watcher = isWatching ? new PathWatcher(this.#globs.baseDirectories(), hints, context.logger) : null;
   }
 
   describe(): string {
-    const count = [...this.#followed.values()].filter(({ rotatedAtMs }) => rotatedAtMs === null).length;
+    const count = [...this.#work.followed].filter(({ rotatedAtMs }) => rotatedAtMs === null).length;
     return `${count} file${count === 1 ? '' : 's'} of ${this.#options.include.join(' ')}`;
   }
 
+  files(): FilesStatus {
+    return {
+      include: this.#options.include,
+      exclude: this.#options.exclude,
+      watcher: this.#watcher?.state ?? { kind: 'scanning', reason: 'switched off' },
+      scanSeconds: this.#scanMs / 1000,
+      openFiles: this.#work.openFiles.count,
+      files: [...this.#work.followed].map(statusOf),
+    };
+  }
+
   async start(): Promise<void> {
-    this.#known = new KnownGenerations(await this.#context.knownPositions());
+    const positions = await this.#context.knownPositions();
+    this.#work.startFrom(positions);
+    this.#encounters.startFrom(positions);
     await this.scan();
-    await this.#findRenamedWhileStopped();
-    this.#isFirstScan = false;
+    this.#rotations.beginScan();
+    await this.#rotations.findLost();
     this.#looping = this.#scanLoop();
   }
 
@@ -85,21 +98,26 @@ export class FileInput implements Input {
     await this.#watcher?.close();
     await this.#looping;
     await this.#scanning;
-    await this.#reading;
-    for (const { tail } of this.#followed.values()) await this.#letGo(tail);
-    this.#followed.clear();
+    await this.#work.loop.drained();
+    await this.#rotations.settled();
+    const deadlineMs = this.#context.clock.monotonicMs() + lastReadMs;
+    for (const followed of this.#work.followed) await this.#letGo(followed, deadlineMs);
   }
 
   /** A deleted file cannot be opened again at the next start: what is left of it is read now or never. */
-  async #letGo(tail: Tail): Promise<void> {
-    const { clock } = this.#context;
-    const deadlineMs = clock.monotonicMs() + lastReadMs;
+  async #letGo(followed: Followed, deadlineMs: number): Promise<void> {
+    const { tail } = followed;
     try {
-      if ((await tail.stat()).nlink > 0n) return await tail.close();
-      while ((await tail.read()) === 'more') if (clock.monotonicMs() > deadlineMs) return await tail.close();
-      await tail.finish();
+      const stat = await tail.stat();
+      if (stat !== null && stat.nlink === 0n) {
+        let outcome = await tail.read();
+        while (outcome === 'more' && this.#context.clock.monotonicMs() <= deadlineMs) outcome = await tail.read();
+        if (outcome !== 'more') return await this.#work.finish(followed);
+      }
+      await this.#work.letGo(followed);
     } catch (error) {
-      this.#report(tail.position.path, `cannot read ${tail.position.path}`, error);
+      this.#work.report(tail.position.path, `cannot read ${tail.position.path}`, error);
+      await tail.detach();
     }
   }
 
@@ -109,7 +127,9 @@ export class FileInput implements Input {
     this.#scanning ??= (async () => {
       while (this.#isScanWanted && !this.#stopped.signal.aborted) {
         this.#isScanWanted = false;
+        const startedAtMs = this.#context.clock.monotonicMs();
         await this.#scanOnce();
+        this.#scanMs = this.#context.clock.monotonicMs() - startedAtMs;
       }
     })().finally(() => {
       this.#scanning = null;
@@ -117,280 +137,220 @@ export class FileInput implements Input {
     return this.#scanning;
   }
 
+  /** Events come as fast as files do: scans that take long are not made for each of them. */
+  #scanSoon(): void {
+    if (this.#scanMs < longScanMs) return void this.scan();
+    if (this.#isScanPlanned) return;
+    this.#isScanPlanned = true;
+    void this.#context.clock.delay(this.#scanMs, this.#stopped.signal).then(() => {
+      this.#isScanPlanned = false;
+      return this.scan();
+    });
+  }
+
   /** Resolves when every file that was known to have more has been read to its end. */
   async drained(): Promise<void> {
-    while (this.#reading !== null) await this.#reading;
+    await this.#work.loop.drained();
+    await this.#rotations.settled();
+    await this.#work.loop.drained();
   }
 
   async #scanLoop(): Promise<void> {
     const { clock } = this.#context;
+    const { scan_interval } = this.#options;
     while (!this.#stopped.signal.aborted) {
-      await clock.delay(this.#options.scan_interval, this.#stopped.signal);
+      const shareMs = Math.min(this.#scanMs / scanShare, maxScanDelayMs);
+      await clock.delay(Math.max(scan_interval, shareMs), this.#stopped.signal);
       if (!this.#stopped.signal.aborted) await this.scan();
     }
   }
 
   async #scanOnce(): Promise<void> {
     this.#watcher?.watchExisting();
+    this.#rotations.beginScan();
     const { paths, problems } = await this.#globs.find();
-    for (const { path, error } of problems) this.#report(path, `cannot read directory ${path}`, error);
-    const seen = new Set<string>();
-    for (const path of paths) {
-      if (this.#stopped.signal.aborted) return;
-      try {
-        await this.#lookAt(path, seen);
-      } catch (error) {
-        if (systemCodeOf(error) !== 'ENOENT') this.#report(path, `cannot read ${path}`, error);
-      }
+    for (const { path, error } of problems) this.#work.report(path, `cannot read directory ${path}`, error);
+    const seen = new Map<string, Sighting>();
+    for (const sighting of await this.#sight(paths)) {
+      if (!seen.has(sighting.key)) seen.set(sighting.key, sighting); // two names of one file: read once, under the first
     }
-    for (const [key, followed] of this.#followed) {
-      if (!seen.has(key)) await this.#lookAtRotated(key, followed);
+    const unknown = new Set<Sighting>();
+    this.#work.followed.forgetPaths();
+    for (const sighting of seen.values()) {
+      const followed = this.#work.followed.get(sighting.key);
+      if (followed === undefined || isAnotherLife(sighting.stat, followed.tail.position.evidence))
+        unknown.add(sighting);
+      else this.#lookAgain(followed, sighting);
     }
-    this.#context.metrics.filesFollowed.set(this.#followed.size);
+    for (const followed of this.#work.followed) {
+      const sighting = seen.get(followed.key);
+      if (sighting === undefined || unknown.has(sighting)) await this.#lookAtRotated(followed);
+      else if (followed.renamedAtMs !== null) await this.#lookAtRenamed(followed);
+    }
+    const others = await this.#encounters.meetKnown([...unknown]);
+    await this.#encounters.meetOthers(others);
+    this.#encounters.endScan(new Set(seen.keys()));
+    this.#context.metrics.filesFollowed.set(this.#work.followed.size);
   }
 
-  async #lookAt(path: string, seen: Set<string>): Promise<void> {
-    if (this.#isOwn(path)) return;
-    const stat = await statPath(path, { bigint: true });
-    if (!stat.isFile()) {
-      if (stat.isDirectory()) this.#report(path, `${path} is a directory, not a file`);
-      return;
+  async #sight(paths: readonly string[]): Promise<readonly Sighting[]> {
+    const sightings: Sighting[] = [];
+    for (let from = 0; from < paths.length && !this.#stopped.signal.aborted; from += statsAtOnce) {
+      const some = paths.slice(from, from + statsAtOnce);
+      sightings.push(...(await Promise.all(some.map((path) => this.#sightOne(path)))).flat());
     }
-    const key = inodeKey(stat);
-    if (seen.has(key)) return; // two names of one file: read once, under the first
-    seen.add(key);
-    const followed = this.#followed.get(key);
-    if (followed === undefined) {
-      await this.#follow(path, key);
-      return;
-    }
-    followed.rotatedAtMs = null;
-    if (followed.tail.position.path !== path) await followed.tail.rename(path);
-    this.#wakeIfChanged(key, followed, stat);
+    return sightings;
   }
 
-  /** Begins to read a file, where the store stopped if it knows the content (which `new` content is not, whatever it looks like). */
-  async #follow(path: string, key: string, state: 'found' | 'rotated' | 'new' = 'found'): Promise<void> {
-    const handle = await open(path);
+  async #sightOne(path: string): Promise<Sighting[]> {
     try {
-      const stat = await handle.stat({ bigint: true });
-      const known = state === 'new' ? null : await this.#known.claim(handle, stat);
-      if (state === 'rotated' && known === null) {
-        await handle.close(); // the inode has gone to another file
-        return;
-      }
-      const { head, ...fingerprint } = await fingerprintOf(handle, this.#options.fingerprint_bytes);
-      const refusal = refusalOf(head);
-      if (refusal !== null && known === null) {
-        this.#report(path, `${path} is not followed: ${refusal}`);
-        this.#context.metrics.inputErrors.inc({ input: this.name, code: 'not_text' });
-        await handle.close();
-        return;
-      }
-      const position: FilePosition =
-        known === null ? this.#newGeneration(path, stat, fingerprint) : { ...known, path, isEnded: false };
-      const tail = this.#add(key, handle, position, state === 'rotated');
-      if (known === null && position.offset > 0) await tail.rename(path); // `from: end` must be remembered from the start
+      const stat = await statPath(path, { bigint: true });
+      if (stat.isFile()) return [{ path, key: inodeKey(stat), stat }];
+      if (stat.isDirectory()) this.#work.report(path, `${path} is a directory, not a file`);
     } catch (error) {
-      await handle.close();
-      throw error;
+      if (systemCodeOf(error) !== 'ENOENT') this.#work.report(path, `cannot read ${path}`, error);
     }
+    return [];
   }
 
-  #newGeneration(
-    path: string,
-    stat: BigIntStats,
-    fingerprint: { fingerprint: string; fingerprintBytes: number },
-  ): FilePosition {
-    const isSkipped = this.#isFirstScan && this.#options.from === 'end';
-    return {
-      generation: randomUUID(),
-      path,
-      device: String(stat.dev),
-      inode: String(stat.ino),
-      ...fingerprint,
-      offset: isSkipped ? Number(stat.size) : 0,
-      isEnded: false,
-    };
+  #lookAgain(followed: Followed, { path, stat }: Sighting): void {
+    const { tail } = followed;
+    followed.rotatedAtMs = null;
+    followed.isDeleted = false;
+    this.#work.followed.seenAt(path, followed);
+    if (tail.position.path !== path) {
+      if (isRotatedName(path, tail.position.path) || this.#work.isRotatedHere(path))
+        followed.renamedAtMs = this.#context.clock.monotonicMs();
+      tail.moveTo({ path });
+      this.#work.loop.wake(followed);
+    }
+    this.#wakeIfChanged(followed, stat);
   }
 
-  #add(key: string, handle: FileHandle, position: FilePosition, isRotated: boolean): Tail {
-    const { metrics, clock } = this.#context;
-    const input = this.name;
-    const tail = new Tail(
-      {
-        file: handle,
-        stream: this.#context.open({
-          source: position.path,
-          format: this.#options.format,
-          pattern: this.#options.pattern,
-          multiline: this.#options.multiline,
-          timezone: this.#options.timezone,
-          application: this.#options.application,
-          applicationHint: applicationHintOf(position.path),
-        }),
-        position,
-        maxLineBytes: this.#options.max_line_bytes,
-        fingerprintBytes: this.#options.fingerprint_bytes,
-        onRead: ({ lines, bytes, emptyLines, truncatedLines }) => {
-          metrics.linesRead.inc({ input }, lines);
-          metrics.bytesRead.inc({ input }, bytes);
-          if (emptyLines > 0) metrics.dropped.inc({ input, reason: 'empty_line' }, emptyLines);
-          if (truncatedLines > 0) metrics.truncatedLines.inc({ input }, truncatedLines);
-        },
-      },
-      this.#chunk,
-    );
-    const nowMs = clock.monotonicMs();
-    this.#followed.set(key, {
-      tail,
-      rotatedAtMs: isRotated ? nowMs : null,
-      lastReadAtMs: nowMs,
-      size: -1n,
-      mtimeNs: -1n,
-    });
-    this.#wake(key);
-    return tail;
+  /** Renamed within the globs and quiet: it has ended, its unfinished last line too. It stays known, and is met again if it grows. */
+  async #lookAtRenamed(followed: Followed): Promise<void> {
+    const nowMs = this.#context.clock.monotonicMs();
+    const { renamedAtMs, lastReadAtMs } = followed;
+    const quietSinceMs = Math.max(renamedAtMs ?? nowMs, lastReadAtMs);
+    if (nowMs - quietSinceMs < this.#options.rotate_wait || this.#work.loop.isReady(followed)) return;
+    followed.renamedAtMs = null;
+    this.#end(followed, 'finish');
   }
 
   /** Not under any path of the globs any more: renamed away, replaced or deleted. It is read on through its descriptor. */
-  async #lookAtRotated(key: string, followed: Followed): Promise<void> {
+  async #lookAtRotated(followed: Followed): Promise<void> {
+    const { tail } = followed;
+    if (followed.ending === 'drop') return;
     const nowMs = this.#context.clock.monotonicMs();
+    const lastWrittenNs = followed.mtimeNs;
     followed.rotatedAtMs ??= nowMs;
-    const stat = await followed.tail.stat();
-    this.#wakeIfChanged(key, followed, stat);
-    if (this.#ready.has(key)) return;
+    const stat = await tail.stat();
+    if (stat === null) return this.#rotations.closedAndGone(followed);
+    await this.#rotations.readSuccessors(tail.position, lastWrittenNs);
+    followed.isDeleted = stat.nlink === 0n;
+    this.#wakeIfChanged(followed, stat);
+    if (this.#isHeldTooLong(followed, nowMs)) {
+      this.#end(followed, 'drop');
+      return tail.detach(); // its disk space is free from now on, whenever the store takes the gap
+    }
+    if (this.#work.loop.isReady(followed)) return;
     const quietSinceMs = Math.max(followed.rotatedAtMs, followed.lastReadAtMs);
-    if (nowMs - quietSinceMs < this.#options.rotate_wait) return;
-    this.#followed.delete(key);
-    await followed.tail.finish();
+    if (nowMs - quietSinceMs >= this.#options.rotate_wait) this.#end(followed, 'finish');
   }
 
-  /**
-   * `mv app.log app.log.1` while the daemon was down, and the globs do not match the new name: the rest of the file is found by
-   * its inode in the directory it was in.
-   */
-  async #findRenamedWhileStopped(): Promise<void> {
-    for (const position of this.#known.unclaimed()) {
-      if (this.#isFollowed(position)) continue;
-      const key = `${position.device}:${position.inode}`;
-      const path = this.#followed.has(key) ? null : await this.#findByInode(position);
-      if (path !== null) {
-        await this.#follow(path, key, 'rotated').catch((error: unknown) =>
-          this.#report(path, `cannot read ${path}`, error),
-        );
-      }
-      if (this.#isFollowed(position)) continue;
-      this.#known.forget(position);
-      this.#context.logger.warn(
-        { path: position.path, offset: position.offset },
-        'a followed file is gone since the last run; what was not read of it is lost',
-      );
-      await this.#writeLost(position);
-    }
+  /** Unread bytes of deleted files take disk space that nobody else can free. */
+  #isHeldTooLong(followed: Followed, nowMs: number): boolean {
+    const { deleted_hold_time, deleted_hold_bytes } = this.#options;
+    const isUnread = Number(followed.size) > followed.tail.readOffset;
+    if (!followed.isDeleted || !isUnread) return false;
+    if (nowMs - (followed.rotatedAtMs ?? nowMs) > deleted_hold_time) return true;
+    const deleted = [...this.#work.followed].filter(({ isDeleted, ending }) => isDeleted && ending !== 'drop');
+    const heldBytes = deleted.reduce((sum, { size, tail }) => sum + Number(size) - tail.readOffset, 0);
+    const oldest = deleted.toSorted((a, b) => (a.rotatedAtMs ?? 0) - (b.rotatedAtMs ?? 0))[0];
+    return heldBytes > deleted_hold_bytes && oldest === followed;
   }
 
-  #isFollowed({ generation }: FilePosition): boolean {
-    return [...this.#followed.values()].some(({ tail }) => tail.position.generation === generation);
+  #end(followed: Followed, how: 'finish' | 'drop'): void {
+    followed.ending = how;
+    this.#work.loop.wake(followed);
   }
 
-  async #findByInode({ path, device, inode }: FilePosition): Promise<string | null> {
-    const directory = dirname(path);
-    for (const name of await readdir(directory).catch(() => [])) {
-      const candidate = join(directory, name);
-      const stat = await statPath(candidate, { bigint: true }).catch(() => null);
-      if (stat?.isFile() && inodeKey(stat) === `${device}:${inode}`) return candidate;
-    }
-    return null;
+  #lookSoon(path: string): void {
+    const followed = this.#work.followed.at(path);
+    if (followed === undefined) this.#scanSoon();
+    else this.#work.loop.wake(followed);
   }
 
-  async #writeLost(position: FilePosition): Promise<void> {
-    const { generation, path, offset } = position;
-    const stream = this.#context.open({ source: path, format: 'plain', applicationHint: applicationHintOf(path) });
-    const gap = { generation, path, startOffset: offset, endOffset: null, reason: 'deleted' } as const;
-    await stream.write({ lines: [], position: { ...position, isEnded: true }, gaps: [gap] });
-  }
-
-  #wakePath(path: string): void {
-    for (const [key, { tail }] of this.#followed) {
-      if (tail.position.path === path) return this.#wake(key);
-    }
-    void this.scan();
-  }
-
-  #wakeIfChanged(key: string, followed: Followed, { size, mtimeNs }: BigIntStats): void {
-    if (size === followed.size && mtimeNs === followed.mtimeNs) return;
-    followed.size = size;
+  #wakeIfChanged(followed: Followed, { size, mtimeNs, ctimeNs }: BigIntStats): void {
+    const isRead = size === BigInt(followed.tail.readOffset);
+    if (size === followed.size && mtimeNs === followed.mtimeNs && ctimeNs === followed.ctimeNs && isRead) return;
+    // How long it was when it was longest is what a truncation may have taken.
+    followed.size = size < BigInt(followed.tail.readOffset) ? followed.size : size;
     followed.mtimeNs = mtimeNs;
-    this.#wake(key);
-  }
-
-  #wake(key: string): void {
-    this.#ready.add(key);
-    this.#reading ??= this.#readInTurn().finally(() => {
-      this.#reading = null;
-    });
-  }
-
-  async #readInTurn(): Promise<void> {
-    await Promise.resolve(); // `#reading` is set before the first file is read
-    // A set is walked in the order of insertion, what is added meanwhile included: a file that has more goes behind the others.
-    for (const key of this.#ready) {
-      if (this.#stopped.signal.aborted) return;
-      this.#ready.delete(key);
-      const followed = this.#followed.get(key);
-      if (followed !== undefined && (await this.#readChunk(key, followed))) this.#ready.add(key);
-    }
+    followed.ctimeNs = ctimeNs;
+    this.#work.loop.wake(followed);
   }
 
   /** True when the file may have more at once. */
-  async #readChunk(key: string, followed: Followed): Promise<boolean> {
+  async #readChunk(followed: Followed): Promise<boolean> {
     const { tail } = followed;
-    const before = tail.readOffset;
+    if (this.#work.followed.get(followed.key) !== followed) return false;
     try {
+      if (followed.ending === 'drop') return await this.#drop(followed);
+      if (!tail.isAttached && !(await this.#reopen(followed))) return false;
+      const before = tail.readOffset;
       const outcome = await tail.read();
-      if (tail.readOffset !== before) followed.lastReadAtMs = this.#context.clock.monotonicMs();
-      if (outcome === 'truncated') await this.#restart(key, followed);
+      this.#work.openFiles.used(tail);
+      followed.lastError = null;
+      if (BigInt(tail.readOffset) > followed.size) followed.size = BigInt(tail.readOffset);
+      if (tail.readOffset !== before) {
+        followed.lastReadAtMs = this.#context.clock.monotonicMs();
+        if (followed.ending === 'finish') followed.ending = null; // it was not quiet after all
+      }
+      if (outcome === 'truncated') await this.#rotations.truncated(followed);
+      else if (outcome === 'end' && followed.ending === 'finish') await this.#work.finish(followed);
+      else if (outcome === 'end' && tail.isMoved) await tail.writePosition();
       return outcome === 'more';
     } catch (error) {
       followed.mtimeNs = -1n; // the next scan tries again
-      this.#report(tail.position.path, `cannot read ${tail.position.path}`, error);
+      followed.lastError = messageOf(error);
+      this.#work.report(tail.position.path, `cannot read ${tail.position.path}`, error);
       return false;
     }
   }
 
-  /** The content was replaced in place: what was unread of the old is lost and said, the new is read from its beginning. */
-  async #restart(key: string, followed: Followed): Promise<void> {
+  /** @returns false when the file is no longer where it was: the scan looks for it. */
+  async #reopen(followed: Followed): Promise<boolean> {
     const { position } = followed.tail;
-    const { generation, path } = position;
-    const lastSize = Number(followed.size);
-    const startOffset = followed.tail.readOffset;
-    const isLossKnown = lastSize > startOffset;
-    this.#context.logger.info(
-      { path, offset: startOffset },
-      'a followed file was truncated; it is read from its beginning',
-    );
-    this.#followed.delete(key);
-    await followed.tail.finish(
-      isLossKnown ? [{ generation, path, startOffset, endOffset: lastSize, reason: 'truncated' }] : [],
-    );
-    await this.#follow(path, key, 'new').catch((error: unknown) => this.#report(path, `cannot read ${path}`, error));
+    const handle = await open(placeOf(position)).catch((error: unknown) => {
+      if (systemCodeOf(error) === 'ENOENT') return null;
+      throw error;
+    });
+    if (handle === null) return false;
+    const stat = await handle.stat({ bigint: true });
+    if (inodeKey(stat) !== followed.key || isAnotherLife(stat, position.evidence)) {
+      await handle.close();
+      return false;
+    }
+    await this.#work.attach(followed, handle);
+    return true;
   }
 
-  #isOwn(path: string): boolean {
-    const isOwn = this.#context.ownPaths.some((own) => path === own || path.startsWith(`${own}/`));
-    if (isOwn) this.#report(path, `${path} is not followed: it is the daemon's own`);
-    return isOwn;
-  }
-
-  /** Once a path and problem: a scan comes every second. */
-  #report(path: string, message: string, error?: unknown): void {
-    const code = systemCodeOf(error) ?? 'other';
-    if (error !== undefined) this.#context.metrics.inputErrors.inc({ input: this.name, code });
-    const key = `${path} ${message} ${code}`;
-    if (this.#reported.has(key)) return;
-    if (this.#reported.size > 10_000) this.#reported.clear();
-    this.#reported.add(key);
-    this.#context.logger.warn({ input: this.name }, error === undefined ? message : `${message} (${messageOf(error)})`);
+  async #drop(followed: Followed): Promise<boolean> {
+    const { tail, size } = followed;
+    const { generation, path } = tail.position;
+    const gap: Gap = {
+      generation,
+      path,
+      startOffset: tail.readOffset,
+      endOffset: Number(size),
+      reason: 'deleted',
+    };
+    this.#context.logger.warn(
+      { path, bytes: Number(size) - tail.readOffset },
+      'a deleted file was held too long; the rest is dropped',
+    );
+    await this.#work.finish(followed, [gap]);
+    return false;
   }
 }

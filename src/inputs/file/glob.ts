@@ -21,15 +21,27 @@ const maxDirectories = 20_000;
 
 export class FileGlobs {
   readonly #include: readonly (readonly string[])[];
-  readonly #isExcluded: (path: string) => boolean;
+  readonly #includes: readonly RegExp[];
+  readonly #excludes: (path: string) => boolean;
 
   constructor(include: readonly string[], exclude: readonly string[] = []) {
-    this.#include = include.flatMap(expandBraces).map((pattern) => resolve(pattern).split('/').slice(1));
+    const patterns = include.flatMap(expandBraces).map((pattern) => resolve(pattern));
+    this.#include = patterns.map((pattern) => pattern.split('/').slice(1));
+    this.#includes = patterns.map((pattern) => pathRegex(pattern.replace(/\/\*\*$/, '/**/*')));
     const excludes = exclude.flatMap(expandBraces).map((pattern) => ({
       isName: !pattern.includes('/'),
       regex: pathRegex(pattern.includes('/') ? resolve(pattern) : pattern),
     }));
-    this.#isExcluded = (path) => excludes.some(({ isName, regex }) => regex.test(isName ? basename(path) : path));
+    this.#excludes = (path) => excludes.some(({ isName, regex }) => regex.test(isName ? basename(path) : path));
+  }
+
+  /** Whether `find` would give the path if there were a file. */
+  matches(path: string): boolean {
+    return this.#includes.some((regex) => regex.test(path)) && !this.#excludes(path);
+  }
+
+  isExcluded(path: string): boolean {
+    return this.#excludes(path);
   }
 
   /** The directories that hold everything the globs can match: where a watcher should look. */
@@ -47,7 +59,7 @@ export class FileGlobs {
   async find(): Promise<{ paths: readonly string[]; problems: readonly GlobProblem[] }> {
     const walk = new Walk();
     for (const segments of this.#include) await walk.descend('/', segments);
-    const paths = [...walk.paths].filter((path) => !this.#isExcluded(path)).sort();
+    const paths = [...walk.paths].filter((path) => !this.#excludes(path)).sort();
     return { paths, problems: walk.problems };
   }
 }

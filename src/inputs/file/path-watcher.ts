@@ -1,10 +1,16 @@
 /**
  * chokidar as a hint: its events mean "look now" and nothing else. It may be silent, late or wrong (network file systems, full
  * inotify tables): the periodic scan of file-input.ts is what makes tailing correct.
+ *
+ * Directories alone are watched, never the files in them: a directory's events name the file that changed, and one watch a
+ * directory does for thousands of files.
  */
 import { existsSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
+import { messageOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
+import type { WatcherState } from '../input.ts';
 
 export interface PathHints {
   /** A file that may have grown. */
@@ -19,12 +25,16 @@ export class PathWatcher {
   readonly #hints: PathHints;
   #watcher: FSWatcher | null = null;
   #watched = new Set<string>();
-  #hasWarned = false;
+  #failure: string | null = null;
 
   constructor(directories: readonly string[], hints: PathHints, logger: Logger) {
     this.#directories = directories;
     this.#hints = hints;
     this.#logger = logger;
+  }
+
+  get state(): WatcherState {
+    return { kind: this.#failure === null ? 'watching' : 'scanning', reason: this.#failure };
   }
 
   /** Also called by every scan: a directory that has appeared since is watched from then on. */
@@ -36,28 +46,40 @@ export class PathWatcher {
       this.#watcher.add(missing);
       return;
     }
-    this.#watcher = watch(missing, { ignoreInitial: true, persistent: true, ignorePermissionErrors: true });
+    this.#watcher = watch(missing, {
+      ignoreInitial: true,
+      persistent: true,
+      ignorePermissionErrors: true,
+      ignored: (_path, stats) => stats?.isFile() === true,
+    });
     this.#watcher
-      .on('change', (path) => this.#hints.onChange(path))
-      .on('add', () => this.#hints.onRename())
-      .on('unlink', () => this.#hints.onRename())
+      .on('raw', (event, path, details) => this.#onRaw(event, path, details as { watchedPath?: string } | undefined))
       .on('unlinkDir', (path) => {
         this.#watched.delete(path);
         this.#hints.onRename();
       })
-      .on('error', (error) => {
-        if (this.#hasWarned) return;
-        this.#hasWarned = true;
-        this.#logger.warn(
-          { err: error, hint: 'Files are found by scanning instead; see sysctl fs.inotify.' },
-          'cannot watch for changes',
-        );
-      });
+      .on('addDir', () => this.#hints.onRename())
+      .on('error', (error) => this.#onError(error));
   }
 
   async close(): Promise<void> {
     await this.#watcher?.close();
     this.#watcher = null;
     this.#watched = new Set();
+  }
+
+  #onRaw(event: string, path: string | null, details: { watchedPath?: string } | undefined): void {
+    const directory = details?.watchedPath;
+    if (event !== 'change' || path === null || directory === undefined) return this.#hints.onRename();
+    this.#hints.onChange(isAbsolute(path) ? path : join(directory, path));
+  }
+
+  #onError(error: unknown): void {
+    if (this.#failure !== null) return;
+    this.#failure = messageOf(error);
+    this.#logger.warn(
+      { err: error, hint: 'Files are found by scanning instead; see sysctl fs.inotify.' },
+      'cannot watch for changes',
+    );
   }
 }

@@ -1,24 +1,45 @@
 /**
- * One generation of a file: an open descriptor, read forward from the committed offset, line by line.
+ * One generation of a file: read forward from the committed offset, line by line.
  *
- * The descriptor keeps the generation readable after it is renamed or deleted. Knows nothing of globs or of other files (see
- * file-input.ts), and never decides where to begin: the caller passes the position the store last committed.
+ * The descriptor keeps the generation readable after it is renamed or deleted; a file at rest may be let go of (`detach`) and
+ * taken up again (`attach`). Knows nothing of globs or of other files (see file-input.ts), and never decides where to begin: the
+ * caller passes the position the store last committed.
  */
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import type { FilePosition, Gap } from '../../record/batch.ts';
-import type { LineStream } from '../input.ts';
-import { fingerprintOf } from './fingerprint.ts';
+import type { FileEvidence, FilePosition, Gap } from '../../record/batch.ts';
+import type { Line, LineStream } from '../input.ts';
+import { BlockSums } from './block-sums.ts';
+import type { Encoding } from './encoding.ts';
+import { checkBytes, readAt, sha256 } from './fingerprint.ts';
 import { LineSplitter } from './line-splitter.ts';
 
 export interface TailOptions {
-  readonly file: FileHandle;
   readonly stream: LineStream;
   readonly position: FilePosition;
+  /** The first bytes of the file, as many as the position's fingerprint covers or more, `fingerprintBytes` at most. */
+  readonly head: Buffer;
+  readonly encoding: Encoding;
   readonly maxLineBytes: number;
   readonly fingerprintBytes: number;
   /** Told of every chunk handed on: lines, bytes, and lines without content. */
-  readonly onRead: (counts: { lines: number; bytes: number; emptyLines: number; truncatedLines: number }) => void;
+  readonly onRead: (counts: ReadCounts) => void;
+}
+
+export interface ReadCounts {
+  readonly lines: number;
+  readonly bytes: number;
+  readonly emptyLines: number;
+  readonly truncatedLines: number;
+}
+
+/** Where a generation is now; what is left out stays, null is none. */
+export interface Place {
+  readonly path?: string;
+  readonly device?: string;
+  readonly inode?: string;
+  readonly realPath?: string | null;
+  readonly birthNs?: string | null;
 }
 
 export type ReadOutcome =
@@ -29,9 +50,6 @@ export type ReadOutcome =
   /** The file is not what was read before: its end came nearer, or the bytes before the offset changed. */
   | 'truncated';
 
-/** Bytes before the offset that are compared to notice a truncation that the size does not show. */
-const checkBytes = 256;
-
 /** One buffer for all files: reads are awaited one by one, and lines copy their text. */
 const chunkBytes = 256 * 1024;
 
@@ -39,20 +57,30 @@ export class Tail {
   readonly #options: TailOptions;
   readonly #splitter: LineSplitter;
   readonly #chunk: Buffer;
+  readonly #sums = new BlockSums();
+  #file: FileHandle | null = null;
   #position: FilePosition;
+  #head: Buffer;
   /** The last bytes that were read, to be found again before the offset. */
   #lastBytes: Buffer = Buffer.alloc(0);
-  #checkedMtimeNs = -1n;
+  /** The position says something that the store has not been told. */
+  #isMoved = false;
 
-  constructor(options: TailOptions, chunk: Buffer) {
+  /** @param lastBytes those before the position's offset, at most `checkBytes`. */
+  constructor(options: TailOptions, chunk: Buffer, lastBytes: Buffer) {
     this.#options = options;
     this.#position = options.position;
-    this.#splitter = new LineSplitter(options.maxLineBytes, options.position.offset);
+    this.#head = options.head;
+    this.#lastBytes = lastBytes;
     this.#chunk = chunk;
+    this.#splitter = new LineSplitter(options.maxLineBytes, options.position.offset, {
+      encoding: options.encoding,
+      isInsideLine: options.position.evidence?.insideLineAt === options.position.offset,
+    });
   }
 
   static makeChunk(): Buffer {
-    return Buffer.allocUnsafeSlow(chunkBytes);
+    return Buffer.allocUnsafeSlow(chunkBytes + checkBytes);
   }
 
   /** Identity and how far whole lines have been handed on. */
@@ -65,38 +93,94 @@ export class Tail {
     return this.#splitter.end;
   }
 
-  stat(): Promise<BigIntStats> {
-    return this.#options.file.stat({ bigint: true });
+  /** The first bytes of what is read, as many as the fingerprint covers. */
+  get head(): Buffer {
+    return this.#head;
   }
 
-  /** Reads at most one chunk and hands its lines on; `await` is the back-pressure. */
+  /** The position with what is known of the bytes up to `readOffset`, for finding them elsewhere. */
+  get identity(): FilePosition {
+    const check = { end: this.#splitter.end, bytes: this.#lastBytes.length, sha256: sha256(this.#lastBytes) };
+    return {
+      ...this.#position,
+      ...this.#headFingerprint(),
+      offset: this.#splitter.end,
+      evidence: { ...this.#position.evidence, check },
+    };
+  }
+
+  get isAttached(): boolean {
+    return this.#file !== null;
+  }
+
+  get isMoved(): boolean {
+    return this.#isMoved;
+  }
+
+  get encoding(): Encoding {
+    return this.#options.encoding;
+  }
+
+  /** @param stat null when the file is not attached. */
+  async stat(): Promise<BigIntStats | null> {
+    return (await this.#file?.stat({ bigint: true })) ?? null;
+  }
+
+  attach(file: FileHandle): void {
+    this.#file = file;
+  }
+
+  async detach(): Promise<void> {
+    const file = this.#file;
+    this.#file = null;
+    await file?.close();
+  }
+
+  /** Reads at most one chunk and hands its lines on; `await` is the back-pressure. Must be attached. */
   async read(): Promise<ReadOutcome> {
-    const { file, stream } = this.#options;
-    const stat = await this.stat();
-    if (await this.#isTruncated(stat)) return 'truncated';
-    const { bytesRead } = await file.read(this.#chunk, 0, this.#chunk.length, this.#splitter.end);
-    if (bytesRead === 0) return 'end';
-    const bytes = this.#chunk.subarray(0, bytesRead);
+    if (this.#file === null) throw new Error('a tail was read without its file');
+    // What was read last is read again in front of the new bytes: the one read tells whether the file is still the same.
+    const checked = this.#lastBytes.length;
+    const wanted = chunkBytes + checked;
+    const { bytesRead } = await this.#file.read(this.#chunk, 0, wanted, this.#splitter.end - checked);
+    if (bytesRead < checked || this.#chunk.compare(this.#lastBytes, 0, checked, 0, checked) !== 0) return 'truncated';
+    if (bytesRead === checked) return 'end';
+    const bytes = this.#chunk.subarray(checked, bytesRead);
+    this.#growHead(bytes);
+    this.#sums.add(bytes, this.#splitter.end);
     const lines = this.#splitter.push(bytes);
     this.#remember(bytes);
-    await this.#growFingerprint();
-    this.#options.onRead({
-      lines: lines.length,
-      bytes: bytesRead,
-      emptyLines: this.#splitter.takeEmptyLines(),
-      truncatedLines: lines.filter(({ metadata }) => metadata?.some(([type]) => type === 'truncated')).length,
-    });
+    this.#count(lines, bytes.length);
     if (this.#splitter.lineStart !== this.#position.offset) {
-      this.#position = { ...this.#position, offset: this.#splitter.lineStart, isEnded: false };
-      await stream.write({ lines, position: this.#position });
+      this.#advance(false);
+      await this.#options.stream.write({ lines, position: this.#position, gaps: this.#takeGaps() });
     }
-    return bytesRead === this.#chunk.length ? 'more' : 'end';
+    return bytesRead === wanted ? 'more' : 'end';
   }
 
-  /** The same generation under another name. */
-  async rename(path: string): Promise<void> {
-    this.#position = { ...this.#position, path };
+  /** The same generation under another name, or in another file of the same content; the store is told by the next write. */
+  moveTo({ realPath, birthNs, ...place }: Place): void {
+    const { realPath: pathBefore, birthNs: birthBefore, ...others } = this.#position.evidence ?? {};
+    const newPath = realPath === undefined ? pathBefore : realPath;
+    const newBirth = birthNs === undefined ? birthBefore : birthNs;
+    const evidence: FileEvidence = {
+      ...others,
+      ...(newPath ? { realPath: newPath } : {}),
+      ...(newBirth ? { birthNs: newBirth } : {}),
+    };
+    this.#position = { ...this.#position, ...place, evidence };
+    this.#isMoved = true;
+  }
+
+  /** Tells the store where the generation is now. */
+  async writePosition(): Promise<void> {
+    this.#isMoved = false;
     await this.#options.stream.write({ lines: [], position: this.#position });
+  }
+
+  /** Says what is known to be lost, without ending the generation. */
+  async writeGaps(gaps: readonly Gap[]): Promise<void> {
+    await this.#options.stream.write({ lines: [], position: this.#position, gaps });
   }
 
   /**
@@ -107,29 +191,72 @@ export class Tail {
   async finish(lost: readonly Gap[] = []): Promise<void> {
     const { stream } = this.#options;
     const line = this.#splitter.finish();
-    this.#position = { ...this.#position, offset: this.#splitter.lineStart, isEnded: true };
-    await stream.write({ lines: line === null ? [] : [line], position: this.#position, gaps: lost });
+    const lines = line === null ? [] : [line];
+    this.#count(lines, 0);
+    this.#advance(true);
+    await stream.write({ lines, position: this.#position, gaps: [...this.#takeGaps(), ...lost] });
     await stream.end();
-    await this.close();
-  }
-
-  /** Lets go of the file; the unfinished line is read again next time. */
-  async close(): Promise<void> {
-    await this.#options.file.close();
+    await this.detach();
   }
 
   /**
-   * A shorter file was truncated. One that was truncated and has grown past our offset since is told by its bytes: they are
-   * compared whenever the file was modified.
+   * How much of the file's `size` bytes, fewer than were read, is surely what was read, in whole lines. 0 when it is other
+   * content, or nobody can tell: then lines may be read twice, but none is missed.
    */
-  async #isTruncated(stat: BigIntStats): Promise<boolean> {
-    if (stat.size < BigInt(this.#splitter.end)) return true;
-    if (stat.mtimeNs === this.#checkedMtimeNs || this.#lastBytes.length === 0) return false;
-    this.#checkedMtimeNs = stat.mtimeNs;
-    const { length } = this.#lastBytes;
-    const now = Buffer.alloc(length);
-    await this.#options.file.read(now, 0, length, this.#splitter.end - length);
-    return !now.equals(this.#lastBytes);
+  async keptPrefix(size: number): Promise<number> {
+    if (this.#file === null || size >= this.#splitter.end) return 0;
+    const comparable = this.#sums.comparable(size);
+    const now = new BlockSums();
+    for (let at = 0; at < comparable; at += chunkBytes) {
+      now.add(await readAt(this.#file, at, Math.min(chunkBytes, comparable - at)), at);
+    }
+    if (comparable === 0 || this.#sums.commonWith(now) < comparable) return this.#keptHead(size);
+    // The sums end at a whole block; what is behind it is compared with the bytes that were read last, if it is among them.
+    const lastStart = this.#splitter.end - this.#lastBytes.length;
+    const rest = await readAt(this.#file, lastStart, Math.max(0, size - lastStart));
+    const isWhole = lastStart <= comparable && rest.equals(this.#lastBytes.subarray(0, rest.length));
+    return lineStartBefore(this.#file, isWhole ? size : comparable, this.#options.encoding);
+  }
+
+  /** The same by the first bytes alone, which are kept as they were. */
+  async #keptHead(size: number): Promise<number> {
+    if (this.#file === null || size > this.#head.length) return 0;
+    const bytes = await readAt(this.#file, 0, size);
+    const isKept = bytes.equals(this.#head.subarray(0, size));
+    return isKept ? lineStartBefore(this.#file, size, this.#options.encoding) : 0;
+  }
+
+  #advance(isEnded: boolean): void {
+    const { insideLineAt: _before, ...known } = this.#position.evidence ?? {};
+    const check = { end: this.#splitter.end, bytes: this.#lastBytes.length, sha256: sha256(this.#lastBytes) };
+    const inside = this.#splitter.isInsideLine ? { insideLineAt: this.#splitter.lineStart } : {};
+    this.#position = {
+      ...this.#position,
+      ...this.#headFingerprint(),
+      offset: this.#splitter.lineStart,
+      isEnded,
+      evidence: { ...known, check, ...inside },
+    };
+    this.#isMoved = false;
+  }
+
+  #headFingerprint(): Partial<FilePosition> {
+    if (this.#head.length <= this.#position.fingerprintBytes) return {};
+    return { fingerprint: sha256(this.#head), fingerprintBytes: this.#head.length };
+  }
+
+  #takeGaps(): Gap[] {
+    const { generation, path } = this.#position;
+    return this.#splitter.takeCuts().map((cut) => ({ ...cut, generation, path, reason: 'line_too_long' as const }));
+  }
+
+  #count(lines: readonly Line[], bytes: number): void {
+    this.#options.onRead({
+      lines: lines.length,
+      bytes,
+      emptyLines: this.#splitter.takeEmptyLines(),
+      truncatedLines: lines.filter(({ metadata }) => metadata?.some(([type]) => type === 'truncated')).length,
+    });
   }
 
   #remember(bytes: Buffer): void {
@@ -138,10 +265,32 @@ export class Tail {
     this.#lastBytes = tail.length === checkBytes ? Buffer.from(tail) : Buffer.concat([before, tail]);
   }
 
-  async #growFingerprint(): Promise<void> {
-    const { file, fingerprintBytes } = this.#options;
-    if (this.#position.fingerprintBytes >= fingerprintBytes) return;
-    const { fingerprint, fingerprintBytes: covered } = await fingerprintOf(file, fingerprintBytes);
-    this.#position = { ...this.#position, fingerprint, fingerprintBytes: covered };
+  /** The head is what was read, not what the file says now: it may have been replaced meanwhile. */
+  #growHead(bytes: Buffer): void {
+    const { fingerprintBytes } = this.#options;
+    const from = this.#head.length - this.#splitter.end;
+    if (this.#head.length >= fingerprintBytes || from < 0 || from >= bytes.length) return;
+    this.#head = Buffer.concat([this.#head, bytes.subarray(from, from + fingerprintBytes - this.#head.length)]);
   }
+}
+
+/** How far back the beginning of an unfinished line is looked for. */
+const maxLineSearchBytes = 1024 * 1024;
+
+/** Where the line begins that a file of `size` bytes ends in; `size` itself when it ends with a newline, or the line is very long. */
+export async function lineStartBefore(file: FileHandle, size: number, encoding: Encoding): Promise<number> {
+  const isWide = encoding === 'utf-16le' || encoding === 'utf-16be';
+  for (let end = size; end > 0 && size - end < maxLineSearchBytes;) {
+    const start = Math.max(0, end - 64 * 1024);
+    const bytes = await readAt(file, start, end - start);
+    for (let at = bytes.lastIndexOf(0x0a); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(0x0a, at - 1)) {
+      const offset = start + at;
+      if (!isWide) return offset + 1;
+      if (encoding === 'utf-16le' && offset % 2 === 0 && offset + 2 <= size && bytes[at + 1] === 0) return offset + 2;
+      if (encoding === 'utf-16be' && offset % 2 === 1 && bytes[at - 1] === 0) return offset + 1;
+    }
+    end = start;
+    if (start === 0) return 0;
+  }
+  return size;
 }

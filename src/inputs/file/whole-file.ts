@@ -7,7 +7,8 @@ import type { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { RegressionError, messageOf } from '../../runtime/errors.ts';
 import type { Line } from '../input.ts';
-import { LineSplitter } from './line-splitter.ts';
+import { packingOf } from './fingerprint.ts';
+import { LineSplitter, type SplitterOptions } from './line-splitter.ts';
 
 export interface WholeFile extends AsyncDisposable {
   readonly path: string;
@@ -43,20 +44,19 @@ export async function openWholeFile(path: string): Promise<WholeFile> {
 }
 
 function wholeFileOf(path: string, handle: FileHandle, size: number, magic: Buffer): WholeFile {
-  const isGzip = magic.readUInt16BE(0) === 0x1f8b; // RFC 1952 section 2.3.1
-  const isZstd = magic.readUInt32LE(0) === 0xfd2fb528; // RFC 8878 section 3.1.1
+  const packing = packingOf(magic);
   let raw: (Readable & { bytesRead?: number }) | undefined;
   return {
     path,
     handle,
     size,
-    isCompressed: isGzip || isZstd,
+    isCompressed: packing !== null,
     bytesTaken: () => raw?.bytesRead ?? 0,
     content() {
       const stream = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: 512 * 1024 });
       raw = stream;
-      if (!isGzip && !isZstd) return stream;
-      const unpack = isGzip ? createGunzip() : createZstdDecompress();
+      if (packing === null) return stream;
+      const unpack = packing === 'gzip' ? createGunzip() : createZstdDecompress();
       stream.on('error', (error) => unpack.destroy(error));
       return stream.pipe(unpack);
     },
@@ -65,6 +65,7 @@ function wholeFileOf(path: string, handle: FileHandle, size: number, magic: Buff
 }
 
 /**
+ * @param options `marksPartial`: a last line without newline is marked as unfinished.
  * @param fromOffset lines before this offset of the unpacked content are passed over: it is where a line begins.
  * @throws RegressionError `FILE_UNREADABLE` when reading or unpacking fails; the lines before have been given.
  */
@@ -73,8 +74,9 @@ export async function* linesOf(
   content: Readable,
   maxLineBytes: number,
   fromOffset = 0,
+  options: SplitterOptions & { readonly marksPartial?: boolean } = {},
 ): AsyncGenerator<LinesRead> {
-  const splitter = new LineSplitter(maxLineBytes, fromOffset);
+  const splitter = new LineSplitter(maxLineBytes, fromOffset, options);
   let toSkip = fromOffset;
   try {
     for await (const chunk of content as AsyncIterable<Buffer>) {
@@ -90,7 +92,7 @@ export async function* linesOf(
     });
   }
   const last = splitter.finish();
-  const lines = last === null ? [] : [withoutMark(last)];
+  const lines = last === null ? [] : [options.marksPartial === true ? last : withoutMark(last)];
   yield { lines, endOffset: splitter.lineStart };
 }
 

@@ -2,7 +2,7 @@
  * The store in the calling thread: for `:memory:`, for tests, and as the plain reading of what RemoteStore spreads over
  * threads. Queries run on the writer's own connection, so they wait for appends and cannot be cut short.
  */
-import type { Batch, FilePosition, IngestRequest } from '../../record/batch.ts';
+import type { Batch, IngestRequest, StoredGap, StoredPosition } from '../../record/batch.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import type {
   FieldCounts,
@@ -45,14 +45,19 @@ export class SqliteStore implements Store {
     this.#applications = new ApplicationIds(async (applications) => this.#writer.applicationIds(applications));
   }
 
-  async append({ records, positions, gaps, requests = [] }: Batch): Promise<Appended> {
+  async append({ records, positions, gaps, requests = [], counts = [] }: Batch): Promise<Appended> {
     this.#refuseWhenClosed();
     const rows = encodeRows(records, await this.#applications.resolve(records));
-    return this.#writer.append({ rows, rowCount: records.length, positions, gaps, requests, run: this.#run++ });
+    const batch = { rows, rowCount: records.length, positions, gaps, requests, counts, run: this.#run++ };
+    return this.#writer.append(batch);
   }
 
-  async positions(): Promise<readonly FilePosition[]> {
+  async positions(): Promise<readonly StoredPosition[]> {
     return this.#writer.positions();
+  }
+
+  async gaps(): Promise<readonly StoredGap[]> {
+    return this.#writer.gaps();
   }
 
   async findRequest(key: string): Promise<IngestRequest | null> {

@@ -47,6 +47,7 @@ function serveWriter(writer: Writer): void {
     positions: () => writer.positions(),
     findRequest: (key) => writer.findRequest(key),
     state: (method, args) => writer.state(method, args),
+    gaps: () => writer.gaps(),
     pin: () =>
       new Promise((resolve) => {
         waiting.push(resolve);

@@ -7,7 +7,15 @@
  */
 import { existsSync, rmSync, statSync } from 'node:fs';
 import type { Application } from '../../record/log-record.ts';
-import type { FilePosition, Gap, IngestRequest } from '../../record/batch.ts';
+import type {
+  FileEvidence,
+  FilePosition,
+  Gap,
+  IngestRequest,
+  LineCount,
+  StoredGap,
+  StoredPosition,
+} from '../../record/batch.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { EncodedBatch, WriterCalls, WriterOptions, WriterStats } from '../protocol.ts';
 import type { StateCalls } from '../state.ts';
@@ -29,12 +37,14 @@ const insertMetadata = `
 
 const upsertPosition = `
   INSERT INTO file_positions
-    (generation, path, device, inode, fingerprint, fingerprint_bytes, "offset", is_ended, first_seen_at, updated_at)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9)
+    (generation, path, device, inode, fingerprint, fingerprint_bytes, "offset", is_ended, first_seen_at, updated_at,
+     start_offset, evidence, lines, rows)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13)
   ON CONFLICT (generation) DO UPDATE SET
     path = excluded.path, device = excluded.device, inode = excluded.inode, fingerprint = excluded.fingerprint,
     fingerprint_bytes = excluded.fingerprint_bytes, "offset" = excluded."offset", is_ended = excluded.is_ended,
-    updated_at = excluded.updated_at`;
+    updated_at = excluded.updated_at, start_offset = excluded.start_offset, evidence = excluded.evidence,
+    lines = file_positions.lines + excluded.lines, rows = file_positions.rows + excluded.rows`;
 
 const insertGap = `
   INSERT INTO gaps (generation, path, start_offset, end_offset, reason, found_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`;
@@ -103,14 +113,26 @@ export class Writer implements WriterCalls {
     return { firstId: batch.rowCount === 0 ? 0 : firstId };
   }
 
-  positions(): readonly FilePosition[] {
-    type Row = Omit<FilePosition, 'isEnded'> & { isEnded: number };
+  positions(): readonly StoredPosition[] {
+    type Row = Omit<StoredPosition, 'isEnded' | 'evidence'> & { isEnded: number; evidence: string | null };
     return this.#database
       .all<Row>(
         `SELECT generation, path, device, inode, fingerprint, fingerprint_bytes AS fingerprintBytes, "offset",
-           is_ended AS isEnded FROM file_positions ORDER BY first_seen_at, generation`,
+           is_ended AS isEnded, start_offset AS startOffset, evidence, lines, rows, updated_at AS updatedAt
+         FROM file_positions ORDER BY first_seen_at, generation`,
       )
-      .map((row) => ({ ...row, isEnded: row.isEnded === 1 }));
+      .map(({ isEnded, evidence, ...row }) => ({
+        ...row,
+        isEnded: isEnded === 1,
+        ...(evidence === null ? {} : { evidence: JSON.parse(evidence) as FileEvidence }),
+      }));
+  }
+
+  gaps(): readonly StoredGap[] {
+    return this.#database.all<{ -readonly [Key in keyof StoredGap]: StoredGap[Key] }>(
+      `SELECT generation, path, start_offset AS startOffset, end_offset AS endOffset, reason, found_at AS foundAt
+       FROM gaps ORDER BY id`,
+    );
   }
 
   findRequest(key: string): IngestRequest | null {
@@ -243,13 +265,16 @@ export class Writer implements WriterCalls {
     return find() ?? 0;
   }
 
-  #insert({ rows, rowCount, positions, gaps, requests }: EncodedBatch, firstId: number): void {
+  #insert({ rows, rowCount, positions, gaps, requests, counts }: EncodedBatch, firstId: number): void {
     const now = new Date().toISOString();
     if (rowCount > 0) {
       this.#database.run(insertLogs, [firstId, rows]);
       this.#database.run(insertMetadata, [firstId, rows]);
     }
-    for (const position of positions) this.#database.run(upsertPosition, positionValues(position, now));
+    const countOf = new Map(counts.map((count) => [count.generation, count]));
+    for (const position of positions) {
+      this.#database.run(upsertPosition, positionValues(position, countOf.get(position.generation), now));
+    }
     for (const gap of gaps) this.#database.run(insertGap, gapValues(gap, now));
     if (requests.length === 0) return;
     this.#database.run('DELETE FROM ingest_requests WHERE received_at <= ?1', [requestsEnd()]);
@@ -314,9 +339,12 @@ function requestsEnd(): string {
   return new Date(Date.now() - requestMemoryMs).toISOString();
 }
 
-function positionValues(position: FilePosition, now: string) {
-  const { generation, path, device, inode, fingerprint, fingerprintBytes, offset, isEnded } = position;
-  return [generation, path, device, inode, fingerprint, fingerprintBytes, offset, isEnded ? 1 : 0, now];
+function positionValues(position: FilePosition, count: LineCount | undefined, now: string) {
+  const { generation, path, device, inode, fingerprint, fingerprintBytes, offset, isEnded, startOffset } = position;
+  const evidence = position.evidence === undefined ? null : JSON.stringify(position.evidence);
+  const identity = [generation, path, device, inode, fingerprint, fingerprintBytes];
+  const counts = [count?.lines ?? 0, count?.rows ?? 0];
+  return [...identity, offset, isEnded ? 1 : 0, now, startOffset ?? 0, evidence, ...counts];
 }
 
 function gapValues({ generation, path, startOffset, endOffset, reason }: Gap, now: string) {

@@ -7,7 +7,6 @@ import {
   copyFile,
   mkdir,
   open,
-  rename,
   rm,
   stat,
   symlink,
@@ -18,81 +17,12 @@ import {
 } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { join } from 'node:path';
-import { test, type Test } from 'tap';
+import { test } from 'tap';
 import { FileInput } from '../../../src/inputs/file/file-input.ts';
-import { type FileOptions, fileOptions } from '../../../src/inputs/file/options.ts';
+import { fileOptions } from '../../../src/inputs/file/options.ts';
 import { tempDir } from '../../temp-dir.ts';
 import { RecordingContext } from '../recording-context.ts';
-
-type Options = Partial<Record<keyof FileOptions, unknown>>;
-
-/** A directory of logs that is followed, looked at when the test says so. */
-class Followed {
-  readonly directory: string;
-  readonly context: RecordingContext;
-  #options: Options;
-  #input: FileInput;
-
-  constructor(directory: string, options: Options, context = new RecordingContext()) {
-    this.directory = directory;
-    this.context = context;
-    this.#options = options;
-    this.#input = this.#create();
-  }
-
-  #create(): FileInput {
-    const include = [join(this.directory, '*.log')];
-    return new FileInput(fileOptions.parse({ include, ...this.#options }), this.context, false);
-  }
-
-  path(name: string): string {
-    return join(this.directory, name);
-  }
-
-  async append(name: string, text: string | Buffer): Promise<void> {
-    await appendFile(this.path(name), text);
-  }
-
-  async move(from: string, to: string): Promise<void> {
-    await rename(this.path(from), this.path(to));
-  }
-
-  async start(): Promise<void> {
-    await this.#input.start();
-    await this.#input.drained();
-  }
-
-  /** Looks at everything once and reads what is there. */
-  async look(): Promise<void> {
-    await this.#input.scan();
-    await this.#input.drained();
-  }
-
-  /** As if rotated files had been quiet for their time. */
-  async waitOutRotation(): Promise<void> {
-    await this.look();
-    this.context.clock.advance(61_000);
-    await this.look();
-  }
-
-  stop(): Promise<void> {
-    return this.#input.stop();
-  }
-
-  /** A new daemon over the same store. */
-  async restart(options: Options = this.#options): Promise<void> {
-    await this.stop();
-    this.#options = options;
-    this.#input = this.#create();
-    await this.start();
-  }
-}
-
-async function follow(t: Test, options: Options = {}): Promise<Followed> {
-  const followed = new Followed(await tempDir(t), options);
-  t.teardown(() => followed.stop());
-  return followed;
-}
+import { follow } from './followed.ts';
 
 void test('lines that are there and lines that come are handed on once', async (t) => {
   const logs = await follow(t);

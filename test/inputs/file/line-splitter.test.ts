@@ -93,20 +93,88 @@ void test('a line of exactly the greatest length is not cut', async (t) => {
   t.strictSame(split(Buffer.from(`${'x'.repeat(1024)}\n`)), [{ text: 'x'.repeat(1024), endOffset: 1025 }]);
 });
 
-void test('an endless line takes no more memory than the greatest length (F24)', async (t) => {
-  const splitter = new LineSplitter(1024, 0);
+void test('an endless line is handed out cut, in bounded memory; its rest is a stated cut (F24)', async (t) => {
+  const splitter = new LineSplitter(1024, 100);
   const chunk = Buffer.alloc(256 * 1024, 0x78);
   const before = process.memoryUsage().arrayBuffers;
-  for (let index = 0; index < 1000; index++) splitter.push(chunk);
-  const line = splitter.finish();
+  const lines: Line[] = [];
+  for (let index = 0; index < 1000; index++) lines.push(...splitter.push(chunk));
 
-  t.equal(line?.text.length, 1024);
-  t.strictSame(line?.metadata, [
-    ['truncated', 'true'],
-    ['original_bytes', String(256_000 * 1024)],
-    ['partial', 'true'],
-  ]);
+  t.equal(lines.length, 1, 'once');
+  t.equal(lines[0]?.text.length, 1024);
+  t.strictSame(lines[0]?.metadata, [['truncated', 'true']]);
   t.ok(process.memoryUsage().arrayBuffers - before < 16 * 1024 * 1024);
+  t.ok(splitter.isInsideLine && splitter.lineStart === lines[0]?.endOffset, 'the position is inside the line');
+  t.strictSame(splitter.push(Buffer.from('end\nnext\n')), [{ text: 'next', endOffset: 100 + 256_000 * 1024 + 9 }]);
+  const cuts = splitter.takeCuts();
+  t.equal(cuts[0]?.startOffset, 100 + 1024);
+  t.equal(cuts.at(-1)?.endOffset, 100 + 256_000 * 1024 + 4);
+  t.equal(cuts[0]?.endOffset, cuts[1]?.startOffset, 'without a hole');
+});
+
+void test('reading goes on inside a line that was cut: the rest of it is no line (F24)', async (t) => {
+  const splitter = new LineSplitter(1024, 5000, { isInsideLine: true });
+
+  t.strictSame(splitter.push(Buffer.from('rest')), []);
+  t.strictSame(splitter.push(Buffer.from(' of it\nnext\n')), [{ text: 'next', endOffset: 5016 }]);
+  t.strictSame(splitter.takeCuts(), [{ startOffset: 5000, endOffset: 5011 }]);
+});
+
+void test('a line cut inside a character ends before it (F24, F28)', async (t) => {
+  for (const [text, kept] of [
+    ['\u00fc', 1023],
+    ['\u20ac', 1022],
+    ['\u{1f600}', 1021],
+  ] as const) {
+    const [line] = split(Buffer.from(`${'x'.repeat(kept)}${text}${'y'.repeat(100)}\n`), 64, 1024);
+    t.equal(
+      line?.text,
+      `${'x'.repeat(kept)}${text.length === 1 && kept === 1023 ? '' : Buffer.byteLength(text) + kept <= 1024 ? text : ''}`,
+    );
+  }
+});
+
+for (const encoding of ['utf-16le', 'utf-16be'] as const) {
+  void test(`${encoding}: the same lines whatever the pieces, also of an odd number of bytes (F30)`, async (t) => {
+    const wanted = ['gr\u00fc\u00df', '\u{1f600} \u6f22\u5b57', '\u0a0a\u0d0d', 'last'];
+    const text = `\ufeff${wanted.join('\r\n')}\n\n`;
+    const little = Buffer.from(text, 'utf16le');
+    const bytes = encoding === 'utf-16le' ? little : Buffer.from(little).swap16();
+    for (let size = 1; size <= bytes.length; size++) {
+      const splitter = new LineSplitter(1024, 0, { encoding });
+      const lines: Line[] = [];
+      for (let at = 0; at < bytes.length; at += size) lines.push(...splitter.push(bytes.subarray(at, at + size)));
+      t.strictSame(texts(lines), wanted, `pieces of ${size}`);
+      t.equal(splitter.lineStart, bytes.length);
+      t.equal(splitter.takeEmptyLines(), 1);
+    }
+  });
+}
+
+void test('UTF-16: an unfinished line, half a surrogate pair and an odd byte are kept as they are (F30)', async (t) => {
+  const splitter = new LineSplitter(1024, 0, { encoding: 'utf-16le' });
+  const half = Buffer.concat([Buffer.from('a', 'utf16le'), Buffer.from([0x00, 0xd8]), Buffer.from('\n', 'utf16le')]);
+  const [line] = splitter.push(half);
+  t.equal(line?.text, 'a\ufffd');
+  t.strictSame(line?.metadata, [['raw_base64', half.subarray(0, 4).toString('base64')]]);
+
+  splitter.push(Buffer.from([0x62, 0x00, 0x63]));
+  t.strictSame(splitter.finish(), {
+    text: 'b',
+    endOffset: 9,
+    metadata: [
+      ['raw_base64', Buffer.from([0x62, 0x00, 0x63]).toString('base64')],
+      ['partial', 'true'],
+    ],
+  });
+});
+
+void test('latin1 gives every byte its character', async (t) => {
+  const splitter = new LineSplitter(1024, 0, { encoding: 'latin1' });
+
+  t.strictSame(splitter.push(Buffer.from([0x67, 0x72, 0xfc, 0xdf, 0x0d, 0x0a])), [
+    { text: 'gr\u00fc\u00df', endOffset: 6 },
+  ]);
 });
 
 void test('a hole of NULs before a line is counted and not kept (F29)', async (t) => {

@@ -1,0 +1,120 @@
+/** `regression verify --sources`: the files that are still on disk against what is stored of them. */
+import { RegressionError } from '../runtime/errors.ts';
+import type { InputsAnswer } from '../client/client.ts';
+import type { Config } from '../config/schema.ts';
+import type { FilePosition } from '../record/batch.ts';
+import type { Command } from './command.ts';
+import { ProgressBar } from './progress-bar.ts';
+
+interface Flags {
+  readonly sources?: boolean;
+}
+
+interface Verdict {
+  readonly generation: string;
+  readonly path: string;
+  readonly start_offset: number;
+  readonly offset: number;
+  /** Null when the file is not on disk any more. */
+  readonly lines_on_disk: number | null;
+  readonly empty_lines: number | null;
+  readonly lines_stored: number;
+  readonly rows_stored: number;
+  readonly ok: boolean;
+}
+
+export const verify: Command<Flags> = {
+  usage: 'verify',
+  summary: 'Prove that what is stored is what the files say',
+  flags: {
+    sources: { type: 'boolean', describe: 'Count the lines of each file generation that is still on disk again' },
+  },
+  examples: [
+    ['regression verify --sources', 'lines before the position = lines stored + empty lines, for each generation'],
+  ],
+  async run(flags, surroundings) {
+    if (flags.sources !== true) {
+      throw new RegressionError('USAGE', 'verify needs to know what', { hint: 'regression verify --sources' });
+    }
+    const { openEndpoint } = await import('./endpoint.ts');
+    const { effectiveConfig } = await import('./effective-config.ts');
+    const { config } = await effectiveConfig(flags, surroundings);
+    const endpoint = await openEndpoint({ command: 'verify' }, flags, surroundings);
+    const bar = new ProgressBar(surroundings.stderr);
+    const verdicts: Verdict[] = [];
+    try {
+      const { generations } = await endpoint.client.inputs({}, surroundings.signal);
+      for (const [index, generation] of generations.entries()) {
+        if (surroundings.signal.aborted) return;
+        bar.draw(index / generations.length, generation.path);
+        verdicts.push(await judge(generation, config));
+      }
+    } finally {
+      bar.clear();
+      await endpoint.close();
+    }
+    const wrong = verdicts.filter(({ ok }) => !ok);
+    surroundings.stdout.write(
+      flags.json ? `${JSON.stringify({ ok: wrong.length === 0, generations: verdicts })}\n` : text(verdicts),
+    );
+    if (wrong.length > 0) {
+      throw new RegressionError(
+        'STORE_CORRUPT',
+        `${wrong.length} of ${verdicts.length} generations do not have the lines their file has`,
+        {
+          hint: 'regression doctor FILE says more; please report it with the output of verify --json.',
+        },
+      );
+    }
+  },
+};
+
+async function judge(known: InputsAnswer['generations'][number], config: Config): Promise<Verdict> {
+  const { checkSource } = await import('../inputs/file/source-check.ts');
+  const { FileGlobs } = await import('../inputs/file/glob.ts');
+  const input = config.inputs.find(
+    (candidate) => candidate.type === 'file' && new FileGlobs(candidate.include, candidate.exclude).matches(known.path),
+  );
+  const options = input?.type === 'file' ? input : undefined;
+  const encoding = options === undefined || options.encoding === 'auto' ? 'utf-8' : options.encoding;
+  const position: FilePosition = {
+    generation: known.generation,
+    path: known.path,
+    device: known.device,
+    inode: known.inode,
+    fingerprint: known.fingerprint,
+    fingerprintBytes: known.fingerprint_bytes,
+    offset: known.offset,
+    startOffset: known.start_offset,
+    isEnded: known.is_ended,
+    evidence: {
+      ...(known.check === null ? {} : { check: known.check }),
+      ...(known.real_path === null ? {} : { realPath: known.real_path }),
+      ...(known.is_inside_line ? { insideLineAt: known.offset } : {}),
+    },
+  };
+  const check = await checkSource(position, encoding, options?.max_line_bytes ?? 1024 * 1024);
+  const isCounted = check.kind === 'counted';
+  return {
+    generation: known.generation,
+    path: isCounted ? check.path : known.path,
+    start_offset: known.start_offset,
+    offset: known.offset,
+    lines_on_disk: isCounted ? check.lines : null,
+    empty_lines: isCounted ? check.emptyLines : null,
+    lines_stored: known.lines,
+    rows_stored: known.rows,
+    ok: !isCounted || check.lines === known.lines,
+  };
+}
+
+function text(verdicts: readonly Verdict[]): string {
+  const counted = verdicts.filter(({ lines_on_disk }) => lines_on_disk !== null);
+  const lines = verdicts.map(
+    ({ ok, path, start_offset, offset, lines_on_disk, empty_lines, lines_stored, rows_stored }) =>
+      `${lines_on_disk === null ? 'gone ' : ok ? 'ok   ' : 'WRONG'} ${path} [${start_offset}, ${offset}): ` +
+      `${lines_on_disk === null ? 'not on disk' : `${lines_on_disk} lines and ${empty_lines} empty`}; stored ${lines_stored} lines in ${rows_stored} rows\n`,
+  );
+  const sum = counted.reduce((total, { lines_stored }) => total + lines_stored, 0);
+  return `${lines.join('')}${counted.length} of ${verdicts.length} generations are on disk, ${sum.toLocaleString('en-US')} lines in them are stored\n`;
+}

@@ -1,0 +1,159 @@
+/** `GET /api/v1/inputs`: what is followed and how far, what is known of each file generation, and what is lost. For `status`, `doctor`, `verify`. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { FollowedStatus } from '../../inputs/input.ts';
+import type { StoredGap, StoredPosition } from '../../record/batch.ts';
+import type { QueryContext } from '../context.ts';
+import { problemSchema } from '../schemas.ts';
+
+const parameters = {
+  path: z.string().min(1).optional().describe('Only what concerns this file: its absolute path'),
+  device: z
+    .string()
+    .regex(/^\d+$/)
+    .optional()
+    .describe('With `inode`: also generations of this inode, whatever their path'),
+  inode: z.string().regex(/^\d+$/).optional(),
+};
+
+const fileSchema = z.object({
+  path: z.string(),
+  real_path: z.string().nullable().describe('Where it is, if elsewhere: renamed, a copy, the target of a link'),
+  generation: z.string().describe("Names one life of a file's content"),
+  device: z.string(),
+  inode: z.string(),
+  encoding: z.string(),
+  state: z.enum(['followed', 'rotated', 'deleted']),
+  offset: z.int().describe('Bytes handed on in whole lines'),
+  waiting_bytes: z.int().describe('Bytes of a line that waits for its end'),
+  unread_bytes: z.int(),
+  is_open: z.boolean(),
+  last_error: z.string().nullable(),
+});
+
+const generationSchema = z.object({
+  generation: z.string(),
+  path: z.string(),
+  real_path: z.string().nullable(),
+  device: z.string(),
+  inode: z.string(),
+  fingerprint: z.string().describe('SHA-256 of the first `fingerprint_bytes` bytes'),
+  fingerprint_bytes: z.int(),
+  check: z.object({ end: z.int(), bytes: z.int(), sha256: z.string() }).nullable(),
+  start_offset: z.int(),
+  offset: z.int().describe('Bytes stored (or dropped on purpose), as committed'),
+  is_ended: z.boolean(),
+  is_inside_line: z.boolean(),
+  lines: z.int(),
+  rows: z.int(),
+  updated_at: z.string(),
+});
+
+export const inputsSchema = z.object({
+  is_running: z.boolean().describe('False when the data directory is read without a daemon'),
+  inputs: z.array(
+    z.object({
+      describes: z.string(),
+      include: z.array(z.string()).nullable(),
+      exclude: z.array(z.string()).nullable(),
+      watcher: z.object({ kind: z.enum(['watching', 'scanning']), reason: z.string().nullable() }).nullable(),
+      scan_seconds: z.number().nullable(),
+      open_files: z.int().nullable(),
+    }),
+  ),
+  files: z.array(fileSchema),
+  generations: z.array(generationSchema),
+  gaps: z.array(
+    z.object({
+      generation: z.string(),
+      path: z.string(),
+      start_offset: z.int(),
+      end_offset: z.int().nullable().describe('Exclusive; null when nobody can know'),
+      reason: z.string(),
+      found_at: z.string(),
+    }),
+  ),
+});
+
+export type InputsAnswer = z.output<typeof inputsSchema>;
+
+export function inputRoutes(context: QueryContext): FastifyPluginAsyncZod {
+  return async (server) => {
+    server.get(
+      '/api/v1/inputs',
+      {
+        config: { scope: 'admin' },
+        schema: {
+          operationId: 'inputs',
+          summary: 'What is followed, how far it has been read, and what is lost',
+          tags: ['operation'],
+          security: [{ bearer: [] }],
+          querystring: z.strictObject(parameters),
+          response: { 200: inputsSchema.describe('Inputs, files and generations'), 401: problemSchema },
+        },
+      },
+      async (request) => {
+        const { path, device, inode } = request.query;
+        const inputs = context.inputs?.() ?? [];
+        const isMeant = (file: { path: string; real_path?: string | null; device?: string; inode?: string }): boolean =>
+          path === undefined ||
+          file.path === path ||
+          file.real_path === path ||
+          (inode !== undefined && file.inode === inode && file.device === device);
+        const generations = (await context.store.positions()).map(generationOf).filter(isMeant);
+        const ids = new Set(generations.map(({ generation }) => generation));
+        return {
+          is_running: context.inputs !== undefined,
+          inputs: inputs.map(({ describes, files }) => ({
+            describes,
+            include: files === null ? null : [...files.include],
+            exclude: files === null ? null : [...files.exclude],
+            watcher: files?.watcher ?? null,
+            scan_seconds: files?.scanSeconds ?? null,
+            open_files: files?.openFiles ?? null,
+          })),
+          files: inputs.flatMap(({ files }) => (files?.files ?? []).map(fileOf)).filter(isMeant),
+          generations,
+          gaps: (await context.store.gaps()).filter((gap) => isMeant(gap) || ids.has(gap.generation)).map(gapOf),
+        };
+      },
+    );
+  };
+}
+
+function fileOf(file: FollowedStatus): z.output<typeof fileSchema> {
+  const { realPath, waitingBytes, unreadBytes, isOpen, lastError, ...same } = file;
+  return {
+    ...same,
+    real_path: realPath,
+    waiting_bytes: waitingBytes,
+    unread_bytes: unreadBytes,
+    is_open: isOpen,
+    last_error: lastError,
+  };
+}
+
+function generationOf(position: StoredPosition): z.output<typeof generationSchema> {
+  const { generation, path, device, inode, fingerprint, offset, lines, rows, evidence } = position;
+  return {
+    generation,
+    path,
+    real_path: evidence?.realPath ?? null,
+    device,
+    inode,
+    fingerprint,
+    fingerprint_bytes: position.fingerprintBytes,
+    check: evidence?.check ?? null,
+    start_offset: position.startOffset ?? 0,
+    offset,
+    is_ended: position.isEnded,
+    is_inside_line: evidence?.insideLineAt === offset,
+    lines,
+    rows,
+    updated_at: position.updatedAt,
+  };
+}
+
+function gapOf({ generation, path, startOffset, endOffset, reason, foundAt }: StoredGap) {
+  return { generation, path, start_offset: startOffset, end_offset: endOffset, reason, found_at: foundAt };
+}

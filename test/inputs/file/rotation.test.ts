@@ -1,0 +1,456 @@
+/** Rotation in all its forms, while we run and while we are stopped: each line once, and what is lost is said. */
+import {
+  copyFile,
+  mkdir,
+  readFile,
+  rename,
+  stat,
+  symlink,
+  truncate,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { test } from 'tap';
+import { FileInput } from '../../../src/inputs/file/file-input.ts';
+import { fileOptions } from '../../../src/inputs/file/options.ts';
+import { type Followed, follow } from './followed.ts';
+
+const numbered = (name: string, from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, index) => `${name} line ${from + index}\n`).join('');
+const linesOf = (text: string): string[] => text.split('\n').slice(0, -1);
+
+/** As gzip and zstd do it: the packed file beside, with the time of the original's last write; then the original goes. */
+async function pack(logs: Followed, name: string, kind: 'gz' | 'zst' = 'gz'): Promise<void> {
+  const bytes = await readFile(logs.path(name));
+  const { atime, mtime } = await stat(logs.path(name));
+  await writeFile(logs.path(`${name}.${kind}`), kind === 'gz' ? gzipSync(bytes) : zstdCompressSync(bytes));
+  await utimes(logs.path(`${name}.${kind}`), atime, mtime);
+  await unlink(logs.path(name));
+}
+
+for (const kind of ['gz', 'zst'] as const) {
+  void test(`stopped; rotated twice, the older packed (.${kind}): every line of both, also of the one never seen (F6)`, async (t) => {
+    const logs = await follow(t);
+    await logs.append('app.log', numbered('first', 0, 100));
+    await logs.start();
+    await logs.stop();
+    await logs.append('app.log', numbered('first', 100, 250));
+    await logs.move('app.log', 'app.log.1');
+    await logs.append('app.log', numbered('second', 0, 50));
+    await logs.move('app.log.1', 'app.log.2');
+    await pack(logs, 'app.log.2', kind);
+    await logs.move('app.log', 'app.log.1');
+    await logs.append('app.log', numbered('third', 0, 10));
+    await logs.restart();
+    await logs.waitOutRotation();
+    await logs.restart();
+
+    const wanted = linesOf(numbered('first', 0, 250) + numbered('second', 0, 50) + numbered('third', 0, 10));
+    t.strictSame(logs.context.texts.toSorted(), wanted.toSorted());
+    t.strictSame(logs.context.gaps, []);
+    t.equal(logs.context.lines.find(({ text }) => text === 'second line 3')?.source, logs.path('app.log'));
+  });
+}
+
+void test('stopped; both rotated files packed: also the one never seen is read, the history before is not (F6)', async (t) => {
+  const logs = await follow(t);
+  await writeFile(logs.path('app.log.3.gz'), gzipSync(numbered('history', 0, 10)));
+  await utimes(logs.path('app.log.3.gz'), 1e9, 1e9);
+  await logs.append('app.log', numbered('first', 0, 10));
+  await logs.start();
+  await logs.stop();
+  await logs.append('app.log', numbered('first', 10, 20));
+  await logs.move('app.log', 'app.log.2');
+  await pack(logs, 'app.log.2');
+  await logs.append('app.log', numbered('second', 0, 20));
+  await logs.move('app.log', 'app.log.1');
+  await pack(logs, 'app.log.1');
+  await logs.restart();
+  await logs.restart();
+
+  t.strictSame(logs.context.texts.toSorted(), linesOf(numbered('first', 0, 20) + numbered('second', 0, 20)).toSorted());
+});
+
+void test('ten rotations between two looks, none of the rotated names followed: every line (F2)', async (t) => {
+  const logs = await follow(t);
+  await logs.append('app.log', numbered('first', 0, 5));
+  await logs.start();
+  for (let rotation = 0; rotation < 10; rotation++) {
+    await logs.append('app.log', `line of ${rotation}\n`);
+    for (let index = rotation; index > 0; index--) await logs.move(`app.log.${index}`, `app.log.${index + 1}`);
+    await logs.move('app.log', 'app.log.1');
+    await new Promise((resolve) => setTimeout(resolve, 15)); // birth times have the kernel's tick
+  }
+  await logs.append('app.log', 'newest\n');
+  await logs.look();
+  await logs.waitOutRotation();
+  await logs.restart();
+
+  const rotated = Array.from({ length: 10 }, (_, index) => `line of ${index}`);
+  t.strictSame(logs.context.texts.toSorted(), [...linesOf(numbered('first', 0, 5)), ...rotated, 'newest'].toSorted());
+});
+
+void test('rename and packing at once, unread: read through the descriptor, and the packed file is not read again (F5)', async (t) => {
+  const logs = await follow(t);
+  await logs.restart({ include: [logs.path('app.log*')] });
+  await logs.append('app.log', 'one\n');
+  await logs.look();
+  await logs.append('app.log', numbered('tail', 0, 5000));
+  await logs.move('app.log', 'app.log.1');
+  await pack(logs, 'app.log.1');
+  await logs.append('app.log', 'new\n');
+  await logs.look();
+  await logs.waitOutRotation();
+  await logs.restart();
+
+  t.strictSame(logs.context.texts.toSorted(), ['one', ...linesOf(numbered('tail', 0, 5000)), 'new'].toSorted());
+});
+
+void test('rotated to another directory while unread, and found there after a restart (F4)', async (t) => {
+  const logs = await follow(t);
+  await mkdir(logs.path('old'));
+  await logs.append('app.log', 'one\n');
+  await logs.start();
+  await logs.stop();
+  await logs.append('app.log', 'two\n');
+  await logs.move('app.log', 'old/app.log.1');
+  await logs.append('app.log', 'three\n');
+  await logs.restart();
+
+  t.strictSame(logs.context.texts.toSorted(), ['one', 'three', 'two']);
+});
+
+void test('copytruncate: what the copy has beyond what was read is read from the copy (F8)', async (t) => {
+  for (const include of ['app.log', 'app.log*']) {
+    const logs = await follow(t);
+    await logs.restart({ include: [logs.path(include)] });
+    await logs.append('app.log', numbered('old', 0, 100));
+    await logs.look();
+    await logs.append('app.log', numbered('old', 100, 150));
+    await copyFile(logs.path('app.log'), logs.path('app.log.1'));
+    await logs.append('app.log', 'lost between copy and truncation\n');
+    await truncate(logs.path('app.log'));
+    await logs.append('app.log', 'new\n');
+    await logs.look();
+    await logs.look();
+    await logs.waitOutRotation();
+    await logs.restart();
+
+    t.strictSame(logs.context.texts.toSorted(), [...linesOf(numbered('old', 0, 150)), 'new'].toSorted(), include);
+    const { size } = await stat(logs.path('app.log.1'));
+    t.match(
+      logs.context.gaps,
+      [{ startOffset: size, endOffset: null, reason: 'truncated' }],
+      'what may be lost is said',
+    );
+  }
+});
+
+void test('a copy under way is not read as a file of its own, whenever it is seen (F8)', async (t) => {
+  const logs = await follow(t);
+  await logs.restart({ include: [logs.path('app.log*')] });
+  const text = numbered('old', 0, 2000);
+  await logs.append('app.log', text);
+  await logs.look();
+  for (let at = 0; at < text.length; at += 9000) {
+    await logs.append('app.log.1', text.slice(at, at + 9000));
+    logs.context.clock.advance(1000);
+    await logs.look();
+  }
+  await truncate(logs.path('app.log'));
+  await logs.look();
+  await logs.append('app.log', 'new\n');
+  await logs.look();
+  await logs.restart();
+
+  t.strictSame(logs.context.texts, [...linesOf(text), 'new']);
+});
+
+void test('a file that begins as another and goes its own way is read, and so is one that stays a copy (F13)', async (t) => {
+  const logs = await follow(t);
+  await logs.restart({ include: [logs.path('app*')] });
+  await logs.append('app.log', numbered('same', 0, 50));
+  await logs.look();
+  await copyFile(logs.path('app.log'), logs.path('app.log.2'));
+  await copyFile(logs.path('app.log'), logs.path('app.log.3'));
+  await logs.look();
+  await logs.append('app.log.2', 'its own\n');
+  await logs.look();
+  t.equal(logs.context.texts.length, 101, 'the one that differs is read at once');
+  logs.context.clock.advance(6000);
+  await logs.look();
+
+  t.equal(logs.context.texts.length, 151, 'the other after it has stood still');
+});
+
+void test('copytruncate while stopped, followed or not: the rest from the copy (F8)', async (t) => {
+  for (const include of ['app.log', 'app.log*']) {
+    const logs = await follow(t);
+    await logs.restart({ include: [logs.path(include)] });
+    await logs.append('app.log', numbered('old', 0, 100));
+    await logs.look();
+    await logs.stop();
+    await logs.append('app.log', numbered('old', 100, 150));
+    await copyFile(logs.path('app.log'), logs.path('app.log.1'));
+    await truncate(logs.path('app.log'));
+    await logs.append('app.log', 'new\n');
+    await logs.restart();
+    await logs.waitOutRotation();
+    await logs.restart();
+
+    t.strictSame(logs.context.texts.toSorted(), [...linesOf(numbered('old', 0, 150)), 'new'].toSorted(), include);
+  }
+});
+
+void test('cut to a shorter length: the lines that are still there are not read again, new ones are (F11)', async (t) => {
+  for (const count of [20, 1000, 50_000]) {
+    const logs = await follow(t);
+    const text = numbered('kept', 0, count);
+    await logs.append('app.log', text);
+    await logs.start();
+    const cut = text.indexOf(`kept line ${Math.floor(count / 2)}\n`);
+    await truncate(logs.path('app.log'), cut);
+    await logs.look();
+    await logs.append('app.log', 'after\n');
+    await logs.look();
+    await logs.restart();
+
+    const again = logs.context.texts.length - count - 1;
+    t.ok(again <= (count > 4000 ? 200 : 1), `${count} lines: ${again} twice`);
+    t.equal(logs.context.texts.at(-1), 'after');
+  }
+});
+
+void test('truncated and rewritten behind the same head, shorter and longer than before: all new lines (F10)', async (t) => {
+  const head = numbered('the same head', 0, 300);
+  for (const rest of ['x\n', 'one new line\n', numbered('new', 0, 40), numbered('new', 0, 400)]) {
+    const logs = await follow(t);
+    await logs.append('app.log', head + numbered('old', 0, 100));
+    await logs.start();
+    await writeFile(logs.path('app.log'), head + rest);
+    await logs.look();
+
+    const fresh = new Set(logs.context.texts.slice(400));
+    t.ok(
+      linesOf(rest).every((line) => fresh.has(line)),
+      `${rest.length} new bytes`,
+    );
+  }
+});
+
+void test('truncated and grown past the old offset with the time of the last write put back (F9, F22)', async (t) => {
+  const logs = await follow(t);
+  await logs.append('app.log', 'old line\n');
+  await utimes(logs.path('app.log'), 1e9, 1e9);
+  await logs.start();
+  await writeFile(logs.path('app.log'), 'new one\nnew two\nnew three\n');
+  await utimes(logs.path('app.log'), 1e9, 1e9);
+  await logs.look();
+
+  t.strictSame(logs.context.texts, ['old line', 'new one', 'new two', 'new three']);
+});
+
+void test('truncated while stopped and grown past the old offset behind the same head: new lines, none glued (F9, F10)', async (t) => {
+  const logs = await follow(t);
+  const head = numbered('the same head', 0, 100);
+  await logs.append('app.log', `${head}old 1\nold 2\n`);
+  await logs.start();
+  await logs.stop();
+  await writeFile(logs.path('app.log'), `${head}new 1\nnew 2\nnew 3\n`);
+  await logs.restart();
+
+  t.strictSame(logs.context.texts.slice(102), [...linesOf(head), 'new 1', 'new 2', 'new 3']);
+});
+
+void test('an inode used again by a file that begins as the old one did, while stopped (F12, F13)', async (t) => {
+  const logs = await follow(t);
+  await logs.append('app.log', 'start\n');
+  await new Promise((resolve) => setTimeout(resolve, 15)); // so that birth and last change differ
+  await logs.append('app.log', 'old\n');
+  await logs.start();
+  await logs.stop();
+  const { ino } = await stat(logs.path('app.log'));
+  let isReused = false;
+  for (let attempt = 0; attempt < 50 && !isReused; attempt++) {
+    await unlink(logs.path('app.log'));
+    await logs.append('app.log', 'start\n');
+    isReused = (await stat(logs.path('app.log'))).ino === ino;
+  }
+  await new Promise((resolve) => setTimeout(resolve, 15));
+  await logs.append('app.log', 'old\nnew\n');
+  await logs.restart();
+
+  t.comment(isReused ? 'the inode was used again' : 'this file system did not use the inode again');
+  t.strictSame(logs.context.texts, ['start', 'old', 'start', 'old', 'new']);
+});
+
+void test('the device has another number since the last boot: nothing is read twice', async (t) => {
+  const logs = await follow(t);
+  await logs.append('app.log', numbered('line', 0, 3));
+  await logs.append('app.log.1', numbered('rotated', 0, 3));
+  await logs.restart({ include: [logs.path('app.log*')] });
+  await logs.stop();
+  logs.context.changePositions((position) => ({ ...position, device: '999999' }));
+  await logs.append('app.log', 'more\n');
+  await logs.restart();
+
+  t.equal(logs.context.texts.length, 7);
+});
+
+void test('a rotated file that stays in the globs gives its unfinished line out once (F26)', async (t) => {
+  const logs = await follow(t);
+  await logs.restart({ include: [logs.path('app.log*')] });
+  await logs.append('app.log', 'whole\nhalf');
+  await logs.look();
+  await logs.move('app.log', 'app.log.1');
+  await logs.append('app.log', 'new\n');
+  await logs.look();
+  await logs.waitOutRotation();
+  await logs.waitOutRotation();
+  await logs.restart();
+
+  t.strictSame(logs.context.texts.toSorted(), ['half', 'new', 'whole']);
+  t.strictSame(logs.context.lines.find(({ text }) => text === 'half')?.metadata, [['partial', 'true']]);
+});
+
+void test('a file that left the globs, was quiet, and comes back is not read again', async (t) => {
+  const logs = await follow(t);
+  await logs.append('app.log', 'one\n');
+  await logs.start();
+  await logs.move('app.log', 'elsewhere');
+  await logs.waitOutRotation();
+  await logs.append('elsewhere', 'two\n');
+  await logs.move('elsewhere', 'app.log');
+  await logs.look();
+
+  t.strictSame(logs.context.texts, ['one', 'two']);
+});
+
+void test('the target of a link switched while stopped: the rest of the old target is found (F16)', async (t) => {
+  const logs = await follow(t);
+  await mkdir(logs.path('r1'));
+  await mkdir(logs.path('r2'));
+  await logs.append('r1/app', 'one\n');
+  await symlink('r1/app', logs.path('current.log'));
+  await logs.start();
+  await logs.stop();
+  await logs.append('r1/app', 'two\n');
+  await logs.append('r2/app', 'three\n');
+  await unlink(logs.path('current.log'));
+  await symlink('r2/app', logs.path('current.log'));
+  await logs.restart();
+
+  t.strictSame(logs.context.texts.toSorted(), ['one', 'three', 'two']);
+});
+
+void test('two inputs that name one file store its lines once; each leaves the other its files (F50)', async (t) => {
+  const logs = await follow(t, {});
+  await logs.restart({ include: [logs.path('a.log'), logs.path('both.log')] });
+  const other = new FileInput(
+    fileOptions.parse({ include: [logs.path('b.log'), logs.path('both.log')] }),
+    logs.context,
+    false,
+  );
+  t.teardown(() => other.stop());
+  for (const name of ['a.log', 'b.log', 'both.log']) await logs.append(name, `${name}\n`);
+  const both = async (): Promise<void> => {
+    await logs.look();
+    await other.scan();
+    await other.drained();
+  };
+  await other.start();
+  await both();
+  await logs.stop();
+  await other.stop();
+  for (const name of ['a.log', 'b.log', 'both.log']) await logs.append(name, `${name} again\n`);
+  await logs.restart();
+  const again = new FileInput(
+    fileOptions.parse({ include: [logs.path('b.log'), logs.path('both.log')] }),
+    logs.context,
+    false,
+  );
+  t.teardown(() => again.stop());
+  await again.start();
+  await again.drained();
+
+  t.strictSame(
+    logs.context.texts.toSorted(),
+    ['a.log', 'b.log', 'both.log'].flatMap((name) => [name, `${name} again`]).toSorted(),
+  );
+  t.strictSame(logs.context.gaps, []);
+});
+
+void test('a glob that was taken out and is put back: its files go on where they stopped (F50)', async (t) => {
+  const logs = await follow(t, {});
+  const both = { include: [logs.path('a.log'), logs.path('b.log')] };
+  await logs.restart(both);
+  await logs.append('a.log', 'a 1\n');
+  await logs.append('b.log', 'b 1\n');
+  await logs.look();
+  await logs.restart({ include: [logs.path('a.log')] });
+  await logs.append('b.log', 'b 2\n');
+  await logs.look();
+  await logs.restart(both);
+
+  t.strictSame(logs.context.texts, ['a 1', 'b 1', 'b 2']);
+  t.strictSame(logs.context.gaps, []);
+});
+
+void test('the scan goes on while the store takes nothing: files that rotate away meanwhile are held (F64)', async (t) => {
+  const logs = await follow(t);
+  await logs.append('app.log', 'one\n');
+  await logs.start();
+  const release = logs.context.hold();
+  await logs.append('app.log', numbered('first', 0, 10));
+  await logs.input.scan();
+  await logs.move('app.log', 'gone');
+  await logs.append('app.log', numbered('second', 0, 10));
+  await logs.input.scan();
+  await logs.move('app.log', 'gone');
+  await logs.input.scan();
+  await unlink(logs.path('gone'));
+  logs.context.clock.advance(61_000);
+  await logs.input.scan();
+  release();
+  await logs.look();
+
+  t.equal(logs.context.texts.length, 21);
+});
+
+void test('a deleted file is held as long as it may be, then the rest is a gap of known length (F23)', async (t) => {
+  const logs = await follow(t, { deleted_hold_time: '1h', rotate_wait: '1s' });
+  await logs.append('app.log', 'one\n');
+  await logs.start();
+  const release = logs.context.hold();
+  await logs.append('app.log', 'x\n'.repeat(300_000));
+  await logs.input.scan();
+  await unlink(logs.path('app.log'));
+  await logs.input.scan();
+  logs.context.clock.advance(3_599_000);
+  await logs.input.scan();
+  t.strictSame(logs.context.gaps, []);
+  logs.context.clock.advance(2000);
+  await logs.input.scan();
+  release();
+  await logs.look();
+
+  const read = logs.context.texts.length;
+  t.match(logs.context.gaps, [{ startOffset: 4 + (read - 1) * 2, endOffset: 600_004, reason: 'deleted' }]);
+});
+
+void test('renamed over, with the rest of the old and the new replaced at once again (F15)', async (t) => {
+  const logs = await follow(t);
+  await logs.append('app.log', 'one\n');
+  await logs.start();
+  await logs.append('app.log', 'old tail\n');
+  for (const round of [1, 2, 3]) {
+    await writeFile(join(logs.directory, 'draft'), `head ${round}\n`);
+    await rename(join(logs.directory, 'draft'), logs.path('app.log'));
+    await logs.look();
+  }
+
+  t.strictSame(logs.context.texts.toSorted(), ['head 1', 'head 2', 'head 3', 'old tail', 'one']);
+});
