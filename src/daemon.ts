@@ -110,6 +110,7 @@ export class Daemon implements Service {
       allowedHosts: config.server.allowed_hosts,
       token: this.#token.token,
       version,
+      ingest: { ingest: pipeline.ingest, maxBodyBytes: config.server.max_ingest_bytes },
     });
     await this.#server.start();
     pipeline.lock.announce(this.#server.url);

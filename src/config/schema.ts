@@ -85,6 +85,9 @@ export const configSchema = z.strictObject({
       query_timeout: duration({ min: 100, max: 600_000 })
         .prefault('10s')
         .describe('A query that takes longer is ended'),
+      max_ingest_bytes: bytes({ min: 1024, max: 256 * MiB })
+        .prefault('16MiB')
+        .describe('Longest body of a request that sends entries, also after decompression; more is answered with 413'),
     })
     .prefault({})
     .describe('The query endpoint'),

@@ -8,17 +8,19 @@
  * the lines, parses each and completes it to a record. The commit queue makes batches of records and file positions and has the store commit
  * them, one transaction each. `await stream.write()` is the back-pressure all the way from the disk.
  */
+import type { PostedEntry } from '../inputs/http/posted.ts';
 import type { LineStream, SourceDescription } from '../inputs/input.ts';
 import type { ParserOptions } from '../parsers/parser.ts';
 import type { IngestRequest } from '../record/batch.ts';
 import type { LogRecord } from '../record/log-record.ts';
+import { timestampOfMs } from '../record/timestamp.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Service } from '../runtime/service.ts';
 import type { Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
-import type { ApplicationDefaults } from './record-of.ts';
+import { type ApplicationDefaults, recordOf } from './record-of.ts';
 import { type Format, RecordReader } from './record-reader.ts';
 import { SourceStream, bytesPerRecord } from './source-stream.ts';
 
@@ -69,7 +71,20 @@ export class Ingest implements Service {
   }
 
   /**
-   * Stores records that have been read already; resolves when they are committed.
+   * Completes entries that have been read already.
+   * @param source for entries that do not name theirs.
+   */
+  recordsOf(entries: readonly PostedEntry[], source: SourceDescription): LogRecord[] {
+    const { defaults, clock } = this.#options;
+    const observedAt = timestampOfMs(clock.nowMs());
+    return entries.map(({ entry, source: own = source.source }) => {
+      const owner = { ...source, source: own };
+      return recordOf({}, entry.message, { ok: true, entry }, owner, defaults, observedAt);
+    });
+  }
+
+  /**
+   * Stores records; resolves when they are committed.
    * @param request remembered with them, see `Store.findRequest`.
    * @throws RegressionError `STORE_CLOSED` when the daemon stops before.
    */

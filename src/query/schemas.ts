@@ -111,6 +111,14 @@ export const hitsSchema = z.object({
   ),
 });
 
+export const ingestedSchema = z.object({
+  accepted: z.int().describe('Entries that are stored'),
+  rejected_count: z.int(),
+  rejected: z
+    .array(z.object({ index: z.int().describe('Place in the request, from 0'), reason: z.string() }))
+    .describe('Entries that are not, the first 1000'),
+});
+
 /** RFC 9457 problem details, with our stable code. */
 export const problemSchema = z.object({
   type: z.string(),

@@ -15,11 +15,13 @@ import { auditTo } from './audit.ts';
 import type { QueryContext, RouteContext } from './context.ts';
 import { guard, hostName } from './guard.ts';
 import { problem, problemOfError } from './problem.ts';
+import type { IngestGateOptions } from './ingest-gate.ts';
 import { type RequestLimitOptions, RequestLimits, defaultRequestLimits } from './request-limits.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { fieldRoutes } from './routes/fields.ts';
 import { consumerRoutes } from './routes/consumers.ts';
 import { hitsRoutes } from './routes/hits.ts';
+import { ingestRoutes } from './routes/ingest.ts';
 import { inputRoutes } from './routes/inputs.ts';
 import { logsRoutes } from './routes/logs.ts';
 import { operationRoutes } from './routes/operation.ts';
@@ -35,6 +37,8 @@ export interface QueryServerOptions extends QueryContext {
   readonly token: string;
   readonly version: string;
   readonly requestLimits?: RequestLimitOptions | undefined;
+  /** Where posted rows go; without it the server only answers questions. */
+  readonly ingest?: Pick<IngestGateOptions, 'ingest' | 'maxBodyBytes'>;
 }
 
 /** Longest a request may take to arrive, and an idle connection to stay. */
@@ -179,6 +183,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   await server.register(fieldRoutes(context));
   await server.register(tailRoutes(context));
   await server.register(consumerRoutes(context));
+  if (options.ingest !== undefined) await server.register(ingestRoutes({ ...context, ...options.ingest }));
   await server.ready();
   return server;
 }

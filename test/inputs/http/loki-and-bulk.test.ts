@@ -1,0 +1,105 @@
+import { test } from 'tap';
+import { readBulk } from '../../../src/inputs/http/bulk.ts';
+import { readLokiPush } from '../../../src/inputs/http/loki.ts';
+import { UnreadableBody } from '../../../src/inputs/http/posted.ts';
+
+const options = { timezone: 'UTC', nowMs: () => Date.parse('2026-11-24T03:00:00Z') };
+
+void test('Loki: labels name the application and the level, the line is read, its time is the stream’s', async (t) => {
+  const body = {
+    streams: [
+      {
+        stream: { app: 'shop', env: 'production', level: 'critical', region: 'eu', filename: '/var/log/shop.log' },
+        values: [
+          ['1764000000123456789', 'a plain line'],
+          ['1764000000000000000', '{"level":"info","msg":"json","userId":"u-1"}', { traceID: 'abc' }],
+        ],
+      },
+    ],
+  };
+  const { entries, rejected } = readLokiPush(JSON.stringify(body), options);
+
+  t.strictSame(rejected, []);
+  t.match(entries[0], {
+    entry: {
+      timestamp: '2025-11-24T16:00:00.123456Z',
+      severity: 'FATAL',
+      applicationName: 'shop',
+      environment: 'production',
+      message: 'a plain line',
+    },
+    source: '/var/log/shop.log',
+  });
+  t.match(
+    new Map(entries[0]?.entry.metadata),
+    new Map([
+      ['severity_text', 'critical'],
+      ['region', 'eu'],
+    ]),
+  );
+  t.equal(entries[1]?.entry.message, 'json');
+  t.match(
+    new Map(entries[1]?.entry.metadata),
+    new Map([
+      ['userId', 'u-1'],
+      ['traceID', 'abc'],
+    ]),
+  );
+});
+
+void test('Loki: entries that cannot be read are named, a body that is none is refused', async (t) => {
+  const values = [['1764000000000000000', 'a'], [1764000000, 'b'], ['soon', 'c'], ['1764000000000000000', 5], 'd'];
+  const { entries, rejected } = readLokiPush(JSON.stringify({ streams: [{ stream: {}, values }] }), options);
+
+  t.equal(entries.length, 1);
+  t.strictSame(
+    rejected.map(({ index }) => index),
+    [1, 2, 3, 4],
+  );
+  for (const body of ['', 'null', '{}', '{"streams":[{}]}', '{"streams":[null]}'])
+    t.throws(() => readLokiPush(body, options), UnreadableBody, body);
+});
+
+void test('bulk: index and create are stored, update and delete are answered with why not', async (t) => {
+  const lines = [
+    '{"index":{"_index":"logs-shop","_id":"7"}}',
+    '{"@timestamp":"2026-11-24T03:00:00Z","log":{"level":"warn"},"message":"a","service":{"name":"shop"}}',
+    '{"create":{}}',
+    '{"message":"b"}',
+    '{"update":{"_id":"7"}}',
+    '{"doc":{}}',
+    '{"delete":{"_id":"7"}}',
+    '{"index":{}}',
+    'not json',
+    '{"index":{}}',
+  ];
+  const { entries, rejected, items } = readBulk(`${lines.join('\n')}\n`, 'from-path', options);
+
+  t.match(entries, [
+    { entry: { message: 'a', severity: 'WARN', applicationName: 'shop', metadata: [['_index', 'logs-shop']] } },
+    { entry: { message: 'b', metadata: [['_index', 'from-path']] } },
+  ]);
+  t.strictSame(
+    items.map(({ action, index, id }) => `${action} ${index} ${id}`),
+    [
+      'index logs-shop 7',
+      'create from-path null',
+      'update from-path 7',
+      'delete from-path 7',
+      'index from-path null',
+      'index from-path null',
+    ],
+  );
+  t.match(rejected, [
+    { index: 2, reason: /update/ },
+    { index: 3, reason: /delete/ },
+    { index: 4 },
+    { index: 5, reason: /missing/ },
+  ]);
+});
+
+void test('bulk: a line that is no action spoils the whole body, as with Elasticsearch', async (t) => {
+  for (const body of ['{"message":"a"}\n', 'x\n', '[]\n', '{"index":{}}\n{"message":"a"}\n{"message":"b"}\n']) {
+    t.throws(() => readBulk(body, '', options), UnreadableBody, body);
+  }
+});
