@@ -23,7 +23,7 @@ export class SyslogInput implements Input {
     this.#options = options;
     const address = parseListen(options.listen);
     if (address === null) throw new RegressionError('CONFIG_INVALID', `${options.listen} is no listening address`);
-    const notices = new Notices(this.describe(), context.clock, context.logger);
+    const notices = new Notices(`syslog on ${options.listen}`, context.clock, context.logger);
     const openStream = (): LineStream =>
       context.open({
         source: options.listen,
@@ -41,7 +41,8 @@ export class SyslogInput implements Input {
   }
 
   describe(): string {
-    return `syslog on ${this.#options.listen}`;
+    // Port 0 stands for any that is free: the one that was got is what an operator must know.
+    return `syslog on ${this.#options.listen.replace(/:0$/, `:${this.port}`)}`;
   }
 
   /** The port in use; tests listen on port 0. */

@@ -1,13 +1,13 @@
 /** Syslog over TCP, TLS and Unix stream sockets, as its senders see it. */
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { type Socket, connect } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { test, type Test } from 'tap';
 import { syslogOptions } from '../../../src/inputs/syslog/options.ts';
 import { SyslogInput } from '../../../src/inputs/syslog/syslog-input.ts';
+import { makeCertificates } from '../../certificates.ts';
 import { tempDir } from '../../temp-dir.ts';
 import { RecordingContext } from '../recording-context.ts';
 
@@ -183,48 +183,8 @@ void test('a Unix stream socket takes NUL and newline, is open to all, and a sta
   await listen(t, context, { listen: `unix://${path}` });
 });
 
-interface Certificates {
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-  readonly clientCert: string;
-  readonly clientKey: string;
-}
-
-async function certificates(t: Test): Promise<Certificates> {
-  const directory = await tempDir(t);
-  const at = (name: string): string => join(directory, name);
-  const openssl = (...args: string[]): void => void execFileSync('openssl', args, { stdio: 'pipe' });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  openssl('req', '-x509', ...key, '-keyout', at('ca.key'), '-out', at('ca.pem'), '-subj', '/CN=Test CA', '-days', '2');
-  const sign = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-days', '2'];
-  const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
-  openssl(
-    'req',
-    '-x509',
-    ...key,
-    '-keyout',
-    at('server.key'),
-    '-out',
-    at('server.pem'),
-    '-subj',
-    '/CN=localhost',
-    ...names,
-    ...sign,
-  );
-  openssl('req', '-x509', ...key, '-keyout', at('client.key'), '-out', at('client.pem'), '-subj', '/CN=app-7', ...sign);
-  return {
-    ca: at('ca.pem'),
-    cert: at('server.pem'),
-    key: at('server.key'),
-    clientCert: at('client.pem'),
-    clientKey: at('client.key'),
-  };
-}
-
 void test('TLS: messages of a client that checks us; with its own certificate its name is metadata (RFC 5425)', async (t) => {
-  const { readFile } = await import('node:fs/promises');
-  const files = await certificates(t);
+  const files = await makeCertificates(t);
   const context = new RecordingContext();
   const tls = { cert: files.cert, key: files.key, ca: files.ca, client_certificate: 'required' };
   const input = await listen(t, context, { listen: 'tls://127.0.0.1:0', tls });
@@ -253,7 +213,7 @@ void test('TLS: messages of a client that checks us; with its own certificate it
 });
 
 void test('TLS without files, or with files that do not belong together, is refused with a hint', async (t) => {
-  const files = await certificates(t);
+  const files = await makeCertificates(t);
   const refuse = async (tls: unknown): Promise<void> => {
     const listening = listen(t, new RecordingContext(), { listen: 'tls://127.0.0.1:0', tls });
     await t.rejects(listening, { code: 'CONFIG_INVALID', hint: /tls/ });

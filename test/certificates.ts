@@ -1,0 +1,36 @@
+/** An authority of a test's own, a certificate for `localhost` and one for the client `app-7`. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { tempDir } from './temp-dir.ts';
+
+/** Paths of PEM files. */
+export interface Certificates {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCert: string;
+  readonly clientKey: string;
+}
+
+export async function makeCertificates(t: Test): Promise<Certificates> {
+  const directory = await tempDir(t);
+  const at = (name: string): string => join(directory, name);
+  const openssl = (...args: string[]): void => void execFileSync('openssl', args, { stdio: 'pipe' });
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  openssl('req', '-x509', ...key, '-keyout', at('ca.key'), '-out', at('ca.pem'), '-subj', '/CN=Test CA', '-days', '2');
+  const sign = (name: string, subject: string, ...more: string[]): void =>
+    openssl(
+      ...['req', '-x509', ...key, '-keyout', at(`${name}.key`), '-out', at(`${name}.pem`), '-subj', subject],
+      ...['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-days', '2', '-addext', 'basicConstraints=CA:FALSE', ...more],
+    );
+  sign('server', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1');
+  sign('client', '/CN=app-7');
+  return {
+    ca: at('ca.pem'),
+    cert: at('server.pem'),
+    key: at('server.key'),
+    clientCert: at('client.pem'),
+    clientKey: at('client.key'),
+  };
+}
