@@ -23,7 +23,7 @@ export interface Receiver {
   /** What it received and then threw away, by its own count. */
   dropped(): Promise<number>;
   kernelDrops(): Promise<number>;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 export type Transport = 'udp' | 'tcp';
@@ -122,7 +122,7 @@ function receiverOf(child: ChildProcess, port: number, directory: string) {
     url: '',
     token: '',
     kernelDrops: async () => (await readKernelDrops('127.0.0.1', port)) ?? 0,
-    async stop() {
+    stop: async (): Promise<void> => {
       const ended = once(child, 'exit');
       child.kill('SIGTERM');
       await ended;

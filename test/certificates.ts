@@ -19,11 +19,11 @@ export async function makeCertificates(t: Test): Promise<Certificates> {
   const openssl = (...args: string[]): void => void execFileSync('openssl', args, { stdio: 'pipe' });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   openssl('req', '-x509', ...key, '-keyout', at('ca.key'), '-out', at('ca.pem'), '-subj', '/CN=Test CA', '-days', '2');
-  const sign = (name: string, subject: string, ...more: string[]): void =>
-    openssl(
-      ...['req', '-x509', ...key, '-keyout', at(`${name}.key`), '-out', at(`${name}.pem`), '-subj', subject],
-      ...['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-days', '2', '-addext', 'basicConstraints=CA:FALSE', ...more],
-    );
+  const authority = ['-CA', at('ca.pem'), '-CAkey', at('ca.key'), '-days', '2', '-addext', 'basicConstraints=CA:FALSE'];
+  const sign = (name: string, subject: string, ...more: string[]): void => {
+    const files = ['-keyout', at(`${name}.key`), '-out', at(`${name}.pem`)];
+    openssl('req', '-x509', ...key, ...files, '-subj', subject, ...authority, ...more);
+  };
   sign('server', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1');
   sign('client', '/CN=app-7');
   return {

@@ -19,7 +19,7 @@ export interface Receiver {
   /** Ports of the syslog inputs, in the order given. */
   readonly ports: readonly number[];
   /** Waits until there are `count` rows; they in order of arrival. */
-  rows(count: number): Promise<LogRow[]>;
+  readonly rows: (count: number) => Promise<LogRow[]>;
 }
 
 /** @param inputs configurations of syslog inputs. */
