@@ -49,6 +49,7 @@ async function serve(
   const ingest = new Ingest({
     store,
     createFormat,
+    transform: (record) => record,
     defaults: { name: 'unnamed', version: '0', environment: 'test' },
     clock,
     metrics,
