@@ -63,11 +63,15 @@ interface Candidate {
   next: Candidate | undefined;
 }
 
+/** Fields beyond this many are not asked for a role: an entry that repeats `level` ten thousand times is read in linear time too. */
+const maxCandidates = 64;
+
 export class EntryFields {
   readonly #context: TimestampContext;
   readonly #metadata: [string, string][] = [];
   /** True when a key may have come twice. */
   #mayRepeat: boolean;
+  #candidates = 0;
   #time: Candidate | undefined;
   #severity: Candidate | undefined;
   #message: Candidate | undefined;
@@ -92,7 +96,7 @@ export class EntryFields {
 
   add(key: string, value: Scalar): void {
     const place = places.get(key);
-    if (place === undefined) this.#metadata.push([key, textOf(value)]);
+    if (place === undefined || this.#candidates >= maxCandidates) this.#metadata.push([key, textOf(value)]);
     else this.#addCandidate(place, key, value);
   }
 
@@ -127,6 +131,7 @@ export class EntryFields {
   }
 
   #addCandidate({ role, rank }: Place, key: string, value: Scalar): void {
+    this.#candidates++;
     const candidate: Candidate = { key, value, rank, next: undefined };
     switch (role) {
       case 'time':

@@ -21,7 +21,7 @@ export const plain: ParserKind = {
 };
 
 /** OpenStack writes the file's name in front; update-alternatives its own name. */
-const leadingFile = /(?<file>\S+\.log\S*) +(?=\d{4}-)/y;
+const leadingFile = /(?<file>\S{1,200}?\.log\S{0,100}) +(?=\d{4}-)/y;
 const leadingProgram = /(?<program>[a-z][\w-]*) (?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d:)/y;
 /** A time of day without a day dates nothing (Logback's and Serilog's default), but it is header, not message. */
 const timeOfDay = /\[?(?<time>\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?| ?[AP]M))(?=[\s\]|])/y;

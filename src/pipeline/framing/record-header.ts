@@ -33,7 +33,7 @@ const digitTime = new RegExp(
   ].join('|') + ')',
 );
 const letterTime = new RegExp(
-  `^(?:${weekdays}[a-z]*,? +(?:\\d{1,2} +)?${months}|${months}[a-z]*\\.? +\\d{1,2},? +(?:\\d{4},? +)?${clock}|[IWEF]\\d{4}(?:\\d{4})? ${clock}|[DIWEFA], \\[\\d|[VDIWEFA]\\/\\S{1,64}\\s{0,9}\\(|[A-Z][\\w.-]{0,40} \\d{9,10} \\d{4}\\.\\d\\d\\.\\d\\d |[\\w.-]+\\.log\\S* \\d{4}-)`,
+  `^(?:${weekdays}[a-z]*,? +(?:\\d{1,2} +)?${months}|${months}[a-z]*\\.? +\\d{1,2},? +(?:\\d{4},? +)?${clock}|[IWEF]\\d{4}(?:\\d{4})? ${clock}|[DIWEFA], \\[\\d|[VDIWEFA]\\/\\S{1,64}\\s{0,9}\\(|[A-Z][\\w.-]{0,40} \\d{9,10} \\d{4}\\.\\d\\d\\.\\d\\d |[\\w.-]{1,100}?\\.log\\S{0,100} \\d{4}-)`,
 );
 const syslogTime = new RegExp(`^${months} [ \\d]\\d \\d\\d:\\d\\d:\\d\\d \\S+ \\S`);
 const isoSyslog = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d) \S+ [\w./()-]+(?:\[\d+\])?: /;
