@@ -1,7 +1,8 @@
 /** util-linux's logger: what every script logs with. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
-import { needs, run } from './programs.ts';
+import { needs, run, start } from './programs.ts';
 import { startReceiver } from './receiver.ts';
 
 const to = (port: number, ...more: string[]): string[] => ['-n', '127.0.0.1', '-P', String(port), ...more];
@@ -74,3 +75,21 @@ void test('logger to a Unix stream socket, as to /dev/log', needs('logger'), asy
     { message: 'to the socket', application: 'checkout', severity: 'ERROR', metadata: { procid: '4711' } },
   ]);
 });
+
+void test(
+  'logger to a Unix datagram socket that socat passes on, as the documentation says',
+  needs('socat'),
+  async (t) => {
+    const { directory, ports, rows } = await startReceiver(t, [{ listen: 'udp://127.0.0.1:0' }]);
+    const path = join(directory, 'log');
+    start(t, 'socat', [`UNIX-RECV:${path},mode=666`, `UDP-SENDTO:127.0.0.1:${ports[0]}`]);
+    while (!existsSync(path)) await new Promise(setImmediate);
+    await run('logger', ['-u', path, ...said, 'first']);
+    await run('logger', ['-u', path, ...said, 'second']);
+
+    t.match(await rows(2), [
+      { message: 'first', application: 'checkout', severity: 'ERROR', metadata: { procid: '4711' } },
+      { message: 'second' },
+    ]);
+  },
+);
