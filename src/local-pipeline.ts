@@ -45,8 +45,17 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
       dataDir: config.data_dir,
       durability: config.store.durability,
       cacheBytes: config.store.cache_bytes,
+      maxHotBytes: config.tasks.rotate.max_size,
+      maxHotAgeMs: config.tasks.rotate.max_age,
       clock,
-      onReopened: (why) => logger.warn({ path: config.data_dir }, `the database was opened anew: ${why}`),
+      onSealFailed: (segment, error) =>
+        logger.error({ err: error, path: segment.path }, 'a segment could not be sealed; it is tried again'),
+      onDamage: ({ reason, setAsideAs, salvagedRows, lostRows }) =>
+        logger.error(
+          { set_aside_as: setAsideAs, salvaged_rows: salvagedRows, lost_rows: lostRows },
+          `the database file could not be used: ${reason}; a new one was begun, ${lostRows ?? 'an unknown number of'} rows are lost`,
+        ),
+      onDisturbed: (message) => logger.warn({ path: config.data_dir }, message),
     });
   } catch (error) {
     await lock.release();

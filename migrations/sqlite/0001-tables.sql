@@ -41,7 +41,23 @@ CREATE TABLE logs_metadata (
   metadata_value TEXT NOT NULL,
   app_version TEXT
 );
-CREATE INDEX logs_metadata_type_value ON logs_metadata (metadata_type, metadata_value);
+-- The index logs_metadata_type_value is built when a segment is sealed (src/store/thread/seal.ts): kept live it would make
+-- inserting four times slower.
+
+-- What the store must remember of itself. hot_since: when this file began, for rotation by age.
+CREATE TABLE store_state (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Damaged files that were set aside, and what it cost. lost_rows: NULL when nobody can tell.
+CREATE TABLE store_damage (
+  found_at TEXT NOT NULL,
+  set_aside_as TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  salvaged_rows INTEGER NOT NULL,
+  lost_rows INTEGER
+);
 
 -- How far each generation of a followed file has been read; moves in the transaction of the rows it stands behind.
 CREATE TABLE file_positions (

@@ -54,6 +54,11 @@ export interface Hits {
   }[];
 }
 
+export interface TaskOutcome {
+  readonly message: string;
+  readonly details: Readonly<Record<string, string | number | boolean | null>>;
+}
+
 export class RegressionClient {
   readonly #origin: string;
   readonly #token: string;
@@ -94,6 +99,11 @@ export class RegressionClient {
     return this.#get('/api/v1/inputs', query, signal) as Promise<InputsAnswer>;
   }
 
+  /** Runs a task of the daemon; resolves when it is done. */
+  runTask(name: string, signal?: AbortSignal): Promise<TaskOutcome> {
+    return this.#request('POST', `/api/v1/tasks/${name}/run?wait=true`, signal) as Promise<TaskOutcome>;
+  }
+
   async close(): Promise<void> {
     await this.#dispatcher?.close();
   }
@@ -106,9 +116,14 @@ export class RegressionClient {
     const parameters = new URLSearchParams();
     for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.append(name, String(value));
     for (const [key, value] of metadata) parameters.append(`meta.${key}`, value);
+    return this.#request('GET', `${path}?${parameters.toString()}`, signal);
+  }
+
+  async #request(method: 'GET' | 'POST', path: string, signal?: AbortSignal): Promise<unknown> {
     let response: Dispatcher.ResponseData;
     try {
-      response = await request(`${this.#origin}${path}?${parameters.toString()}`, {
+      response = await request(`${this.#origin}${path}`, {
+        method,
         headers: { authorization: `Bearer ${this.#token}` },
         ...(signal === undefined ? {} : { signal }),
         ...(this.#dispatcher === undefined ? {} : { dispatcher: this.#dispatcher }),

@@ -63,8 +63,10 @@ async function openOwn(dataDir: string, command: string, mayCreate: boolean): Pr
   const { systemClock } = await import('../runtime/clock.ts');
   const { lockDataDir } = await import('../runtime/data-dir-lock.ts');
   const { createMetrics } = await import('../runtime/metrics.ts');
-  const { hotFileName, openStore } = await import('../store/remote-store.ts');
-  if (!mayCreate && !existsSync(path.join(dataDir, hotFileName))) {
+  const { openStore } = await import('../store/remote-store.ts');
+  const { hotFileName, segmentsDirectoryName } = await import('../store/segments.ts');
+  const hasData = [hotFileName, segmentsDirectoryName].some((name) => existsSync(path.join(dataDir, name)));
+  if (!mayCreate && !hasData) {
     throw new RegressionError('DATA_DIR_UNUSABLE', `there is no data in ${dataDir}`, {
       hint: 'Start `regression run`, or name the directory with --data-dir.',
     });

@@ -4,8 +4,9 @@ import { doctor } from './doctor.ts';
 import { importFiles } from './import.ts';
 import { logs } from './logs.ts';
 import { parse } from './parse.ts';
+import { rotate } from './rotate.ts';
 import { run } from './run.ts';
 import { status } from './status.ts';
 import { verify } from './verify.ts';
 
-export const commands = { run, check, parse, import: importFiles, logs, status, doctor, verify };
+export const commands = { run, check, parse, import: importFiles, logs, status, doctor, verify, rotate };

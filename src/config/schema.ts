@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { inputs } from '../inputs/registry.ts';
 import { logLevels } from '../runtime/logger.ts';
 import { bytes, duration } from '../runtime/units.ts';
+import { tasks } from '../tasks/registry.ts';
 import { type TransformConfig, transformSchemas } from '../transforms/registry.ts';
 
 const MiB = 1024 * 1024;
@@ -109,6 +110,10 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('The local database'),
+  tasks: z
+    .strictObject({ rotate: tasks.rotate.options.prefault({}).describe(tasks.rotate.summary) })
+    .prefault({})
+    .describe('What the daemon does to its files on a schedule'),
   log: z
     .strictObject({
       level: z.enum(logLevels).default('info').describe("Level of the daemon's own log, on standard error"),

@@ -27,6 +27,7 @@ import { logsRoutes } from './routes/logs.ts';
 import { operationRoutes } from './routes/operation.ts';
 import { rowRoutes } from './routes/row.ts';
 import { tailRoutes } from './routes/tail.ts';
+import { taskRoutes } from './routes/tasks.ts';
 
 export interface QueryServerOptions extends QueryContext {
   /** `127.0.0.1:8514`, `[::1]:8514` or `unix:/run/regression.sock`. */
@@ -184,6 +185,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   await server.register(tailRoutes(context));
   await server.register(consumerRoutes(context));
   if (options.ingest !== undefined) await server.register(ingestRoutes({ ...context, ...options.ingest }));
+  await server.register(taskRoutes(context));
   await server.ready();
   return server;
 }

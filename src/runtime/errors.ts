@@ -24,6 +24,8 @@ export const errorCodes = {
   /** A write failed and was rolled back. */
   STORE_WRITE_FAILED: { exitCode: 1 },
   STORE_CLOSED: { exitCode: 1 },
+  /** Another program changed the database file under a query, again and again. */
+  SNAPSHOT_LOST: { exitCode: 1 },
   /** A query ran past its deadline and was ended. */
   QUERY_TIMEOUT: { exitCode: 1 },
   /** A query asks for something that does not exist or cannot be read: bad time, bad severity, bad cursor. */

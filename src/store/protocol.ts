@@ -14,8 +14,10 @@ import type {
 } from '../search/request.ts';
 import type { StateCalls } from './state.ts';
 import type { ErrorCode } from '../runtime/errors.ts';
+import type { Damage } from './damage.ts';
+import type { Segment, SegmentManifest } from './segments.ts';
 
-/** The writer thread's calls. They are answered in the order sent, except `pin`, which may wait. */
+/** The writer thread's calls. They are answered in the order sent, except `pin` and `rotate`, which may wait. */
 export interface WriterCalls {
   /** Ids of the applications, made where they are new; they stay valid for the life of the data directory. */
   applicationIds(applications: readonly Application[]): readonly number[];
@@ -28,12 +30,19 @@ export interface WriterCalls {
   /** Grants a snapshot: until `unpin` there is no checkpoint. */
   pin(): { readonly pin: number };
   unpin(pin: number): void;
+  /** Closes the hot file once no snapshot is pinned; null when it holds no rows. */
+  rotate(): Segment | null;
+  segmentSealed(manifest: SegmentManifest): void;
   stats(): WriterStats;
   close(): void;
 }
 
-/** A reader thread's calls. `snapshot` names the alias directory; the first call that names one opens it. */
+/**
+ * A reader thread's calls. `snapshot` names the alias directory; the first call that names one opens it. Queries are answered from
+ * it and from the segments that `useSegments` named last.
+ */
 export interface ReaderCalls {
+  useSegments(segments: readonly Segment[]): void;
   search(snapshot: string, request: SearchRequest): SearchPage;
   hits(snapshot: string, request: HitsRequest): readonly HitsBucket[];
   fieldCounts(snapshot: string, request: FieldCountsRequest): FieldCounts;
@@ -62,6 +71,11 @@ export interface WriterStats {
   readonly walBytes: number;
   readonly checkpoints: number;
   readonly pins: number;
+  readonly segments: number;
+  /** Of those, the ones still to be sealed. */
+  readonly unsealedSegments: number;
+  readonly segmentBytes: number;
+  readonly lostRows: number;
 }
 
 type Methods<Calls> = keyof Calls & string;
@@ -87,12 +101,23 @@ export interface PlainError {
   readonly stack: string | undefined;
 }
 
-/** What the writer tells without being asked: it had to open its file anew, so snapshots opened before are not to be used. */
-export interface WriterNotice {
-  readonly notice: 'file_reopened';
-  /** Why, for the operator. */
-  readonly message: string;
+/** What a sealing thread is started with. It answers with a `SegmentManifest`, as the message with id 0, and ends. */
+export interface SealOptions {
+  readonly segment: Segment;
+  /** Of the segments. */
+  readonly directory: string;
+  /** 0 to 19: how far the thread gives way to the others. */
+  readonly niceness: number;
 }
+
+/** What the writer tells without being asked. */
+export type WriterNotice =
+  /** Something happened to its file, told in words for the operator; snapshots opened before are not to be used any more. */
+  | { readonly notice: 'file_disturbed'; readonly message: string }
+  /** The file that was there at the start could not be used. */
+  | { readonly notice: 'damage_found'; readonly damage: Damage }
+  /** Sent at the start and before a pin is granted that sees another list. */
+  | { readonly notice: 'segments_changed'; readonly segments: readonly Segment[] };
 
 export interface WriterOptions {
   /** Path of the hot file, or `:memory:`. */
@@ -104,4 +129,7 @@ export interface WriterOptions {
   readonly maxWalBytes: number;
   /** Most memory SQLite's page cache takes. */
   readonly cacheBytes: number;
+  /** The hot file is rotated once it and its WAL are this long, or this old. */
+  readonly maxHotBytes: number;
+  readonly maxHotAgeMs: number;
 }

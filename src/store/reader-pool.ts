@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { RegressionError } from '../runtime/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { ReaderCalls, WriterCalls } from './protocol.ts';
+import type { Segment } from './segments.ts';
 import type { QueryLimits } from './store.ts';
 import { ThreadLink } from './thread-link.ts';
 
@@ -18,6 +19,8 @@ export interface ReaderPoolOptions {
   /** Directory of the alias directories; the pool makes and removes what is in it. */
   readonly snapshotsPath: string;
   readonly writer: ThreadLink<WriterCalls>;
+  /** The segments as the writer last announced them; a new array whenever they change. */
+  readonly segments: () => readonly Segment[];
   readonly clock: Clock;
   /** Threads at most; further queries wait their turn, and their deadline runs meanwhile. */
   readonly maxThreads: number;
@@ -55,6 +58,17 @@ export class ReaderPool {
     });
     cutShort.catch(() => undefined);
 
+    try {
+      return await this.#runOnce(work, cutShort);
+    } catch (error) {
+      if (!(error instanceof RegressionError && error.code === 'SNAPSHOT_LOST')) throw error;
+      return await this.#runOnce(work, cutShort);
+    } finally {
+      ended.abort();
+    }
+  }
+
+  async #runOnce<Result>(work: Work<Result>, cutShort: Promise<never>): Promise<Result> {
     const lane = await this.#acquire(cutShort);
     try {
       const answer = await Promise.race([lane.run(work), cutShort]);
@@ -64,14 +78,13 @@ export class ReaderPool {
       // The thread may still be at it: it goes, with its snapshot.
       await this.#discard(lane);
       throw error;
-    } finally {
-      ended.abort();
     }
   }
 
   /** Snapshots opened from now on see what is committed now: called when a foreign tool has changed the file under them. */
   async invalidate(): Promise<void> {
-    await Promise.all([...this.#lanes].map((lane) => lane.releaseSnapshot()));
+    // One that is being ended meanwhile has no snapshot to give back any more.
+    await Promise.allSettled([...this.#lanes].map((lane) => lane.releaseSnapshot()));
   }
 
   async close(): Promise<void> {
@@ -118,17 +131,25 @@ export class ReaderPool {
 
 /** One reader thread and the snapshot it has open. */
 class Lane {
-  static #lastSnapshot = 0;
+  static #lastLane = 0;
 
   readonly #options: ReaderPoolOptions;
   readonly #reader: ThreadLink<ReaderCalls>;
+  /** Of the thread: alias directories are made in it. */
+  readonly #directory: string;
+  #segmentsSent: readonly Segment[] = [];
   #snapshot: { readonly directory: string; readonly pin: number; readonly openedAtMs: number } | null = null;
   #closing: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #lastSnapshot = 0;
 
   constructor(options: ReaderPoolOptions) {
     this.#options = options;
-    this.#reader = new ThreadLink<ReaderCalls>('reader-thread', { hotPath: options.hotPath });
+    this.#directory = join(options.snapshotsPath, String(++Lane.#lastLane));
+    this.#reader = new ThreadLink<ReaderCalls>('reader-thread', {
+      hotPath: options.hotPath,
+      directory: this.#directory,
+    });
   }
 
   async run<Result>(work: Work<Result>): Promise<Result> {
@@ -157,22 +178,29 @@ class Lane {
     this.#isClosed = true;
     clearTimeout(this.#closing);
     await this.#reader.terminate();
+    await rm(this.#directory, { recursive: true, force: true });
     const snapshot = this.#snapshot;
     this.#snapshot = null;
     if (snapshot === null) return;
-    await rm(snapshot.directory, { recursive: true, force: true });
     await this.#options.writer.call('unpin', [snapshot.pin]).catch(() => undefined); // the writer ended first
   }
 
   async #pin() {
-    const { writer, clock, snapshotsPath } = this.#options;
+    const { writer, clock, segments } = this.#options;
     const { pin } = await writer.call('pin', []);
     if (this.#isClosed) {
       // The query was cut short while it waited for the writer: nobody else would give this pin back.
       await writer.call('unpin', [pin]);
       throw new RegressionError('QUERY_TIMEOUT', 'the query was ended before its snapshot was granted');
     }
-    const directory = join(snapshotsPath, String(++Lane.#lastSnapshot));
+    // The list that was announced before the pin was granted, or a newer one of the same rows: while the pin is held there is
+    // no rotation.
+    const list = segments();
+    if (list !== this.#segmentsSent) {
+      await this.#reader.call('useSegments', [list]);
+      this.#segmentsSent = list;
+    }
+    const directory = join(this.#directory, `hot-${++this.#lastSnapshot}`);
     return { directory, pin, openedAtMs: clock.monotonicMs() };
   }
 }

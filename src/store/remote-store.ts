@@ -20,27 +20,35 @@ import type {
 import { ApplicationIds } from './application-ids.ts';
 import { encodeRows } from './batch-encoding.ts';
 import type { WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
+import type { Damage } from './damage.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { remoteState } from './state.ts';
+import { Sealing } from './sealing.ts';
+import { type Segment, hotFileName, segmentsDirectoryName } from './segments.ts';
 import type { Appended, QueryLimits, Store, StoreStats } from './store.ts';
+import { defaultLimits } from './store-limits.ts';
 import { ThreadLink } from './thread-link.ts';
-
-export const hotFileName = 'regression.db';
 
 export interface StoreOptions {
   readonly dataDir: string;
   /** `full`: each commit reaches the disk before it is acknowledged. `normal`: a power cut may take the last commits. */
   readonly durability?: 'full' | 'normal';
   readonly clock?: Clock;
-  /** Told each time the hot file had to be opened anew, and why. */
-  readonly onReopened?: (why: string) => void;
+  /** Told, in words for the operator, when the hot file had to be opened anew or another program has it open. */
+  readonly onDisturbed?: (message: string) => void;
+  /** Told at the start when the hot file could not be used. */
+  readonly onDamage?: (damage: Damage) => void;
+  /** Told when a segment could not be sealed; it is tried again later. */
+  readonly onSealFailed?: (segment: Segment, error: unknown) => void;
   readonly checkpointBytes?: number;
   readonly maxWalBytes?: number;
   readonly cacheBytes?: number;
+  /** The hot file is closed and a new one begun once it is this long. */
+  readonly maxHotBytes?: number;
+  /** The same by age. */
+  readonly maxHotAgeMs?: number;
   readonly maxReaderThreads?: number;
 }
-
-const MiB = 1024 * 1024;
 
 /** @throws RegressionError `DATA_DIR_UNUSABLE`, `STORE_UNSAFE`, `STORE_CORRUPT`, `STORE_TOO_NEW`. */
 export async function openStore(options: StoreOptions): Promise<Store> {
@@ -59,14 +67,27 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const hotPath = join(dataDir, hotFileName);
   const writerOptions: WriterOptions = {
     path: hotPath,
-    durability: options.durability ?? 'full',
-    checkpointBytes: options.checkpointBytes ?? 16 * MiB,
-    maxWalBytes: options.maxWalBytes ?? 128 * MiB,
-    cacheBytes: options.cacheBytes ?? 64 * MiB,
+    durability: options.durability ?? defaultLimits.durability,
+    checkpointBytes: options.checkpointBytes ?? defaultLimits.checkpointBytes,
+    maxWalBytes: options.maxWalBytes ?? defaultLimits.maxWalBytes,
+    cacheBytes: options.cacheBytes ?? defaultLimits.cacheBytes,
+    maxHotBytes: options.maxHotBytes ?? defaultLimits.maxHotBytes,
+    maxHotAgeMs: options.maxHotAgeMs ?? defaultLimits.maxHotAgeMs,
   };
   let readers: ReaderPool | undefined;
+  let sealing: Sealing | undefined;
+  let segments: readonly Segment[] = [];
   const writer = new ThreadLink<WriterCalls>('writer-thread', writerOptions, (notice: WriterNotice) => {
-    options.onReopened?.(notice.message);
+    if (notice.notice === 'segments_changed') {
+      segments = notice.segments;
+      sealing?.update(segments);
+      return;
+    }
+    if (notice.notice === 'damage_found') {
+      options.onDamage?.(notice.damage);
+      return;
+    }
+    options.onDisturbed?.(notice.message);
     void readers?.invalidate();
   });
   try {
@@ -79,15 +100,24 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     hotPath,
     snapshotsPath,
     writer,
+    segments: () => segments,
     clock: options.clock ?? systemClock,
     maxThreads: options.maxReaderThreads ?? 2,
   });
-  return new RemoteStore(writer, readers);
+  sealing = new Sealing({
+    directory: join(dataDir, segmentsDirectoryName),
+    clock: options.clock ?? systemClock,
+    onSealed: (manifest) => writer.call('segmentSealed', [manifest]),
+    onFailed: (segment, error) => options.onSealFailed?.(segment, error),
+  });
+  sealing.update(segments);
+  return new RemoteStore(writer, readers, sealing);
 }
 
 class RemoteStore implements Store {
   readonly #writer: ThreadLink<WriterCalls>;
   readonly #readers: ReaderPool;
+  readonly #sealing: Sealing;
   readonly #applications: ApplicationIds;
   readonly state = remoteState(async (method, args) => {
     this.#refuseWhenClosed();
@@ -100,8 +130,9 @@ class RemoteStore implements Store {
   #hasFailed = false;
   #closed: Promise<void> | null = null;
 
-  constructor(writer: ThreadLink<WriterCalls>, readers: ReaderPool) {
+  constructor(writer: ThreadLink<WriterCalls>, readers: ReaderPool, sealing: Sealing) {
     this.#writer = writer;
+    this.#sealing = sealing;
     this.#readers = readers;
     this.#applications = new ApplicationIds((applications) => writer.call('applicationIds', [applications]));
   }
@@ -154,6 +185,16 @@ class RemoteStore implements Store {
     return this.#readers.run((reader, snapshot) => reader.call('fieldCounts', [snapshot, request]), limits);
   }
 
+  rotate(): Promise<Segment | null> {
+    this.#refuseWhenClosed();
+    return this.#writer.call('rotate', []);
+  }
+
+  sealed(): Promise<void> {
+    this.#refuseWhenClosed();
+    return this.#sealing.finished();
+  }
+
   async stats(): Promise<StoreStats> {
     const { pins, ...stats } = await this.#writer.call('stats', []);
     return { ...stats, openSnapshots: pins };
@@ -166,6 +207,7 @@ class RemoteStore implements Store {
 
   async #close(): Promise<void> {
     await this.#sent;
+    await this.#sealing.stop();
     await this.#readers.close();
     await this.#writer.call('close', []);
     await this.#writer.exited();

@@ -13,6 +13,7 @@ import type {
   SearchPage,
   SearchRequest,
 } from '../search/request.ts';
+import type { Segment } from './segments.ts';
 import type { Remote, StateCalls } from './state.ts';
 
 export interface Store {
@@ -49,6 +50,15 @@ export interface Store {
   /** What the daemon remembers beside rows. */
   readonly state: Remote<StateCalls>;
 
+  /**
+   * Closes the hot file and begins a new one; the closed one becomes a segment. Null when there were no rows to close, and for
+   * a store in memory.
+   */
+  rotate(): Promise<Segment | null>;
+
+  /** Resolves when every closed segment is sealed. */
+  sealed(): Promise<void>;
+
   stats(): Promise<StoreStats>;
 
   /** Idempotent. Waits for appends under way; later calls are refused with `STORE_CLOSED`. */
@@ -71,4 +81,10 @@ export interface StoreStats {
   readonly walBytes: number;
   readonly checkpoints: number;
   readonly openSnapshots: number;
+  readonly segments: number;
+  /** Of those, the ones still to be sealed. */
+  readonly unsealedSegments: number;
+  readonly segmentBytes: number;
+  /** Rows lost to damaged files, as far as they could be counted; ever, in this data directory. */
+  readonly lostRows: number;
 }

@@ -22,7 +22,7 @@ export class ThreadLink<Calls> {
 
   /** @param entry name of the thread's entry file beside thread/, without extension. */
   constructor(
-    entry: 'writer-thread' | 'reader-thread',
+    entry: 'writer-thread' | 'reader-thread' | 'sealer-thread',
     workerData: unknown,
     onNotice: (notice: never) => void = () => undefined,
   ) {
@@ -46,9 +46,9 @@ export class ThreadLink<Calls> {
     });
   }
 
-  /** Resolves when the thread has answered the message with id 0, which the writer sends by itself once it is open. */
-  ready(): Promise<void> {
-    return new Promise((resolve, reject) => this.#waiting.set(0, { resolve, reject }));
+  /** Resolves to the message with id 0, which the thread sends by itself: the writer once it is open, the sealer when it is done. */
+  ready(): Promise<unknown> {
+    return new Promise<unknown>((resolve, reject) => this.#waiting.set(0, { resolve, reject }));
   }
 
   call<M extends keyof Calls & string>(

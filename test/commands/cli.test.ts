@@ -6,7 +6,7 @@ import { test } from 'tap';
 import { program, regression, startDaemon, writeConfig } from '../daemon-process.ts';
 import { tempDir } from '../temp-dir.ts';
 
-const commands = ['run', 'check', 'parse', 'import', 'logs'];
+const commands = ['run', 'check', 'parse', 'import', 'logs', 'rotate'];
 
 void test('--help lists the commands, and each explains itself with examples', async (t) => {
   const { code, stdout } = await regression(['--help']);
@@ -20,7 +20,7 @@ void test('--help lists the commands, and each explains itself with examples', a
 });
 
 const wrong: readonly (readonly [args: string, message: string, hint: string])[] = [
-  ['', 'a command is missing', 'One of: run, check, parse, import, logs.'],
+  ['', 'a command is missing', 'One of: run, check, parse, import, logs,'],
   ['lgos', 'unknown command lgos', 'Did you mean logs?'],
   ['elephant', 'unknown command elephant', 'One of: run,'],
   ['logs --severty warn', 'unknown flag --severty', 'Did you mean --severity?'],
@@ -228,4 +228,29 @@ void test('logs --follow shows what comes in, also what is dated earlier', async
     ['before', 'after', 'late'],
   );
   t.equal(following.exitCode, 0);
+});
+
+void test('rotate closes what is stored so far: by the daemon when it runs, else by itself; rows are found as before', async (t) => {
+  const cwd = await tempDir(t);
+  await writeFile(join(cwd, 'app.log'), 'one\ntwo\n');
+  await regression(['import', 'app.log'], { cwd });
+  const alone = await regression(['rotate', '--json'], { cwd });
+  t.match(JSON.parse(alone.stdout), { first_id: 1, last_id: 2 }, alone.stderr);
+  t.match((await regression(['rotate'], { cwd })).stdout, /nothing to rotate/);
+
+  await writeFile(join(cwd, 'more.log'), 'three\n');
+  await regression(['import', 'more.log'], { cwd });
+  const config = await writeConfig(cwd, [join(cwd, 'none.log')]);
+  const daemon = startDaemon(t, ['--config', config, '--log-level', 'error'], { cwd });
+  await daemon.started;
+  const asked = await regression(['rotate', '--config', config], { cwd });
+  t.match(asked.stdout, /closed rows 3 to 3 /, asked.stderr);
+  const { stdout } = await regression(['logs', '--config', config, '--json', '--order', 'arrival'], { cwd });
+  t.strictSame(
+    stdout
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => (JSON.parse(line) as { message: string }).message),
+    ['one', 'two', 'three'],
+  );
 });

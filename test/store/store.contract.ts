@@ -27,6 +27,25 @@ function words(...texts: string[]): SearchText {
   return { text: texts.join(' '), query: { kind: 'and', parts } };
 }
 
+/** All rows of a question, page by page; `between` runs between the pages. */
+export async function walk(
+  store: Store,
+  request: Partial<SearchRequest>,
+  between: () => Promise<void> = async () => undefined,
+): Promise<LogRow[]> {
+  const rows: LogRow[] = [];
+  let after: SearchRequest['after'];
+  for (let pages = 0; pages < 500; pages++) {
+    const page = await store.search({ ...newestFirst, ...request, after }, limits);
+    for (const line of page.ndjson.split('\n').slice(0, -1)) rows.push(JSON.parse(line) as LogRow);
+    after = page.last ?? undefined;
+    if (!page.hasMore) return rows;
+    await between();
+    if (pages > 20) between = async () => undefined; // else the walk would chase the new rows for ever
+  }
+  throw new Error('the walk does not end');
+}
+
 export function storeContract(name: string, openStore: (t: Test) => Promise<Store>): void {
   const contract = (behaviour: string, check: (t: Test, store: Store) => Promise<void>): void => {
     void test(`${name}: ${behaviour}`, async (t) => {
@@ -288,6 +307,107 @@ export function storeContract(name: string, openStore: (t: Test) => Promise<Stor
     t.strictSame(
       await store.hits({ filter: { application: 'shop', search: words('row 1') }, stepSeconds: 3600 }, limits),
       [{ timestamp: '2026-11-24T03:00:00.000000Z', count: 61 }],
+    );
+  });
+
+  contract('rows are found wherever they are: filters, orders and counts span the segments', async (t, store) => {
+    const records = Array.from({ length: 60 }, (_, index) =>
+      aRecord({
+        // Every file overlaps the others in time.
+        timestamp: `2026-11-24T03:${String((index * 7) % 60).padStart(2, '0')}:00.000000Z`,
+        message: `row ${index}`,
+        application: { name: index % 2 === 0 ? 'even' : 'odd', version: `${index % 5}`, environment: null },
+        metadata: [['n', `${index % 3}`]],
+      }),
+    );
+    const expected = [];
+    for (const [index, record] of records.entries()) {
+      const { firstId } = await store.append({ records: [record], positions: [], gaps: [] });
+      expected.push({ id: firstId, timestamp: record.timestamp, application: record.application.name, index });
+      if (index % 20 === 19) await store.rotate();
+    }
+    t.strictSame(
+      expected.map(({ id }) => id),
+      records.map((_, index) => index + 1),
+      'ids go on over rotations',
+    );
+    const inTime = expected.toSorted((a, b) =>
+      a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : a.id - b.id,
+    );
+    const idsOf = (rows: readonly { id: number }[]): number[] => rows.map(({ id }) => id);
+
+    for (const state of ['closed', 'sealed']) {
+      if (state === 'sealed') await store.sealed();
+      for (const [order, sorted] of [
+        ['asc', inTime],
+        ['desc', inTime.toReversed()],
+        ['arrival', expected],
+      ] as const) {
+        for (const limit of [1, 7, 20, 100]) {
+          t.strictSame(idsOf(await walk(store, { order, limit })), idsOf(sorted), `${order}, pages of ${limit}`);
+        }
+      }
+      t.strictSame(
+        idsOf(await rowsOf(store, { filter: { application: 'odd', metadata: [['n', '1']] }, order: 'asc' })),
+        idsOf(inTime.filter(({ application, index }) => application === 'odd' && index % 3 === 1)),
+      );
+      t.strictSame(
+        idsOf(await rowsOf(store, { filter: { afterId: 35 }, order: 'arrival', limit: 10 })),
+        [36, 37, 38, 39, 40, 41, 42, 43, 44, 45],
+      );
+      t.strictSame(
+        (await store.hits({ filter: { start: '2026-11-24T03:10:00.000000Z' }, stepSeconds: 1800 }, limits)).map(
+          ({ count }) => count,
+        ),
+        [20, 30],
+      );
+      t.strictSame(
+        idsOf(await rowsOf(store, { filter: { search: words('OW 1', 'row') }, order: 'arrival' })),
+        expected.filter(({ index }) => `row ${index}`.includes('ow 1')).map(({ id }) => id),
+        `words, ${state}`,
+      );
+    }
+    const { lastId } = await store.search({ ...newestFirst, limit: 1 }, limits);
+    t.equal(lastId, 60, 'also when the hot file is empty');
+  });
+
+  contract('one walk neither misses nor repeats a row while rows arrive and rotations happen', async (t, store) => {
+    await store.append({ records: someRecords(50), positions: [], gaps: [] });
+    const rows = await walk(store, { order: 'asc', limit: 7 }, async () => {
+      await store.append({
+        records: someRecords(3, { timestamp: '2026-11-25T00:00:00.000000Z' }),
+        positions: [],
+        gaps: [],
+      });
+      await store.rotate();
+    });
+    const ids = rows.map(({ id }) => id);
+
+    t.strictSame(
+      ids.slice(0, 50),
+      Array.from({ length: 50 }, (_, index) => index + 1),
+    );
+    t.strictSame(
+      ids,
+      ids.toSorted((a, b) => a - b),
+    );
+    t.equal(new Set(ids).size, ids.length);
+  });
+
+  contract('a rotation takes along what the rows do not own, and does nothing without rows', async (t, store) => {
+    t.equal(await store.rotate(), null);
+    await store.append({ records: someRecords(2), positions: [aPosition({ offset: 20 })], gaps: [] });
+    await store.rotate();
+    t.equal(await store.rotate(), null);
+
+    t.strictSame(await store.positions(), [aPosition({ offset: 20 })]);
+    await store.append({ records: someRecords(1), positions: [], gaps: [] });
+    t.strictSame(
+      (await rowsOf(store, { filter: { application: 'shop', version: '2.3.1' } }))
+        .map(({ id }) => id)
+        .sort((a, b) => a - b),
+      [1, 2, 3],
+      'the application is still the same row',
     );
   });
 

@@ -2,6 +2,8 @@
  * Counts the values of fields among the newest rows of a filter: what facets are made of.
  */
 import type { FieldCounts, FieldCountsRequest, FieldValues } from '../../search/request.ts';
+import { mayMatch } from '../segments.ts';
+import type { Sources } from './queries.ts';
 import { newestRowsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
 
@@ -19,7 +21,43 @@ interface Count {
   readonly hits: number;
 }
 
-export function countFields(database: Sqlite, { filter, fields, limit, maxRows }: FieldCountsRequest): FieldCounts {
+/**
+ * The hot file first, then the segments from the newest on, until `maxRows` rows have been looked at: where files overlap in time,
+ * the newest are meant file by file.
+ */
+export function countFields(sources: Sources, request: FieldCountsRequest): FieldCounts {
+  const segments = sources.segments
+    .filter((segment) => mayMatch(segment, request.filter))
+    .sort((a, b) => (a.maxTimestamp > b.maxTimestamp ? -1 : 1));
+  const hits = new Map<string, Map<string, number>>();
+  let rows = 0;
+  let truncated = false;
+  for (const source of [null, ...segments]) {
+    const maxRows = request.maxRows - rows;
+    const database = source === null ? sources.hot : sources.open(source);
+    // What is rare in one file may be frequent in all: only the sum is cut to the limit.
+    const counted = countIn(database, { ...request, maxRows, limit: request.maxRows });
+    rows += counted.rows;
+    for (const { field, values } of counted.fields) {
+      const ofField = hits.get(field) ?? new Map<string, number>();
+      hits.set(field, ofField);
+      for (const { value, hits: count } of values) ofField.set(value, (ofField.get(value) ?? 0) + count);
+    }
+    truncated = counted.truncated;
+    if (truncated) break;
+  }
+  const fields = [...hits].map(([field, values]) => ({ field, values: mostFrequent(values, request.limit) }));
+  return { rows, truncated, fields };
+}
+
+function mostFrequent(values: ReadonlyMap<string, number>, limit: number): Count[] {
+  return [...values]
+    .map(([value, hits]) => ({ value, hits }))
+    .sort((a, b) => b.hits - a.hits || (a.value < b.value ? -1 : 1))
+    .slice(0, limit);
+}
+
+function countIn(database: Sqlite, { filter, fields, limit, maxRows }: FieldCountsRequest): FieldCounts {
   const rowsQuery = newestRowsQuery(filter, maxRows, ['log.severity AS severity', 'log.source AS source']);
   const pairs = 'CROSS JOIN logs_metadata pair ON pair.id BETWEEN log.id * 1024 AND log.id * 1024 + 1023';
   const counted = (value: string, from: string, where: string, ...values: string[]): Count[] =>

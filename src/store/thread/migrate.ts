@@ -31,15 +31,7 @@ export function readMigrations(): readonly Migration[] {
 export function migrate(database: Sqlite, migrations: readonly Migration[] = readMigrations()): void {
   const current = database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
   const newest = migrations.at(-1)?.version ?? 0;
-  if (current > newest) {
-    throw new RegressionError(
-      'STORE_TOO_NEW',
-      `${database.path} has schema ${current}, this release knows up to ${newest}`,
-      {
-        hint: 'Run the newer release again, or restore a backup made by this one.',
-      },
-    );
-  }
+  if (current > newest) throw tooNew(database.path, current);
   for (const { version, sql } of migrations) {
     if (version <= current) continue;
     database.transaction(() => {
@@ -47,4 +39,11 @@ export function migrate(database: Sqlite, migrations: readonly Migration[] = rea
       database.exec(`PRAGMA user_version = ${version}`);
     });
   }
+}
+
+export function tooNew(path: string, version: number): RegressionError {
+  const newest = readMigrations().at(-1)?.version ?? 0;
+  return new RegressionError('STORE_TOO_NEW', `${path} has schema ${version}, this release knows up to ${newest}`, {
+    hint: 'Run the newer release again, or restore a backup made by this one.',
+  });
 }

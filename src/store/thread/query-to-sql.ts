@@ -51,6 +51,19 @@ export function requiredPairs({ metadata = [], search }: Filter): readonly (read
   return pairs;
 }
 
+/** Texts that every message of the answer contains, upper and lower case of ASCII alike. */
+export function requiredTexts({ search }: Filter): readonly string[] {
+  const query = search?.query;
+  const terms = query?.kind === 'and' ? query.parts : [query];
+  return terms.flatMap((term) => {
+    if (term?.kind !== 'test' || !('column' in term.field) || term.field.column !== 'message') return [];
+    const { test } = term;
+    const holds =
+      test.kind === 'contains' || test.kind === 'word_starts' || test.kind === 'starts' || test.kind === 'is';
+    return holds ? [test.value] : [];
+  });
+}
+
 const columns: Readonly<Record<Column, string>> = {
   id: 'log.id',
   timestamp: 'log.timestamp',

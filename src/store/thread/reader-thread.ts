@@ -1,32 +1,56 @@
 /**
- * Entry of a reader thread: answers queries on one snapshot at a time. It may be terminated at any moment; the store then
- * removes the alias directory and gives the pin back.
+ * Entry of a reader thread: answers queries on one snapshot at a time and the segments beside it. It may be terminated at any
+ * moment; the store then removes the thread's directory and gives the pin back.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { RegressionError } from '../../runtime/errors.ts';
 import type { ReaderCalls } from '../protocol.ts';
 import { countFields } from './field-counts.ts';
-import { countHits, searchRows } from './queries.ts';
+import type { Segment } from '../segments.ts';
+import { OpenSegments } from './open-segments.ts';
+import { type Sources, countHits, searchRows } from './queries.ts';
 import { serve } from './serve.ts';
 import { Snapshot } from './snapshot.ts';
 
 if (parentPort === null) throw new Error('reader-thread.ts runs in a worker thread');
-const { hotPath } = workerData as { hotPath: string };
+const { hotPath, directory } = workerData as { hotPath: string; directory: string };
 
-let open: Snapshot | null = null;
+let hot: Snapshot | null = null;
+let segments: readonly Segment[] = [];
+const openSegments = new OpenSegments(directory);
 
-function snapshotAt(directory: string): Snapshot {
-  if (open?.directory === directory) return open;
-  open?.close();
-  open = new Snapshot(hotPath, directory);
-  return open;
+function sourcesAt(snapshot: string): Sources {
+  if (hot?.directory !== snapshot) {
+    hot?.close();
+    hot = new Snapshot(hotPath, snapshot);
+  }
+  return { hot: hot.database, segments, open: (segment) => openSegments.get(segment) };
+}
+
+/** @throws RegressionError `SNAPSHOT_LOST`, whatever the answer or the error was, when the file was changed meanwhile. */
+function consistent<Result>(snapshot: string, query: (sources: Sources) => Result): Result {
+  try {
+    return query(sourcesAt(snapshot));
+  } finally {
+    if (hot?.isIntact === false) {
+      // oxlint-disable-next-line no-unsafe-finally -- neither the answer nor the error is worth anything
+      throw new RegressionError('SNAPSHOT_LOST', 'another program changed the database file under a query', {
+        retryable: true,
+      });
+    }
+  }
 }
 
 serve<ReaderCalls>(parentPort, {
-  search: (snapshot, request) => searchRows(snapshotAt(snapshot).database, request),
-  hits: (snapshot, request) => countHits(snapshotAt(snapshot).database, request),
-  fieldCounts: (snapshot, request) => countFields(snapshotAt(snapshot).database, request),
+  useSegments(list) {
+    segments = list;
+    openSegments.keepOnly(list);
+  },
+  search: (snapshot, request) => consistent(snapshot, (sources) => searchRows(sources, request)),
+  hits: (snapshot, request) => consistent(snapshot, (sources) => countHits(sources, request)),
+  fieldCounts: (snapshot, request) => consistent(snapshot, (sources) => countFields(sources, request)),
   release() {
-    open?.close();
-    open = null;
+    hot?.close();
+    hot = null;
   },
 });

@@ -5,6 +5,7 @@ import { severitiesFrom } from '../../record/severity.ts';
 import type { Filter, HitsRequest, SearchRequest } from '../../search/request.ts';
 import { queryCondition, requiredPairs } from './query-to-sql.ts';
 import type { SqlValue } from './sqlite.ts';
+import type { TextCandidates } from './text-index.ts';
 
 export interface Query {
   readonly sql: string;
@@ -15,8 +16,11 @@ export interface Query {
  * Columns `id`, `timestamp` and `row`, the row's JSON text. One row more than `limit` is asked for: it tells whether there
  * is a next page.
  */
-export function pageQuery({ filter, order, limit, after }: SearchRequest): Query {
-  const conditions = conditionsOf(filter);
+export function pageQuery(
+  { filter, order, limit, after }: SearchRequest,
+  candidates: TextCandidates | null = null,
+): Query {
+  const conditions = conditionsOf(filter, candidates);
   if (after !== undefined && order === 'arrival') conditions.add('log.id > ?', after.id);
   else if (after !== undefined) {
     // A row value comparison is an index range: (timestamp, rowid) is the order of the index logs_timestamp.
@@ -24,7 +28,7 @@ export function pageQuery({ filter, order, limit, after }: SearchRequest): Query
   }
   const sorted = { asc: 'log.timestamp, log.id', desc: 'log.timestamp DESC, log.id DESC', arrival: 'log.id' }[order];
   // Pages in the order of arrival walk the table itself.
-  const index = order === 'arrival' ? 'NOT INDEXED' : timeOrderIndex(filter);
+  const index = order === 'arrival' ? 'NOT INDEXED' : timeOrderIndex(filter, candidates);
   const sql = `
     SELECT log.id AS id, log.timestamp AS timestamp, json_object(
       'id', log.id, 'timestamp', log.timestamp, 'severity', log.severity, 'application', application.name,
@@ -39,12 +43,12 @@ export function pageQuery({ filter, order, limit, after }: SearchRequest): Query
 }
 
 /** Columns `prefix` and `count`: rows per second or minute, cut out of the timestamp's text, oldest first. */
-export function hitsQuery({ filter, stepSeconds }: HitsRequest): Query {
-  const conditions = conditionsOf(filter);
+export function hitsQuery({ filter, stepSeconds }: HitsRequest, candidates: TextCandidates | null = null): Query {
+  const conditions = conditionsOf(filter, candidates);
   const prefix = `substr(log.timestamp, 1, ${stepSeconds % 60 === 0 ? 16 : 19})`;
   const sql = `
     SELECT ${prefix} AS prefix, count(*) AS count
-    FROM logs log ${timeOrderIndex(filter)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
+    FROM logs log ${timeOrderIndex(filter, candidates)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
     ${conditions.where()} GROUP BY 1 ORDER BY 1`;
   return { sql, values: conditions.values };
 }
@@ -54,20 +58,20 @@ export function hitsQuery({ filter, stepSeconds }: HitsRequest): Query {
  * @param columns expressions on `log`; not from a request.
  */
 export function newestRowsQuery(filter: Filter, maxRows: number, columns: readonly string[] = []): Query {
-  const conditions = conditionsOf(filter);
+  const conditions = conditionsOf(filter, null);
   const sql = `
     SELECT ${['log.id AS id', 'log.application_id AS application_id', ...columns].join(', ')}
-    FROM logs log ${timeOrderIndex(filter)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
+    FROM logs log ${timeOrderIndex(filter, null)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
     ${conditions.where()} ORDER BY log.timestamp DESC, log.id DESC LIMIT ?`;
   return { sql, values: [...conditions.values, maxRows] };
 }
 
 /**
- * Pages come in time order, so the time index drives, unless a metadata pair, which is far more selective, can. Left to
+ * Pages come in time order, so the time index drives, unless a metadata pair or words that are far more selective can. Left to
  * itself the planner would fetch and sort every row of an application to answer with the newest hundred.
  */
-function timeOrderIndex(filter: Filter): string {
-  return requiredPairs(filter).length > 0 ? '' : 'INDEXED BY logs_timestamp';
+function timeOrderIndex(filter: Filter, candidates: TextCandidates | null): string {
+  return candidates !== null || requiredPairs(filter).length > 0 ? '' : 'INDEXED BY logs_timestamp';
 }
 
 class Conditions {
@@ -90,8 +94,9 @@ class Conditions {
   }
 }
 
-function conditionsOf(filter: Filter): Conditions {
+function conditionsOf(filter: Filter, candidates: TextCandidates | null): Conditions {
   const conditions = new Conditions();
+  if (candidates !== null) conditions.add(candidates.sql, ...candidates.values);
   if (filter.start !== undefined) conditions.add('log.timestamp >= ?', filter.start);
   if (filter.afterId !== undefined) conditions.add('log.id > ?', filter.afterId);
   if (filter.end !== undefined) conditions.add('log.timestamp < ?', filter.end);

@@ -2,6 +2,8 @@
  * The store in the calling thread: for `:memory:`, for tests, and as the plain reading of what RemoteStore spreads over
  * threads. Queries run on the writer's own connection, so they wait for appends and cannot be cut short.
  */
+import { rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Batch, IngestRequest, StoredGap, StoredPosition } from '../../record/batch.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import type {
@@ -15,17 +17,20 @@ import type {
 import { ApplicationIds } from '../application-ids.ts';
 import { encodeRows } from '../batch-encoding.ts';
 import type { WriterOptions } from '../protocol.ts';
+import type { Segment } from '../segments.ts';
 import { remoteState } from '../state.ts';
+import { defaultLimits } from '../store-limits.ts';
 import type { Appended, Store, StoreStats } from '../store.ts';
 import { countFields } from './field-counts.ts';
-import { countHits, searchRows } from './queries.ts';
+import { OpenSegments } from './open-segments.ts';
+import { type Sources, countHits, searchRows } from './queries.ts';
+import { sealSegment } from './seal.ts';
 import { Writer } from './writer.ts';
-
-const MiB = 1024 * 1024;
 
 export class SqliteStore implements Store {
   readonly #writer: Writer;
   readonly #applications: ApplicationIds;
+  readonly #openSegments: OpenSegments;
   readonly state = remoteState(async (method, args) => {
     this.#refuseWhenClosed();
     return this.#writer.state(method, args);
@@ -35,13 +40,10 @@ export class SqliteStore implements Store {
 
   /** @param path of the hot file, or `:memory:`. The caller holds the data directory's lock. */
   constructor(path: string, options: Partial<WriterOptions> = {}) {
-    const defaults = {
-      durability: 'full',
-      checkpointBytes: 16 * MiB,
-      maxWalBytes: 128 * MiB,
-      cacheBytes: 16 * MiB,
-    } as const;
-    this.#writer = new Writer({ ...defaults, ...options, path });
+    this.#writer = new Writer({ ...defaultLimits, ...options, path });
+    const aliasesPath = join(dirname(path), 'snapshots');
+    if (path !== ':memory:') rmSync(aliasesPath, { recursive: true, force: true }); // of a killed process
+    this.#openSegments = new OpenSegments(aliasesPath);
     this.#applications = new ApplicationIds(async (applications) => this.#writer.applicationIds(applications));
   }
 
@@ -67,17 +69,33 @@ export class SqliteStore implements Store {
 
   async search(request: SearchRequest): Promise<SearchPage> {
     this.#refuseWhenClosed();
-    return searchRows(this.#writer.database, request);
+    return searchRows(this.#sources(), request);
   }
 
   async hits(request: HitsRequest): Promise<readonly HitsBucket[]> {
     this.#refuseWhenClosed();
-    return countHits(this.#writer.database, request);
+    return countHits(this.#sources(), request);
+  }
+
+  async rotate(): Promise<Segment | null> {
+    this.#refuseWhenClosed();
+    const segment = await this.#writer.rotate();
+    this.#openSegments.keepOnly(this.#writer.segments);
+    return segment;
+  }
+
+  /** Seals in the calling thread, which then does nothing else. */
+  async sealed(): Promise<void> {
+    this.#refuseWhenClosed();
+    for (const segment of this.#writer.segments) {
+      if (segment.state === 'closed') this.#writer.segmentSealed(sealSegment(segment, dirname(segment.path), Date.now));
+    }
+    this.#openSegments.keepOnly(this.#writer.segments);
   }
 
   async fieldCounts(request: FieldCountsRequest): Promise<FieldCounts> {
     this.#refuseWhenClosed();
-    return countFields(this.#writer.database, request);
+    return countFields(this.#sources(), request);
   }
 
   async stats(): Promise<StoreStats> {
@@ -88,7 +106,16 @@ export class SqliteStore implements Store {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#openSegments.close();
     this.#writer.close();
+  }
+
+  #sources(): Sources {
+    return {
+      hot: this.#writer.database,
+      segments: this.#writer.segments,
+      open: (segment) => this.#openSegments.get(segment),
+    };
   }
 
   #refuseWhenClosed(): void {

@@ -2,20 +2,20 @@
  * Entry of the writer thread. Answers `ready` (or why not) first, then the calls of `WriterCalls`.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { WriterCalls, WriterNotice, WriterOptions } from '../protocol.ts';
+import type { WriterCalls, WriterOptions } from '../protocol.ts';
 import { plainError, serve } from './serve.ts';
 import { Writer } from './writer.ts';
 
 /** After this long without an append the WAL is checkpointed: snapshots open faster, and the file alone is complete. */
 const idleCheckpointMs = 2000;
+/** How often the age of the hot file is looked at when nothing is appended. */
+const ageCheckMs = 30_000;
 
 if (parentPort === null) throw new Error('writer-thread.ts runs in a worker thread');
 const port = parentPort;
 
 try {
-  const writer = new Writer(workerData as WriterOptions, (message) => {
-    port.postMessage({ notice: 'file_reopened', message } satisfies WriterNotice);
-  });
+  const writer = new Writer(workerData as WriterOptions, { notify: (notice) => port.postMessage(notice) });
   serveWriter(writer);
   port.postMessage({ id: 0, ok: true, result: null });
 } catch (error) {
@@ -23,19 +23,10 @@ try {
 }
 
 function serveWriter(writer: Writer): void {
-  const waiting: ((granted: { readonly pin: number }) => void)[] = [];
-  const grantWaiting = (): void => {
-    while (waiting.length > 0) {
-      const granted = writer.tryPin();
-      if (granted === null) return;
-      waiting.shift()?.(granted);
-    }
-  };
-  const idle = setTimeout(() => {
-    writer.checkpoint();
-    grantWaiting();
-  }, idleCheckpointMs);
+  const idle = setTimeout(() => writer.checkpoint(), idleCheckpointMs);
+  const aging = setInterval(() => writer.rotateIfDue(), ageCheckMs);
   idle.unref();
+  aging.unref();
 
   serve<WriterCalls>(port, {
     applicationIds: (applications) => writer.applicationIds(applications),
@@ -45,21 +36,17 @@ function serveWriter(writer: Writer): void {
       return appended;
     },
     positions: () => writer.positions(),
+    gaps: () => writer.gaps(),
     findRequest: (key) => writer.findRequest(key),
     state: (method, args) => writer.state(method, args),
-    gaps: () => writer.gaps(),
-    pin: () =>
-      new Promise((resolve) => {
-        waiting.push(resolve);
-        grantWaiting();
-      }),
-    unpin(pin) {
-      writer.unpin(pin);
-      grantWaiting();
-    },
+    pin: () => writer.pin(),
+    unpin: (pin) => writer.unpin(pin),
+    rotate: () => writer.rotate(),
+    segmentSealed: (manifest) => writer.segmentSealed(manifest),
     stats: () => writer.stats(),
     close() {
       clearTimeout(idle);
+      clearInterval(aging);
       writer.close();
       setImmediate(() => port.close()); // behind the answer to this call
     },

@@ -1,87 +1,77 @@
 /**
- * The one connection that writes the hot file.
+ * The one connection that writes the hot file: appends, checkpoints, rotations.
  *
- * EXCLUSIVE locking before the first read, then WAL: the only mode in which this engine survives a kill (its lock file makes
- * it take its own rollback journal for somebody else's). Checkpoints are always TRUNCATE and never run while a snapshot is
- * pinned: any other kind would restart the WAL over frames a snapshot has indexed.
+ * Checkpoints are always TRUNCATE: after any other kind the next commit would restart the WAL over frames that a later snapshot
+ * may have indexed. Whatever changes the database file waits until no snapshot is pinned (see pins.ts).
  */
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { IngestRequest, StoredGap, StoredPosition } from '../../record/batch.ts';
 import type { Application } from '../../record/log-record.ts';
-import type {
-  FileEvidence,
-  FilePosition,
-  Gap,
-  IngestRequest,
-  LineCount,
-  StoredGap,
-  StoredPosition,
-} from '../../record/batch.ts';
 import { RegressionError } from '../../runtime/errors.ts';
-import type { EncodedBatch, WriterCalls, WriterOptions, WriterStats } from '../protocol.ts';
+import type { EncodedBatch, WriterNotice, WriterOptions, WriterStats } from '../protocol.ts';
+import { type Segment, type SegmentManifest, segmentFileNames, segmentsDirectoryName } from '../segments.ts';
 import type { StateCalls } from '../state.ts';
-import { migrate } from './migrate.ts';
-import { Sqlite } from './sqlite.ts';
+import { appendRows, applicationIdOf, findRequest, readGaps, readPositions } from './append-rows.ts';
+import { openHotFile } from './hot-file.ts';
+import { Pins } from './pins.ts';
+import { buildNext, refuseLeftWal, swapHotFile } from './rotation.ts';
+import { SegmentDirectory, rangesOf } from './segment-directory.ts';
+import type { Sqlite } from './sqlite.ts';
+import { WalKeeper, forgetKeptWal, hasForeignReader } from './wal-keeper.ts';
 import { callState } from './state/state-calls.ts';
-
-const insertLogs = `
-  INSERT INTO logs (id, timestamp, severity, application_id, source, message)
-  SELECT ?1 + key, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM jsonb_each(?2)`;
-
-/** The first character of a key is the pair's place, see batch-encoding.ts. CROSS JOIN keeps the order: log, application, pairs. */
-const insertMetadata = `
-  INSERT INTO logs_metadata (id, log_id, metadata_type, metadata_value, app_version)
-  SELECT (?1 + log.key) * 1024 + unicode(pair.key) - 1, ?1 + log.key, substr(pair.key, 2), pair.value, application.version
-  FROM jsonb_each(?2) log
-  CROSS JOIN applications application ON application.id = log.value ->> 2
-  CROSS JOIN json_each(log.value, '$[5]') pair`;
-
-const upsertPosition = `
-  INSERT INTO file_positions
-    (generation, path, device, inode, fingerprint, fingerprint_bytes, "offset", is_ended, first_seen_at, updated_at,
-     start_offset, evidence, lines, rows)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, ?13)
-  ON CONFLICT (generation) DO UPDATE SET
-    path = excluded.path, device = excluded.device, inode = excluded.inode, fingerprint = excluded.fingerprint,
-    fingerprint_bytes = excluded.fingerprint_bytes, "offset" = excluded."offset", is_ended = excluded.is_ended,
-    updated_at = excluded.updated_at, start_offset = excluded.start_offset, evidence = excluded.evidence,
-    lines = file_positions.lines + excluded.lines, rows = file_positions.rows + excluded.rows`;
-
-const insertGap = `
-  INSERT INTO gaps (generation, path, start_offset, end_offset, reason, found_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)`;
-
-/** A key that is there already was looked for by its sender before: a conflict must not hold up the rows of others. */
-const insertRequest = `
-  INSERT INTO ingest_requests (request_key, body_digest, received_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING`;
-
-/** How long a request is remembered: a sender that repeats it later than this has it stored twice. */
-const requestMemoryMs = 24 * 3_600_000;
 
 /** Reopen before the next append, though no append is in doubt: no id is negative. */
 const nothingUncertain = -1;
 
-export class Writer implements WriterCalls {
+const rotationRetryMs = 30_000;
+const writeFailed = 'the database file was opened anew: a write to it failed';
+const foreignReader = 'another program has the database file open; its WAL grows until that is closed';
+
+export interface WriterSurroundings {
+  readonly notify?: (notice: WriterNotice) => void;
+  readonly nowMs?: () => number;
+}
+
+export class Writer {
   readonly #options: WriterOptions;
-  readonly #onReopened: (why: string) => void;
-  readonly #pins = new Set<number>();
+  readonly #notify: (notice: WriterNotice) => void;
+  readonly #nowMs: () => number;
+  readonly #pins = new Pins();
+  /** Null for `:memory:`. */
+  readonly #segments: SegmentDirectory | null;
   #database: Sqlite;
-  #walInode = 0;
+  #keeper: WalKeeper | null = null;
   #lastId = 0;
-  #lastPin = 0;
+  #hotSinceMs = 0;
   #checkpoints = 0;
+  #isCheckpointWaiting = false;
+  #rotation: Promise<Segment | null> | null = null;
   #failedRun = -1;
   /** Set after a failed append whose outcome the file could not tell yet: the last id it would have given out. */
   #uncertainLastId: number | null = null;
+  /** A reopening after a failed append waits for open snapshots. */
+  #isReopeningWaiting = false;
+  #isForeignReaderSeen = false;
+  /** The file was opened anew since the failed append. */
+  #isReopened = false;
+  #nextRotationAtMs = 0;
 
   /** @throws RegressionError `STORE_UNSAFE`, `STORE_CORRUPT`, `STORE_TOO_NEW`, or what sqlite.ts throws. */
-  constructor(options: WriterOptions, onReopened: (why: string) => void = () => undefined) {
+  constructor(options: WriterOptions, { notify = () => undefined, nowMs = Date.now }: WriterSurroundings = {}) {
     this.#options = options;
-    this.#onReopened = onReopened;
-    this.#database = this.#open();
-    this.#lastId = this.#readLastId();
+    this.#notify = notify;
+    this.#nowMs = nowMs;
+    this.#segments = this.#isInMemory ? null : new SegmentDirectory(join(dirname(options.path), segmentsDirectoryName));
+    this.#database = this.#open(true);
+    this.#continueIds();
+    this.#announceSegments();
   }
 
   applicationIds(applications: readonly Application[]): readonly number[] {
-    return this.#database.transaction(() => applications.map((application) => this.#applicationId(application)));
+    return this.#database.transaction(() =>
+      applications.map((application) => applicationIdOf(this.#database, application)),
+    );
   }
 
   /**
@@ -95,9 +85,10 @@ export class Writer implements WriterCalls {
     if (this.#uncertainLastId !== null && this.#settle(batch)) return { firstId: this.#lastId - batch.rowCount + 1 };
     const firstId = this.#lastId + 1;
     try {
-      this.#database.transaction(() => this.#insert(batch, firstId));
+      this.#database.transaction(() => appendRows(this.#database, batch, firstId));
     } catch (error) {
       this.#uncertainLastId = this.#lastId + batch.rowCount;
+      this.#isReopened = false;
       if (!this.#trySettle(batch)) {
         this.#failedRun = batch.run;
         throw error;
@@ -110,66 +101,96 @@ export class Writer implements WriterCalls {
     } catch {
       this.#uncertainLastId = nothingUncertain; // the batch is safe; the next append opens the file anew and says what is wrong
     }
+    this.rotateIfDue();
     return { firstId: batch.rowCount === 0 ? 0 : firstId };
   }
 
   positions(): readonly StoredPosition[] {
-    type Row = Omit<StoredPosition, 'isEnded' | 'evidence'> & { isEnded: number; evidence: string | null };
-    return this.#database
-      .all<Row>(
-        `SELECT generation, path, device, inode, fingerprint, fingerprint_bytes AS fingerprintBytes, "offset",
-           is_ended AS isEnded, start_offset AS startOffset, evidence, lines, rows, updated_at AS updatedAt
-         FROM file_positions ORDER BY first_seen_at, generation`,
-      )
-      .map(({ isEnded, evidence, ...row }) => ({
-        ...row,
-        isEnded: isEnded === 1,
-        ...(evidence === null ? {} : { evidence: JSON.parse(evidence) as FileEvidence }),
-      }));
+    return readPositions(this.#database);
   }
 
   gaps(): readonly StoredGap[] {
-    return this.#database.all<{ -readonly [Key in keyof StoredGap]: StoredGap[Key] }>(
-      `SELECT generation, path, start_offset AS startOffset, end_offset AS endOffset, reason, found_at AS foundAt
-       FROM gaps ORDER BY id`,
-    );
+    return readGaps(this.#database);
   }
 
   findRequest(key: string): IngestRequest | null {
-    const found = this.#database.get<{ bodyDigest: string }>(
-      'SELECT body_digest AS bodyDigest FROM ingest_requests WHERE request_key = ?1 AND received_at > ?2',
-      [key, requestsEnd()],
-    );
-    return found === undefined ? null : { key, bodyDigest: found.bodyDigest };
+    return findRequest(this.#database, key);
   }
 
   state(method: keyof StateCalls, args: readonly unknown[]): unknown {
     return callState(this.#database, method, args);
   }
 
-  /** Never null for long: the caller asks again after an `unpin`. */
-  tryPin(): { readonly pin: number } | null {
-    if (this.#pins.size > 0 && this.walBytes() > this.#options.maxWalBytes) return null;
-    this.#pins.add(++this.#lastPin);
-    return { pin: this.#lastPin };
-  }
-
-  pin(): { readonly pin: number } {
-    const granted = this.tryPin();
-    if (granted === null) throw new RegressionError('STORE_WRITE_FAILED', 'the WAL is too long', { retryable: true });
-    return granted;
+  /** Resolves once a snapshot may be opened. It sees the hot file beside the segments as last announced. */
+  async pin(): Promise<{ readonly pin: number }> {
+    return { pin: await this.#pins.grant() };
   }
 
   unpin(pin: number): void {
-    this.#pins.delete(pin);
+    this.#pins.release(pin);
     if (this.walBytes() > this.#options.checkpointBytes) this.checkpoint();
   }
 
   /** Moves the WAL's content into the database and empties it. Does nothing while a snapshot is pinned. */
   checkpoint(): void {
-    if (this.#pins.size > 0 || this.walBytes() === 0) return;
-    this.#database.all('PRAGMA wal_checkpoint(TRUNCATE)');
-    this.#checkpoints++;
+    if (this.#pins.count > 0 || this.#uncertainLastId !== null || this.walBytes() === 0) return;
+    if (this.#isForeignReaderPresent()) return;
+    try {
+      this.#database.all('PRAGMA wal_checkpoint(TRUNCATE)');
+      this.#checkpoints++;
+      // One that came in this very moment must not find the emptied WAL filled again: it is left with the old one.
+      if (hasForeignReader(this.#options.path)) this.#reopen(foreignReader);
+    } catch {
+      this.#uncertainLastId = nothingUncertain; // the next append opens the file anew and says what is wrong
+    }
+  }
+
+  /** Rotates when the hot file is larger or older than the options say. */
+  rotateIfDue(): void {
+    const { maxHotBytes, maxHotAgeMs } = this.#options;
+    if (this.#isInMemory || this.#lastId === this.#segments?.lastId) return;
+    const isLarge = this.#hotBytes() >= maxHotBytes;
+    // The clock may have been set back: then the age counts from now on.
+    const isOld = this.#nowMs() - this.#hotSinceMs >= maxHotAgeMs;
+    if (!isLarge && !isOld) return;
+    if (this.#nowMs() < this.#nextRotationAtMs) return;
+    // What went wrong is told by `#rotateNow`; the old file goes on.
+    this.rotate().catch(() => {
+      this.#nextRotationAtMs = this.#nowMs() + rotationRetryMs;
+    });
+  }
+
+  /**
+   * Closes the hot file and starts a new one, once no snapshot is pinned; resolves to the closed segment, or null when there
+   * is nothing to close.
+   * @throws RegressionError `STORE_FULL`, `STORE_WRITE_FAILED`: the old hot file goes on.
+   */
+  rotate(): Promise<Segment | null> {
+    if (this.#rotation !== null) return this.#rotation;
+    const { promise, resolve, reject } = Promise.withResolvers<Segment | null>();
+    this.#rotation = promise;
+    this.#pins.whenFree(() => {
+      this.#rotation = null;
+      try {
+        resolve(this.#rotateNow());
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    return promise;
+  }
+
+  /** The sealed file takes the place of the closed one, which is removed once nobody can have it open. */
+  segmentSealed(manifest: SegmentManifest): void {
+    const segments = this.#segments;
+    if (segments === null) return;
+    segments.sealed(manifest);
+    this.#announceSegments();
+    this.#pins.afterOpenPins(() => segments.removeReplaced());
+  }
+
+  get segments(): readonly Segment[] {
+    return this.#segments?.segments ?? [];
   }
 
   walBytes(): number {
@@ -177,18 +198,22 @@ export class Writer implements WriterCalls {
   }
 
   stats(): WriterStats {
-    const databaseBytes = this.#isInMemory ? 0 : statSync(this.#options.path).size;
     return {
       lastId: this.#lastId,
-      databaseBytes,
+      databaseBytes: this.#isInMemory ? 0 : statSync(this.#options.path).size,
       walBytes: this.walBytes(),
       checkpoints: this.#checkpoints,
-      pins: this.#pins.size,
+      pins: this.#pins.count,
+      segments: this.segments.length,
+      unsealedSegments: this.segments.filter(({ state }) => state === 'closed').length,
+      lostRows: this.#database.get<{ rows: number }>('SELECT total(lost_rows) AS rows FROM store_damage')?.rows ?? 0,
+      segmentBytes: this.segments.reduce((sum, { bytes }) => sum + bytes, 0),
     };
   }
 
   close(): void {
     this.#database.close();
+    if (!this.#isInMemory) forgetKeptWal(this.#options.path);
   }
 
   /** For queries of the same thread (`:memory:`, tests). */
@@ -200,45 +225,35 @@ export class Writer implements WriterCalls {
     return this.#options.path === ':memory:';
   }
 
-  #open(): Sqlite {
-    const { path, durability, cacheBytes } = this.#options;
-    if (!this.#isInMemory) prepareToOpen(path);
-    const database = new Sqlite(path);
-    try {
-      database.exec('PRAGMA page_size = 16384; PRAGMA locking_mode = EXCLUSIVE');
-      const [answer] = database.all<{ journal_mode: string }>('PRAGMA journal_mode = WAL');
-      if (answer?.journal_mode !== (this.#isInMemory ? 'memory' : 'wal')) {
-        throw new RegressionError(
-          'STORE_UNSAFE',
-          `${path}: the engine refused WAL mode (it says ${answer?.journal_mode})`,
-          {
-            hint: 'Without WAL a crash can damage the file. Is the data directory on an unusual file system?',
-          },
-        );
-      }
-      database.exec(`
-        PRAGMA synchronous = ${durability.toUpperCase()};
-        PRAGMA wal_autocheckpoint = 0;
-        PRAGMA cache_size = -${Math.floor(cacheBytes / 1024)};
-        PRAGMA temp_store = MEMORY`);
-      migrate(database);
-      database.all('PRAGMA wal_checkpoint(TRUNCATE)'); // what a crash left in the WAL, and the migrations
-      this.#walInode = this.#isInMemory ? 0 : statSync(`${path}-wal`).ino;
-    } catch (error) {
-      database.close();
-      throw error;
+  #hotBytes(): number {
+    return statSync(this.#options.path).size + this.walBytes();
+  }
+
+  #open(checksFile = false): Sqlite {
+    const { path } = this.#options;
+    const lastSegmentId = this.#segments?.lastId ?? 0;
+    const { database, damage } = openHotFile({ ...this.#options, lastSegmentId, checksFile }, this.#nowMs());
+    if (damage !== null) {
+      const { foundAt, setAsideAs, reason, salvagedRows, lostRows } = damage;
+      database.run(
+        'INSERT INTO store_damage (found_at, set_aside_as, reason, salvaged_rows, lost_rows) VALUES (?, ?, ?, ?, ?)',
+        [foundAt, setAsideAs, reason, salvagedRows, lostRows],
+      );
+      this.#notify({ notice: 'damage_found', damage });
     }
+    this.#keeper = this.#isInMemory ? null : new WalKeeper(path);
+    const [since] = database.all<{ value: string }>(`SELECT value FROM store_state WHERE key = 'hot_since'`);
+    this.#hotSinceMs = Math.min(Date.parse(since?.value ?? ''), this.#nowMs());
     return database;
   }
 
-  #reopen(why: string): void {
-    this.#pins.clear();
+  #reopen(message: string): void {
     try {
       this.#database.close();
     } catch {
       // the connection is given up either way; what counts is what the file says when it is opened again
     }
-    this.#onReopened(why);
+    this.#notify({ notice: 'file_disturbed', message });
     this.#database = this.#open();
   }
 
@@ -247,55 +262,76 @@ export class Writer implements WriterCalls {
     return row?.seq ?? 0;
   }
 
-  #applicationId({ name, version, environment }: Application): number {
-    const find = () =>
-      this.#database.get<{ id: number }>(
-        `SELECT id FROM applications
-         WHERE name = ?1 AND ifnull(version, '') = ifnull(?2, '') AND ifnull(environment, '') = ifnull(?3, '') LIMIT 1`,
-        [name, version, environment],
-      )?.id;
-    const known = find();
-    if (known !== undefined) return known;
-    // A new release belongs to who owns the ones before.
-    this.#database.run(
-      `INSERT INTO applications (name, version, environment, created_at, owner_user_id) VALUES (?1, ?2, ?3, ?4,
-         (SELECT owner_user_id FROM applications WHERE name = ?1 AND owner_user_id IS NOT NULL ORDER BY id DESC LIMIT 1))`,
-      [name, version, environment, new Date().toISOString()],
-    );
-    return find() ?? 0;
+  /** Ids are never used twice, not even when the hot file was lost: they go on behind the last segment. */
+  #continueIds(): void {
+    const lastId = this.#segments?.lastId ?? 0;
+    this.#lastId = this.#readLastId();
+    if (this.#lastId >= lastId) return;
+    this.#database.transaction(() => {
+      this.#database.run(`DELETE FROM sqlite_sequence WHERE name = 'logs'`);
+      this.#database.run(`INSERT INTO sqlite_sequence (name, seq) VALUES ('logs', ?)`, [lastId]);
+    });
+    this.#lastId = lastId;
   }
 
-  #insert({ rows, rowCount, positions, gaps, requests, counts }: EncodedBatch, firstId: number): void {
-    const now = new Date().toISOString();
-    if (rowCount > 0) {
-      this.#database.run(insertLogs, [firstId, rows]);
-      this.#database.run(insertMetadata, [firstId, rows]);
+  #announceSegments(): void {
+    this.#notify({ notice: 'segments_changed', segments: this.segments });
+  }
+
+  #rotateNow(): Segment | null {
+    const segments = this.#segments;
+    if (segments === null) return null;
+    if (this.#uncertainLastId !== null) {
+      throw new RegressionError('STORE_WRITE_FAILED', 'the outcome of a failed write is not known yet', {
+        retryable: true,
+      });
     }
-    const countOf = new Map(counts.map((count) => [count.generation, count]));
-    for (const position of positions) {
-      this.#database.run(upsertPosition, positionValues(position, countOf.get(position.generation), now));
+    const { path } = this.#options;
+    if (this.#isForeignReaderPresent())
+      throw new RegressionError('STORE_WRITE_FAILED', foreignReader, { retryable: true });
+    const ranges = rangesOf(this.#database);
+    if (ranges === null) return null;
+    const closedPath = join(segments.path, segmentFileNames(ranges.firstId).closed);
+    try {
+      buildNext(this.#database, path, this.#nowMs());
+      this.#database.all('PRAGMA wal_checkpoint(TRUNCATE)');
+      this.#database.close();
+      refuseLeftWal(path);
+      forgetKeptWal(path); // it must not be taken for the next file's
+      swapHotFile(path, closedPath);
+      this.#database = this.#open();
+    } catch (error) {
+      this.#reopen(`the database file could not be rotated: ${error instanceof Error ? error.message : String(error)}`);
+      if (!existsSync(closedPath)) throw error; // undone; else the reopening has completed it
     }
-    for (const gap of gaps) this.#database.run(insertGap, gapValues(gap, now));
-    if (requests.length === 0) return;
-    this.#database.run('DELETE FROM ingest_requests WHERE received_at <= ?1', [requestsEnd()]);
-    for (const { key, bodyDigest } of requests) this.#database.run(insertRequest, [key, bodyDigest, now]);
+    const segment: Segment = { state: 'closed', path: closedPath, bytes: statSync(closedPath).size, ...ranges };
+    segments.add(segment);
+    this.#announceSegments();
+    return segment;
   }
 
   /**
    * A failed COMMIT is uncertain: its frames may stand complete in the WAL. A failed fsync is never believed when it is
    * repeated; so the file is opened anew, which recovers the WAL and checkpoints it (another write and fsync of the same
-   * content), and the ids tell whether the batch is there.
+   * content), and the ids tell whether the batch is there. That changes the database file, so it waits for open snapshots.
    *
    * @param batch the failed batch, or its unchanged repetition: senders repeat a failed batch before they send another.
    * @returns true when the batch is stored.
-   * @throws what opening throws (the disk is still full): the outcome stays uncertain.
+   * @throws RegressionError while snapshots are open, or what opening throws (the disk is still full): the outcome stays
+   * uncertain.
    */
   #settle(batch: EncodedBatch): boolean {
     if (this.#isInMemory) {
       this.#uncertainLastId = null;
       return false;
     }
-    this.#reopen('a write to the database file failed');
+    if (this.#pins.count > 0 && !this.#isReopened) {
+      this.#reopenWhenFree();
+      throw new RegressionError('STORE_WRITE_FAILED', 'waiting for open snapshots before the file is opened anew', {
+        retryable: true,
+      });
+    }
+    if (!this.#isReopened) this.#reopen(writeFailed);
     const isStored = batch.rowCount > 0 && this.#readLastId() === this.#uncertainLastId;
     this.#uncertainLastId = null;
     this.#lastId = this.#readLastId();
@@ -310,43 +346,59 @@ export class Writer implements WriterCalls {
     }
   }
 
+  #reopenWhenFree(): void {
+    if (this.#isReopeningWaiting) return;
+    this.#isReopeningWaiting = true;
+    this.#pins.whenFree(() => {
+      this.#isReopeningWaiting = false;
+      if (this.#uncertainLastId === null) return;
+      try {
+        this.#reopen(writeFailed);
+        this.#isReopened = true;
+      } catch {
+        // the disk is still full, or worse: the repeated append finds out
+      }
+    });
+  }
+
   /** A native tool does not see our lock, and deletes the WAL when it closes: put everything into the file, start a new WAL. */
   #watchWal(): void {
     if (this.#isInMemory) return;
-    const wal = statSync(`${this.#options.path}-wal`, { throwIfNoEntry: false });
-    if (wal?.ino !== this.#walInode) {
-      this.#database.all('PRAGMA wal_checkpoint(TRUNCATE)');
-      this.#reopen('another program opened the database file and removed its WAL; nothing is lost');
-    } else if (wal.size > this.#options.checkpointBytes) {
-      this.checkpoint();
-    }
+    const { checkpointBytes, maxWalBytes } = this.#options;
+    if (this.#keeper?.isInPlace === false) this.#restoreWal(this.#keeper);
+    const walBytes = this.walBytes();
+    if (walBytes > maxWalBytes && this.#pins.count > 0) this.#checkpointWhenFree();
+    else if (walBytes > checkpointBytes) this.checkpoint();
   }
-}
 
-/** Only the holder of the data directory's lock gets here, so a lock left by a killed thread or process is stale. */
-function prepareToOpen(path: string): void {
-  rmSync(`${path}.lock`, { recursive: true, force: true });
-  const journal = `${path}-journal`;
-  if (existsSync(journal) && statSync(journal).size > 0) {
-    throw new RegressionError('STORE_CORRUPT', `${journal}: another program crashed while writing ${path}`, {
-      hint: 'Open and close it once with the sqlite3 shell, which rolls the journal back; then start again.',
+  /**
+   * At once, whoever reads: what was acknowledged stands in a file without its name. The tool has changed the database file under
+   * the snapshots already; their readers see that and ask again (see snapshot.ts).
+   */
+  #restoreWal(keeper: WalKeeper): void {
+    const message = 'another program opened the database file and removed its WAL; nothing is lost';
+    if (keeper.restore()) {
+      this.#notify({ notice: 'file_disturbed', message });
+      return;
+    }
+    this.#database.all('PRAGMA wal_checkpoint(TRUNCATE)');
+    this.#pins.invalidate();
+    this.#reopen(message);
+  }
+
+  #isForeignReaderPresent(): boolean {
+    const isPresent = !this.#isInMemory && hasForeignReader(this.#options.path);
+    if (isPresent && !this.#isForeignReaderSeen) this.#notify({ notice: 'file_disturbed', message: foreignReader });
+    this.#isForeignReaderSeen = isPresent;
+    return isPresent;
+  }
+
+  #checkpointWhenFree(): void {
+    if (this.#isCheckpointWaiting) return;
+    this.#isCheckpointWaiting = true;
+    this.#pins.whenFree(() => {
+      this.#isCheckpointWaiting = false;
+      this.checkpoint();
     });
   }
-}
-
-/** Requests received up to here are forgotten. */
-function requestsEnd(): string {
-  return new Date(Date.now() - requestMemoryMs).toISOString();
-}
-
-function positionValues(position: FilePosition, count: LineCount | undefined, now: string) {
-  const { generation, path, device, inode, fingerprint, fingerprintBytes, offset, isEnded, startOffset } = position;
-  const evidence = position.evidence === undefined ? null : JSON.stringify(position.evidence);
-  const identity = [generation, path, device, inode, fingerprint, fingerprintBytes];
-  const counts = [count?.lines ?? 0, count?.rows ?? 0];
-  return [...identity, offset, isEnded ? 1 : 0, now, startOffset ?? 0, evidence, ...counts];
-}
-
-function gapValues({ generation, path, startOffset, endOffset, reason }: Gap, now: string) {
-  return [generation, path, startOffset, endOffset, reason, now];
 }

@@ -1,0 +1,10 @@
+/** What became of a database file that could not be used (found and mended by thread/damage.ts). */
+export interface Damage {
+  readonly foundAt: string;
+  /** Where the damaged file is now. */
+  readonly setAsideAs: string;
+  readonly reason: string;
+  readonly salvagedRows: number;
+  /** Null when nobody can tell how many rows the file held. */
+  readonly lostRows: number | null;
+}

@@ -1,0 +1,119 @@
+/**
+ * Makes a segment of a closed file: a copy with the metadata and the full-text index, without credentials, checked.
+ *
+ * The copy is built without a journal, since it is thrown away when anything fails; the closed file is never written and answers
+ * queries until the manifest, written last, says that the segment is complete. A sealed segment has journal mode `delete`, so any
+ * SQLite tool can open it.
+ */
+import { createHash } from 'node:crypto';
+import { constants, copyFileSync, closeSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RegressionError } from '../../runtime/errors.ts';
+import { type Segment, type SegmentManifest, segmentFileNames } from '../segments.ts';
+import { durableRename, syncPath } from './durable-rename.ts';
+import { removeDatabase } from './new-database.ts';
+import { rangesOf } from './segment-directory.ts';
+import { Sqlite } from './sqlite.ts';
+import { buildTextIndex } from './text-index.ts';
+
+/** All others, the tokens among them, are state of the daemon and no part of the rows. */
+const tablesKept = new Set(['logs', 'logs_metadata', 'applications', 'users']);
+
+/** Of the index sort as much again and more is taken; the memory goes with the thread. */
+const cacheBytes = 16 * 1024 * 1024;
+
+/** @throws RegressionError `STORE_FULL`, `STORE_WRITE_FAILED`, `STORE_CORRUPT`; the closed file is as it was. */
+export function sealSegment(closed: Segment, directory: string, nowMs: () => number): SegmentManifest {
+  const names = segmentFileNames(closed.firstId);
+  const unfinishedPath = join(directory, names.unfinished);
+  removeDatabase(unfinishedPath);
+  // Shared blocks where the file system can, else a copy inside the kernel.
+  copyFileSync(closed.path, unfinishedPath, constants.COPYFILE_FICLONE);
+  const counts = build(unfinishedPath, closed);
+  // With a lock nobody shares, the engine keeps the journal of the change of mode, emptied.
+  rmSync(`${unfinishedPath}-journal`, { force: true });
+  syncPath(unfinishedPath);
+  const { firstId, lastId, minTimestamp, maxTimestamp } = closed;
+  const manifest: SegmentManifest = {
+    formatVersion: 1,
+    ...counts,
+    bytes: statSync(unfinishedPath).size,
+    firstId,
+    lastId,
+    minTimestamp,
+    maxTimestamp,
+    sha256: sha256Of(unfinishedPath),
+    sealedAt: new Date(nowMs()).toISOString(),
+  };
+  durableRename(unfinishedPath, join(directory, names.sealed));
+  const unfinishedManifest = join(directory, names.unfinishedManifest);
+  writeFileSync(unfinishedManifest, `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 });
+  syncPath(unfinishedManifest);
+  durableRename(unfinishedManifest, join(directory, names.manifest));
+  return manifest;
+}
+
+function build(path: string, closed: Segment): { readonly rows: number; readonly metadataRows: number } {
+  const database = new Sqlite(path);
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE');
+    database.all('PRAGMA journal_mode = DELETE'); // stays in the file; what follows is for this connection
+    database.exec(`
+      PRAGMA journal_mode = OFF;
+      PRAGMA synchronous = OFF;
+      PRAGMA foreign_keys = OFF;
+      PRAGMA secure_delete = ON;
+      PRAGMA cache_size = -${cacheBytes / 1024}`);
+    dropState(database);
+    database.exec('PRAGMA secure_delete = OFF');
+    database.exec('CREATE INDEX logs_metadata_type_value ON logs_metadata (metadata_type, metadata_value)');
+    buildTextIndex(database);
+    database.exec('PRAGMA analysis_limit = 1000; ANALYZE');
+    check(database, closed);
+    const count = (table: string): number =>
+      database.get<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`)?.rows ?? 0;
+    return { rows: count('logs'), metadataRows: count('logs_metadata') };
+  } finally {
+    database.close();
+  }
+}
+
+/** Overwritten, not only unlinked: what is dropped may be a password's hash. */
+function dropState(database: Sqlite): void {
+  const tables = database.all<{ name: string; type: string }>(
+    `SELECT name, type FROM pragma_table_list
+     WHERE schema = 'main' AND type IN ('table', 'virtual') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
+  );
+  for (const { name } of tables) if (!tablesKept.has(name)) database.exec(`DROP TABLE "${name}"`);
+  database.exec(`UPDATE users SET password = ''`);
+}
+
+/** What came out must be sound and hold what went in. */
+function check(database: Sqlite, closed: Segment): void {
+  const found = database.all<{ quick_check: string }>('PRAGMA quick_check(1)')[0]?.quick_check;
+  const ranges = rangesOf(database);
+  const isComplete = ranges?.firstId === closed.firstId && ranges.lastId === closed.lastId;
+  if (found === 'ok' && isComplete) return;
+  throw new RegressionError(
+    'STORE_CORRUPT',
+    `${closed.path}: sealing it failed: ${isComplete ? found : 'rows are missing'}`,
+    {
+      hint: 'The closed file still answers queries; check the disk, and copy the file away.',
+    },
+  );
+}
+
+function sha256Of(path: string): string {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafe(1024 * 1024);
+  const descriptor = openSync(path, 'r');
+  try {
+    for (;;) {
+      const length = readSync(descriptor, buffer);
+      if (length === 0) return hash.digest('hex');
+      hash.update(buffer.subarray(0, length));
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
