@@ -136,7 +136,7 @@ void test('positions survive the salvage, so no file is read twice', async (t) =
   damagings['a damaged page among the rows']?.damage(path);
   const { store } = await reopened(t, dataDir);
 
-  t.strictSame(await store.positions(), [aPosition({ offset: 7 })]);
+  t.match(await store.positions(), [aPosition({ offset: 7 })]);
 });
 
 void test('a file of a newer release is refused and left as it is (F44)', async (t) => {
