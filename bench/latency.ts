@@ -1,6 +1,6 @@
 /**
  * How long an appended line takes until a query gives it: p50 and p99 at steady rates. `node bench/latency.ts [--seconds 20]
- * [--rates 10,10000]`; needs `npm run build`. The asker polls without pause, so one query's time is part of the figure.
+ * [--rates 10,10000] [--multiline off|auto]`; `auto` holds a line until the next one, or half a second, since it may go on. Needs `npm run build`. The asker polls without pause, so one query's time is part of the figure.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,11 @@ import { RegressionClient } from '../src/client/client.ts';
 import { machineText, percentile, tableText } from './measure.ts';
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '20' }, rates: { type: 'string', default: '10,10000' } },
+  options: {
+    seconds: { type: 'string', default: '20' },
+    rates: { type: 'string', default: '10,10000' },
+    multiline: { type: 'string', default: 'off' },
+  },
 });
 const seconds = Number(values.seconds);
 const machine = machineText();
@@ -31,7 +35,7 @@ async function measure(rate: number): Promise<string[]> {
   await writeFile(path, '');
   await writeFile(
     config,
-    `data_dir: ${join(directory, 'data')}\ninputs: [{ type: file, include: ['${path}'], format: plain }]\nserver: { listen: '127.0.0.1:0' }\n`,
+    `data_dir: ${join(directory, 'data')}\ninputs: [{ type: file, include: ['${path}'], format: plain, multiline: { mode: ${values.multiline} } }]\nserver: { listen: '127.0.0.1:0' }\n`,
   );
   const daemon = spawn(process.execPath, [program, 'run', '--json', '--config', config], {
     stdio: ['ignore', 'pipe', 'inherit'],

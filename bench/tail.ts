@@ -7,7 +7,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { interleaved, machineText, measureCommand, spreadOf, spreadText, tableText } from './measure.ts';
+import {
+  type Measurement,
+  interleaved,
+  machineText,
+  measureCommand,
+  spreadOf,
+  spreadText,
+  tableText,
+} from './measure.ts';
 
 const { values } = parseArgs({
   options: { lines: { type: 'string', default: '1000000' }, rounds: { type: 'string', default: '5' } },
@@ -23,8 +31,7 @@ try {
   });
   await writeFile(path, '', { flag: 'a' });
   const answers = await interleaved(Number(values.rounds), {
-    'tail -F | wc -l': () =>
-      measureCommand('sh', ['-c', `tail -n +1 -F '${path}' 2>/dev/null | head -n ${lines} | wc -l`]),
+    'tail -F | wc -l': () => measurePipeline(),
     'bare Node reader': () =>
       measureCommand(process.execPath, [join(references, 'count-lines.js'), path, String(lines)]),
     'regression, tailing alone': () =>
@@ -49,4 +56,12 @@ try {
   );
 } finally {
   await rm(directory, { recursive: true });
+}
+
+/** The processes of a pipeline are gone before they can be looked at; the shell's `times` says what they took. */
+async function measurePipeline(): Promise<Measurement> {
+  const pipeline = `tail -n +1 -F '${path}' 2>/dev/null | head -n ${lines} | wc -l; times`;
+  const measured = await measureCommand('sh', ['-c', pipeline]);
+  const seconds = [...measured.stdout.matchAll(/(\d+)m([\d.]+)s/g)].map(([, m, s]) => Number(m) * 60 + Number(s));
+  return { ...measured, cpuSeconds: (seconds[2] ?? 0) + (seconds[3] ?? 0) };
 }

@@ -64,7 +64,14 @@ export class FileInput implements Input {
     this.#encounters = new Encounters(this.#work);
     this.#rotations = new Rotations(this.#work, this.#globs, this.#encounters, signal);
     const hints = { onChange: (path: string) => this.#lookSoon(path), onRename: () => this.#scanSoon() };
-    this.#watcher = isWatching ? new PathWatcher(this.#globs.baseDirectories(), hints, context.logger) : null;
+    this.#watcher = isWatching
+      ? new PathWatcher(
+          this.#globs.baseDirectories(),
+          (directory) => this.#globs.mayContain(directory),
+          hints,
+          context.logger,
+        )
+      : null;
   }
 
   describe(): string {

@@ -40,6 +40,19 @@ export class FileGlobs {
     return this.#includes.some((regex) => regex.test(path)) && !this.#excludes(path);
   }
 
+  /** Whether a file below `directory` could match: what a watcher need not look into is told by it. */
+  mayContain(directory: string): boolean {
+    const names = directory.split('/').filter((name) => name !== '');
+    return this.#include.some((segments) => {
+      for (const [index, name] of names.entries()) {
+        const segment = segments[index];
+        if (segment === '**') return true;
+        if (segment === undefined || !pathRegex(segment).test(name)) return false;
+      }
+      return segments.length > names.length;
+    });
+  }
+
   isExcluded(path: string): boolean {
     return this.#excludes(path);
   }

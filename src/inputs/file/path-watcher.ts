@@ -21,14 +21,22 @@ export interface PathHints {
 
 export class PathWatcher {
   readonly #directories: readonly string[];
+  readonly #mayContain: (directory: string) => boolean;
   readonly #logger: Logger;
   readonly #hints: PathHints;
   #watcher: FSWatcher | null = null;
   #watched = new Set<string>();
   #failure: string | null = null;
 
-  constructor(directories: readonly string[], hints: PathHints, logger: Logger) {
+  /** @param mayContain whether a directory can hold files that matter, at any depth. */
+  constructor(
+    directories: readonly string[],
+    mayContain: (directory: string) => boolean,
+    hints: PathHints,
+    logger: Logger,
+  ) {
     this.#directories = directories;
+    this.#mayContain = mayContain;
     this.#hints = hints;
     this.#logger = logger;
   }
@@ -50,7 +58,8 @@ export class PathWatcher {
       ignoreInitial: true,
       persistent: true,
       ignorePermissionErrors: true,
-      ignored: (_path, stats) => stats?.isFile() === true,
+      // Without this chokidar walks all that is below: a log beside a source tree would cost a watch for each of its directories.
+      ignored: (path, stats) => stats?.isFile() === true || !this.#mayContain(path),
     });
     this.#watcher
       .on('raw', (event, path, details) => this.#onRaw(event, path, details as { watchedPath?: string } | undefined))

@@ -83,3 +83,14 @@ void test('a watcher is told the directories that hold everything', async (t) =>
     '/srv',
   ]);
 });
+
+void test('a watcher is told which directories can hold files that matter', async (t) => {
+  const globs = new FileGlobs(['/var/log/*.log', '/srv/*/logs/app.log', '/opt/**/*.log']);
+
+  for (const directory of ['/var/log', '/srv', '/srv/shop', '/srv/shop/logs', '/opt', '/opt/a/b']) {
+    t.ok(globs.mayContain(directory), directory);
+  }
+  for (const directory of ['/var/log/nginx', '/var/log/a.log', '/srv/shop/src', '/srv/shop/logs/old', '/tmp']) {
+    t.notOk(globs.mayContain(directory), directory);
+  }
+});
