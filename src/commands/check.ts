@@ -1,8 +1,11 @@
 /** `regression check`: is the configuration right, what does it come to, and what would the inputs read? Changes nothing. */
 import { open, stat } from 'node:fs/promises';
 import type { Config, InputConfig } from '../config/schema.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { messageOf } from '../runtime/errors.ts';
 import type { Command } from './command.ts';
+
+type FileInputConfig = Extract<InputConfig, { type: 'file' }>;
 
 interface FileReport {
   readonly path: string;
@@ -48,14 +51,14 @@ async function reportOn(input: InputConfig): Promise<InputReport> {
   if (input.type === 'syslog') return { type: input.type, describes: input.listen };
   const { FileGlobs } = await import('../inputs/file/glob.ts');
   const { paths, problems } = await new FileGlobs(input.include, input.exclude).find();
-  const files = await Promise.all(paths.map((path) => reportOnFile(path, input.format, input.timezone)));
+  const files = await Promise.all(paths.map((path) => reportOnFile(path, input)));
   const unreadable = problems.map(({ path, error }) => ({ path, problem: messageOf(error) }));
   return { type: input.type, describes: input.include.join(' '), files: [...files, ...unreadable] };
 }
 
-async function reportOnFile(path: string, format: string, timezone: string): Promise<FileReport> {
-  const { createParser } = await import('../parsers/registry.ts');
-  const { AutoParser } = await import('../parsers/auto.ts');
+async function reportOnFile(path: string, input: FileInputConfig): Promise<FileReport> {
+  const { createFormat } = await import('../parsers/registry.ts');
+  const { RecordReader } = await import('../pipeline/record-reader.ts');
   const { refusalOf } = await import('../inputs/file/fingerprint.ts');
   try {
     if (!(await stat(path)).isFile()) return { path, problem: 'it is not a regular file' };
@@ -64,9 +67,14 @@ async function reportOnFile(path: string, format: string, timezone: string): Pro
     const head = buffer.subarray(0, bytesRead);
     const problem = refusalOf(head.subarray(0, 1024));
     if (problem !== null) return { path, problem };
-    const parser = createParser(format, { timezone, nowMs: () => Date.now() });
-    for (const line of head.toString('utf8').split(/\r?\n/).slice(0, sampleLines)) if (line !== '') parser.parse(line);
-    return { path, format: parser instanceof AutoParser ? parser.chosen : format };
+    const { format, pattern, timezone, multiline } = input;
+    const source = { source: path, format, pattern, timezone, multiline, applicationHint: '' };
+    const reader = new RecordReader({ source, createFormat, defaults: {}, clock: systemClock });
+    const texts = head.toString('utf8').split(/\r?\n/).slice(0, sampleLines);
+    reader.push(texts.filter((text) => text !== '').map((text) => ({ text, endOffset: 0 })));
+    reader.closeAll();
+    reader.take();
+    return { path, format: reader.chosen };
   } catch (error) {
     return { path, problem: messageOf(error) };
   }

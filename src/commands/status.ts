@@ -34,6 +34,9 @@ function summary({ is_running, inputs, files, generations, gaps }: InputsAnswer)
     is_running,
     inputs,
     files: { followed: count('followed'), rotated: count('rotated'), deleted: count('deleted') },
+    formats: Object.fromEntries(
+      [...Map.groupBy(files, ({ format }) => format)].map(([format, read]) => [format, read.length]),
+    ),
     unread_bytes: sum(files.map(({ unread_bytes }) => unread_bytes)),
     waiting_bytes: sum(files.map(({ waiting_bytes }) => waiting_bytes)),
     generations: generations.length,
@@ -47,7 +50,7 @@ function summary({ is_running, inputs, files, generations, gaps }: InputsAnswer)
 }
 
 function text(answer: InputsAnswer, lastId: number): string {
-  const { is_running, inputs, files, unread_bytes, waiting_bytes, generations, lines, rows, gaps, problems } =
+  const { is_running, inputs, files, formats, unread_bytes, waiting_bytes, generations, lines, rows, gaps, problems } =
     summary(answer);
   const number = (value: number): string => value.toLocaleString('en-US');
   const row = (name: string, value: string): string => `${name.padEnd(12)}${value}\n`;
@@ -67,6 +70,8 @@ function text(answer: InputsAnswer, lastId: number): string {
       'files',
       `${number(files.followed)} followed, ${number(files.rotated)} rotated, ${number(files.deleted)} deleted and held`,
     );
+    const read = Object.entries(formats).map(([format, count]) => `${number(count)} ${format}`);
+    if (read.length > 0) out += row('read as', read.join(', '));
     out += row(
       'unread',
       `${number(unread_bytes)} bytes, and ${number(waiting_bytes)} of lines that wait for their end`,

@@ -49,6 +49,8 @@ export interface FollowedStatus {
   readonly device: string;
   readonly inode: string;
   readonly encoding: string;
+  /** What its entries are read as, as far as its lines have shown. */
+  readonly format: string;
   readonly state: 'followed' | 'rotated' | 'deleted';
   /** Offset behind the last line handed on. */
   readonly offset: number;
@@ -113,6 +115,8 @@ export interface MultilineOptions {
 }
 
 export interface LineStream {
+  /** What the source's entries are read as, as far as its lines have shown. */
+  readonly format?: string;
   /**
    * Hands over the next lines of the source, in order. Resolves when the pipeline has room for more: awaiting it is the
    * back-pressure. Accepted is not yet stored; `chunk.position` moves in the same transaction as the chunk's rows.

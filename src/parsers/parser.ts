@@ -33,6 +33,8 @@ export interface ParserOptions {
 export interface Parser {
   /** The format that read the last entry and why it was taken, where a parser has the choice of several. */
   readonly choice?: { readonly format: string; readonly why: string };
+  /** The format that most of the last entries were of, where a parser has the choice of several. */
+  readonly chosen?: string;
   parse(text: string): ParseResult;
 }
 

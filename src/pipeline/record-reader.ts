@@ -45,6 +45,7 @@ export class RecordReader {
   readonly #options: RecordReaderOptions;
   readonly #parser: Parser;
   readonly #framer: Framer;
+  #lastEnvelope: string | undefined;
 
   constructor(options: RecordReaderOptions) {
     this.#options = options;
@@ -65,8 +66,10 @@ export class RecordReader {
     });
   }
 
-  get parser(): Parser {
-    return this.#parser;
+  /** What the source's entries are read as, behind their envelope's name: `json`, `cri json`. */
+  get chosen(): string {
+    const format = this.#parser.chosen ?? this.#options.source.format;
+    return this.#lastEnvelope === undefined ? format : `${this.#lastEnvelope} ${format}`;
   }
 
   /** True while lines are held that may belong to a record that is not complete. */
@@ -108,6 +111,7 @@ export class RecordReader {
   #read(entry: FramedEntry, observedAt: string): ReadRecord {
     const { source, defaults } = this.#options;
     const text = withoutColours(entry.text);
+    this.#lastEnvelope = entry.envelope;
     const result = this.#parser.parse(text);
     const { format, why } = this.#parser.choice ?? { format: source.format, why: 'given' };
     return {

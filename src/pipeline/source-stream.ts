@@ -48,6 +48,10 @@ export class SourceStream implements LineStream {
     this.#options = options;
   }
 
+  get format(): string {
+    return this.#options.reader.chosen;
+  }
+
   async write({ lines, position, gaps = [] }: LineChunk): Promise<void> {
     const { queue, reader } = this.#options;
     this.#isWriting = true;

@@ -124,6 +124,7 @@ export function statusOf({ tail, size, rotatedAtMs, isDeleted, lastError }: Foll
     device,
     inode,
     encoding: tail.encoding,
+    format: tail.format,
     state: isDeleted ? 'deleted' : rotatedAtMs === null ? 'followed' : 'rotated',
     offset,
     waitingBytes: tail.readOffset - offset,

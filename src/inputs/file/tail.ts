@@ -83,6 +83,11 @@ export class Tail {
     return Buffer.allocUnsafeSlow(chunkBytes + checkBytes);
   }
 
+  /** What its entries are read as, as far as its lines have shown. */
+  get format(): string {
+    return this.#options.stream.format ?? 'not known';
+  }
+
   /** Identity and how far whole lines have been handed on. */
   get position(): FilePosition {
     return this.#position;

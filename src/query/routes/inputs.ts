@@ -23,6 +23,7 @@ const fileSchema = z.object({
   device: z.string(),
   inode: z.string(),
   encoding: z.string(),
+  format: z.string().describe('What its entries are read as, e.g. `json` or `cri json`'),
   state: z.enum(['followed', 'rotated', 'deleted']),
   offset: z.int().describe('Bytes handed on in whole lines'),
   waiting_bytes: z.int().describe('Bytes of a line that waits for its end'),
