@@ -2,11 +2,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { exampleText, referenceText } from '../src/config/describe.ts';
+import { apiText } from '../src/query/describe-api.ts';
 
 /** Path from the project's root, and what makes its text. */
 export const generatedFiles: Readonly<Record<string, () => string | Promise<string>>> = {
   'config/regression.yaml': exampleText,
   'docs/configuration.md': referenceText,
+  'docs/api.md': apiText,
 };
 
 if (import.meta.main) {

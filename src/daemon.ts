@@ -108,6 +108,12 @@ export class Daemon implements Service {
       listen: config.server.listen,
       allowRemote: config.server.allow_remote,
       allowedHosts: config.server.allowed_hosts,
+      tls: config.server.tls,
+      socketMode: Number.parseInt(config.server.socket_mode, 8),
+      requestLimits: {
+        requestsPerSecond: config.server.requests_per_second,
+        maxAtOnce: config.server.max_requests,
+      },
       token: this.#token.token,
       version,
       ingest: { ingest: pipeline.ingest, maxBodyBytes: config.server.max_ingest_bytes },

@@ -1,58 +1,48 @@
 /**
- * A typed client of the query endpoint, on undici. Errors are RegressionErrors with the endpoint's own code and hint.
+ * A typed client of the query endpoint, on undici: `import { RegressionClient } from 'regression/client'`. Errors are
+ * RegressionErrors with the endpoint's own code and hint.
  */
-import { type Dispatcher, Client, request } from 'undici';
+import { type Dispatcher, Agent, Client, request } from 'undici';
 import { type ErrorCode, RegressionError, errorCodes, messageOf } from '../runtime/errors.ts';
-import type { LogRow, Order } from '../search/request.ts';
+import type {
+  Application,
+  Batch,
+  BatchOfRows,
+  Consumer,
+  ConsumerSettings,
+  CreatedToken,
+  Facets,
+  FieldValues,
+  FilterQuery,
+  Hits,
+  InputsQuery,
+  LogRow,
+  LogsPage,
+  LogsQuery,
+  PullLimits,
+  Role,
+  RowContext,
+  SqlResult,
+  TailEvent,
+  Token,
+  User,
+} from './types.ts';
 
 import type { InputsAnswer } from '../query/routes/inputs.ts';
 
+export { RegressionError } from '../runtime/errors.ts';
 export type { InputsAnswer } from '../query/routes/inputs.ts';
-export type { LogRow, Order } from '../search/request.ts';
+export type * from './types.ts';
 
 export interface ClientOptions {
   /** `http://127.0.0.1:8514` or `unix:/run/regression.sock`. */
   readonly url: string;
   readonly token: string;
+  /** PEM text of the one certificate that the endpoint must show (`https:`), whatever name it was reached by. */
+  readonly certificate?: string | undefined;
 }
 
-/** The parameters of `GET /api/v1/logs`; `metadata` becomes `meta.<key>=`. */
-export interface LogsQuery {
-  readonly start?: string | undefined;
-  readonly end?: string | undefined;
-  readonly severity?: string | undefined;
-  readonly application?: string | undefined;
-  readonly version?: string | undefined;
-  readonly environment?: string | undefined;
-  readonly source?: string | undefined;
-  readonly q?: string | undefined;
-  readonly metadata?: readonly (readonly [key: string, value: string])[] | undefined;
-  readonly after_id?: number | undefined;
-  readonly order?: Order | undefined;
-  readonly limit?: number | undefined;
-  readonly cursor?: string | undefined;
-}
-
-export interface InputsQuery {
-  readonly path?: string | undefined;
-  readonly device?: string | undefined;
-  readonly inode?: string | undefined;
-}
-
-export interface LogsPage {
-  readonly rows: readonly LogRow[];
-  readonly next: string | null;
-  readonly truncated: boolean;
-  readonly stats: { readonly rows: number; readonly last_id: number; readonly elapsed_ms: number };
-}
-
-export interface Hits {
-  readonly hits: readonly {
-    readonly timestamps: readonly string[];
-    readonly values: readonly number[];
-    readonly total: number;
-  }[];
-}
+type Query = FilterQuery & Readonly<Record<string, unknown>>;
 
 export interface TaskOutcome {
   readonly message: string;
@@ -62,18 +52,23 @@ export interface TaskOutcome {
 export class RegressionClient {
   readonly #origin: string;
   readonly #token: string;
-  readonly #dispatcher: Client | undefined;
+  readonly #dispatcher: Dispatcher | undefined;
 
-  constructor({ url, token }: ClientOptions) {
+  constructor({ url, token, certificate }: ClientOptions) {
     const isSocket = url.startsWith('unix:');
     this.#origin = isSocket ? 'http://localhost' : url.replace(/\/$/, '');
-    this.#dispatcher = isSocket ? new Client('http://localhost', { socketPath: url.slice(5) }) : undefined;
     this.#token = token;
+    // A consumer may wait a minute for rows, a tail for ever: the endpoint ends what takes too long.
+    const timeouts = { headersTimeout: 120_000, bodyTimeout: 0 };
+    const tls = certificate === undefined ? {} : { ca: certificate, checkServerIdentity: () => undefined };
+    this.#dispatcher = isSocket
+      ? new Client('http://localhost', { socketPath: url.slice(5), ...timeouts })
+      : new Agent({ connect: tls, ...timeouts });
   }
 
   /** One page of rows. */
   logs(query: LogsQuery = {}, signal?: AbortSignal): Promise<LogsPage> {
-    return this.#get('/api/v1/logs', query, signal) as Promise<LogsPage>;
+    return this.#get('logs', query, signal);
   }
 
   /** All rows of the question, page by page, until there is no next page. */
@@ -86,45 +81,209 @@ export class RegressionClient {
     } while (cursor !== undefined);
   }
 
-  /** Counts a time step. */
-  hits(
-    query: Omit<LogsQuery, 'order' | 'limit' | 'cursor'> & { readonly step?: string } = {},
+  row(id: number, signal?: AbortSignal): Promise<LogRow> {
+    return this.#get(`logs/${id}`, {}, signal);
+  }
+
+  /** A row and what was logged before and after it. */
+  context(
+    id: number,
+    query: {
+      readonly before?: number;
+      readonly after?: number;
+      readonly scope?: 'source' | 'application' | 'all';
+    } = {},
     signal?: AbortSignal,
-  ): Promise<Hits> {
-    return this.#get('/api/v1/hits', query, signal) as Promise<Hits>;
+  ): Promise<RowContext> {
+    return this.#get(`logs/${id}/context`, query, signal);
+  }
+
+  /** Counts a time step. */
+  hits(query: FilterQuery & { readonly step?: string } = {}, signal?: AbortSignal): Promise<Hits> {
+    return this.#get('hits', query, signal);
+  }
+
+  facets(query: FilterQuery & { readonly limit?: number } = {}, signal?: AbortSignal): Promise<Facets> {
+    return this.#get('facets', query, signal);
+  }
+
+  fieldNames(query: FilterQuery & { readonly limit?: number } = {}, signal?: AbortSignal): Promise<FieldValues> {
+    return this.#get('field_names', query, signal);
+  }
+
+  fieldValues(
+    query: FilterQuery & { readonly field: string; readonly limit?: number },
+    signal?: AbortSignal,
+  ): Promise<FieldValues> {
+    return this.#get('field_values', query, signal);
+  }
+
+  /** Rows as they are committed, until `signal` aborts or the loop is left; rows that were missed are told. */
+  async *tail(query: FilterQuery = {}, signal?: AbortSignal): AsyncGenerator<TailEvent> {
+    const left = new AbortController();
+    const ended = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
+    const body = await this.#ask('GET', `tail?${parametersOf({ ...query, format: 'ndjson' })}`, undefined, ended);
+    try {
+      for await (const line of linesOf(body)) {
+        const event = JSON.parse(line) as { readonly [note: string]: unknown };
+        if ('_missed' in event) yield { missed: event['_missed'] as NonNullable<TailEvent['missed']> };
+        else if ('id' in event) yield { row: event as unknown as LogRow };
+      }
+    } catch (error) {
+      if (!ended.aborted) throw error;
+    } finally {
+      left.abort();
+    }
+  }
+
+  /** One SELECT or WITH; for admins. */
+  sql(sql: string, options: { readonly max_rows?: number } = {}, signal?: AbortSignal): Promise<SqlResult> {
+    return this.#send('POST', 'sql', { sql, ...options }, signal);
+  }
+
+  consumers(signal?: AbortSignal): Promise<readonly Consumer[]> {
+    return this.#get('consumers', {}, signal);
+  }
+
+  consumer(name: string, signal?: AbortSignal): Promise<Consumer> {
+    return this.#get(`consumers/${name}`, {}, signal);
+  }
+
+  /** Creates it, or changes its lease settings. */
+  createConsumer(name: string, settings: ConsumerSettings = {}, signal?: AbortSignal): Promise<Consumer> {
+    return this.#send('PUT', `consumers/${name}`, settings, signal);
+  }
+
+  removeConsumer(name: string, signal?: AbortSignal): Promise<Consumer> {
+    return this.#send('DELETE', `consumers/${name}`, undefined, signal);
+  }
+
+  pull(name: string, limits: PullLimits = {}, signal?: AbortSignal): Promise<Batch> {
+    return this.#send('POST', `consumers/${name}/pull`, limits, signal);
+  }
+
+  ack(name: string, batch: string, signal?: AbortSignal): Promise<Consumer> {
+    return this.#send('POST', `consumers/${name}/ack`, { batch }, signal);
+  }
+
+  nak(name: string, batch: string, delay?: string, signal?: AbortSignal): Promise<Consumer> {
+    return this.#send('POST', `consumers/${name}/nak`, { batch, ...(delay === undefined ? {} : { delay }) }, signal);
+  }
+
+  seek(name: string, from: string, signal?: AbortSignal): Promise<Consumer> {
+    return this.#send('POST', `consumers/${name}/seek`, { from }, signal);
+  }
+
+  /**
+   * Batch after batch. A batch is acknowledged when the loop comes back for the next one; a loop that is left or throws has not
+   * acknowledged its last batch, which comes again. Without `wait` it ends when there are no more rows.
+   */
+  async *batches(name: string, limits: PullLimits = {}, signal?: AbortSignal): AsyncGenerator<BatchOfRows> {
+    for (;;) {
+      const batch = await this.pull(name, limits, signal);
+      if (batch.batch !== null) {
+        yield { ...batch, batch: batch.batch };
+        await this.ack(name, batch.batch, signal);
+      } else if (limits.wait === undefined && batch.gap === null) return;
+    }
+  }
+
+  /** An answer that was cached under `key`; null when there is none (any more). */
+  async result(key: string, signal?: AbortSignal): Promise<unknown> {
+    try {
+      return await this.#get(`results/${key}`, {}, signal);
+    } catch (error) {
+      if (error instanceof RegressionError && error.code === 'NOT_FOUND') return null;
+      throw error;
+    }
+  }
+
+  /** Caches an answer as JSON. */
+  putResult(key: string, answer: unknown, ttl = '1d', signal?: AbortSignal): Promise<{ readonly etag: string }> {
+    return this.#send('PUT', `results/${key}?ttl=${ttl}`, answer, signal);
+  }
+
+  users(): Promise<readonly User[]> {
+    return this.#get('users');
+  }
+
+  addUser(user: { readonly username: string; readonly password: string; readonly role: Role }): Promise<User> {
+    return this.#send('POST', 'users', user);
+  }
+
+  changeUser(username: string, change: { readonly password?: string; readonly role?: Role }): Promise<User> {
+    return this.#send('PATCH', `users/${username}`, change);
+  }
+
+  removeUser(username: string): Promise<User> {
+    return this.#send('DELETE', `users/${username}`);
+  }
+
+  tokens(): Promise<readonly Token[]> {
+    return this.#get('tokens');
+  }
+
+  createToken(token: {
+    readonly username: string;
+    readonly name?: string;
+    readonly scopes?: readonly string[];
+    readonly expires_in?: string;
+  }): Promise<CreatedToken> {
+    return this.#send('POST', 'tokens', token);
+  }
+
+  revokeToken(id: number): Promise<Token> {
+    return this.#send('DELETE', `tokens/${id}`);
+  }
+
+  applications(): Promise<readonly Application[]> {
+    return this.#get('applications');
+  }
+
+  registerApplication(application: {
+    readonly name: string;
+    readonly version?: string | null;
+    readonly environment?: string | null;
+    readonly owner?: string | null;
+  }): Promise<Application> {
+    return this.#send('POST', 'applications', application);
   }
 
   /** What is followed, how far, and what is lost; of one file when `path` is given. */
   inputs(query: InputsQuery = {}, signal?: AbortSignal): Promise<InputsAnswer> {
-    return this.#get('/api/v1/inputs', query, signal) as Promise<InputsAnswer>;
+    return this.#get('inputs', { ...query }, signal);
   }
 
   /** Runs a task of the daemon; resolves when it is done. */
   runTask(name: string, signal?: AbortSignal): Promise<TaskOutcome> {
-    return this.#request('POST', `/api/v1/tasks/${name}/run?wait=true`, signal) as Promise<TaskOutcome>;
+    return this.#send('POST', `tasks/${name}/run?wait=true`, undefined, signal);
   }
 
   async close(): Promise<void> {
     await this.#dispatcher?.close();
   }
 
-  async #get(
-    path: string,
-    { metadata = [], ...query }: LogsQuery & InputsQuery,
-    signal?: AbortSignal,
-  ): Promise<unknown> {
-    const parameters = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.append(name, String(value));
-    for (const [key, value] of metadata) parameters.append(`meta.${key}`, value);
-    return this.#request('GET', `${path}?${parameters.toString()}`, signal);
+  async #get<Answer>(path: string, query: Query | FilterQuery = {}, signal?: AbortSignal): Promise<Answer> {
+    const body = await this.#ask('GET', `${path}?${parametersOf(query)}`, undefined, signal);
+    return JSON.parse(await body.text()) as Answer;
   }
 
-  async #request(method: 'GET' | 'POST', path: string, signal?: AbortSignal): Promise<unknown> {
+  async #send<Answer>(method: Method, path: string, json?: unknown, signal?: AbortSignal): Promise<Answer> {
+    const body = await this.#ask(method, path, json, signal);
+    return JSON.parse(await body.text()) as Answer;
+  }
+
+  /** @throws RegressionError with the endpoint's code; `DAEMON_UNREACHABLE`. */
+  async #ask(method: Method, path: string, json: unknown, signal: AbortSignal | undefined) {
     let response: Dispatcher.ResponseData;
     try {
-      response = await request(`${this.#origin}${path}`, {
+      response = await request(`${this.#origin}/api/v1/${path}`, {
         method,
-        headers: { authorization: `Bearer ${this.#token}` },
+        headers: {
+          authorization: `Bearer ${this.#token}`,
+          ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(json === undefined ? {} : { body: JSON.stringify(json) }),
         ...(signal === undefined ? {} : { signal }),
         ...(this.#dispatcher === undefined ? {} : { dispatcher: this.#dispatcher }),
       });
@@ -135,9 +294,27 @@ export class RegressionClient {
         hint: 'Is `regression run` running?',
       });
     }
-    const body = await response.body.text();
-    if (response.statusCode === 200) return JSON.parse(body);
-    throw errorOf(response.statusCode, body);
+    if (response.statusCode < 300) return response.body;
+    throw errorOf(response.statusCode, await response.body.text());
+  }
+}
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+function parametersOf({ metadata = [], ...query }: Query | FilterQuery): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) parameters.append(name, String(value));
+  for (const [key, value] of metadata) parameters.append(`meta.${key}`, value);
+  return parameters.toString();
+}
+
+async function* linesOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of body) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
   }
 }
 
@@ -145,7 +322,8 @@ function errorOf(status: number, body: string): RegressionError {
   try {
     const { code, detail, hint } = JSON.parse(body) as { code: string; detail: string; hint?: string };
     const known = Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'DAEMON_UNREACHABLE';
-    return new RegressionError(known, detail, hint === undefined ? {} : { hint });
+    const retryable = status === 429 || status === 503;
+    return new RegressionError(known, detail, { retryable, ...(hint === undefined ? {} : { hint }) });
   } catch {
     return new RegressionError('DAEMON_UNREACHABLE', `the daemon answered ${status}`);
   }

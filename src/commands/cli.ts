@@ -90,10 +90,13 @@ function usageError(message: string, args: readonly string[]): RegressionError {
     );
   }
   const [, flag, given] = /Argument: ([\w-]+), Given: "(.*?)", Choices:/.exec(message) ?? [];
-  const choices = (command.flags?.[flag ?? ''] ?? commonFlags[flag as 'logLevel'])?.choices?.map(String) ?? [];
+  const positional = command.positionals?.[flag ?? ''];
+  const option = positional ?? command.flags?.[flag ?? ''] ?? commonFlags[flag as 'logLevel'];
+  const choices = option?.choices?.map(String) ?? [];
   if (flag !== undefined && given !== undefined) {
+    const name = positional === undefined ? `--${dashedName(flag)}` : flag;
     return usage(
-      `--${dashedName(flag)}: ${JSON.stringify(given)} is none of ${choices.join(', ')}`,
+      `${name}: ${JSON.stringify(given)} is none of ${choices.join(', ')}`,
       didYouMean(given, choices, help),
     );
   }

@@ -36,15 +36,18 @@ export async function openEndpoint(
       { hint: 'Ask again when it is done.' },
     );
   }
-  return openDaemons(holder.server, config.data_dir);
+  return openDaemons(holder.server, config.data_dir, config.server.tls?.cert);
 }
 
-async function openDaemons(url: string, dataDir: string): Promise<Endpoint> {
+async function openDaemons(url: string, dataDir: string, certPath: string | undefined): Promise<Endpoint> {
+  const { readFile } = await import('node:fs/promises');
   const { RegressionClient } = await import('../client/client.ts');
   const { readAdminToken } = await import('../query/admin-token.ts');
   const token = await readAdminToken(dataDir);
   if (token === null) throw new RegressionError('UNAUTHORIZED', `there is no admin token in ${dataDir}`);
-  const client = new RegressionClient({ url, token });
+  const certificate =
+    certPath === undefined || !url.startsWith('https:') ? undefined : await readFile(certPath, 'utf8');
+  const client = new RegressionClient({ url, token, certificate });
   return { client, close: () => client.close() };
 }
 
@@ -80,10 +83,12 @@ async function openOwn(dataDir: string, command: string, mayCreate: boolean): Pr
   const socketDirectory = await mkdtemp(path.join(tmpdir(), 'regression-'));
   opened.defer(() => rm(socketDirectory, { recursive: true, force: true }));
   const { token } = await loadOrCreateAdminToken(dataDir);
+  const feed = new LiveFeed();
+  const append = feed.appendTo(store);
   const server = new QueryServer({
     store,
-    feed: new LiveFeed(),
-    append: (records) => store.append({ records, positions: [], gaps: [] }),
+    feed,
+    append: (records) => append({ records, positions: [], gaps: [] }),
     clock: systemClock,
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),

@@ -1,12 +1,30 @@
 /** Which commands exist. A new one is a file, a line here and a test. */
 import { check } from './check.ts';
+import { consumers } from './consumers.ts';
 import { doctor } from './doctor.ts';
 import { importFiles } from './import.ts';
 import { logs } from './logs.ts';
 import { parse } from './parse.ts';
 import { rotate } from './rotate.ts';
 import { run } from './run.ts';
+import { sql } from './sql.ts';
 import { status } from './status.ts';
+import { token } from './token.ts';
+import { user } from './user.ts';
 import { verify } from './verify.ts';
 
-export const commands = { run, check, parse, import: importFiles, logs, status, doctor, verify, rotate };
+export const commands = {
+  run,
+  check,
+  parse,
+  import: importFiles,
+  logs,
+  sql,
+  consumers,
+  user,
+  token,
+  status,
+  doctor,
+  verify,
+  rotate,
+};

@@ -78,7 +78,19 @@ export const configSchema = z.strictObject({
       allow_remote: z
         .boolean()
         .default(false)
-        .describe('Permit an address that other hosts can reach; traffic and tokens are not encrypted'),
+        .describe('Permit an address that other hosts can reach without TLS; tokens and rows are not encrypted then'),
+      tls: z
+        .strictObject({
+          cert: z.string().min(1).describe('PEM file: the certificate and its chain'),
+          key: z.string().min(1).describe('PEM file: its private key'),
+        })
+        .optional()
+        .describe('HTTPS; with it other hosts may reach the address'),
+      socket_mode: z
+        .string()
+        .regex(/^0?[0-7]{3}$/, { error: "expected an octal mode, e.g. '0660'" })
+        .default('0600')
+        .describe('`unix:`: who may connect to the socket; a token is needed all the same'),
       allowed_hosts: z
         .array(z.string().min(1))
         .default([])
@@ -89,6 +101,13 @@ export const configSchema = z.strictObject({
       max_ingest_bytes: bytes({ min: 1024, max: 256 * MiB })
         .prefault('16MiB')
         .describe('Longest body of a request that sends entries, also after decompression; more is answered with 413'),
+      requests_per_second: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .default(500)
+        .describe('Requests of one token, sustained; twice as many at once. Beyond it 429'),
+      max_requests: z.int().min(1).max(10_000).default(128).describe('Requests worked on at once; beyond it 429'),
     })
     .prefault({})
     .describe('The query endpoint'),

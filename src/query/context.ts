@@ -39,6 +39,8 @@ export interface QueryContext {
 
 /** What the server adds for its routes. */
 export interface RouteContext extends QueryContext {
+  /** Answers for people, who ask the same again; see query-cache.ts. */
+  readonly queries: Pick<Store, 'search' | 'hits' | 'fieldCounts'>;
   readonly accounts: Accounts;
   readonly audit: Audit;
 }

@@ -1,16 +1,13 @@
 /**
  * A signal that aborts when the asker goes away before the answer is sent, so that nothing is computed for nobody.
  */
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 
-export function abortOnHangUp(request: FastifyRequest, reply: FastifyReply): AbortSignal {
+export function abortOnHangUp(reply: FastifyReply): AbortSignal {
+  // Not on the socket: a connection that is kept open would collect a listener a request.
   const controller = new AbortController();
-  const { socket } = request.raw;
-  const onHangUp = (): void => controller.abort(new Error('the client went away'));
-  socket.once('close', onHangUp);
   reply.raw.once('close', () => {
-    socket.off('close', onHangUp); // the connection lives on, for further requests
-    if (!reply.raw.writableFinished) onHangUp();
+    if (!reply.raw.writableFinished) controller.abort(new Error('the client went away'));
   });
   return controller.signal;
 }

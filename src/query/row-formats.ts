@@ -76,6 +76,6 @@ function valueOf(row: LogRow, name: string): string | number | object | null {
   return Object.hasOwn(row.metadata, key) ? (row.metadata[key] ?? null) : null;
 }
 
-function csvCell(text: string): string {
+export function csvCell(text: string): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

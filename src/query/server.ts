@@ -1,7 +1,7 @@
 /**
  * The query endpoint: an HTTP server on loopback or a Unix socket. Routes are in routes/, who may ask is decided in guard.ts.
  */
-import { chmod, unlink } from 'node:fs/promises';
+import { chmod, readFile, unlink } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import swagger from '@fastify/swagger';
@@ -16,6 +16,7 @@ import type { QueryContext, RouteContext } from './context.ts';
 import { guard, hostName } from './guard.ts';
 import { problem, problemOfError } from './problem.ts';
 import type { IngestGateOptions } from './ingest-gate.ts';
+import { QueryCache } from './query-cache.ts';
 import { type RequestLimitOptions, RequestLimits, defaultRequestLimits } from './request-limits.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { fieldRoutes } from './routes/fields.ts';
@@ -25,7 +26,9 @@ import { ingestRoutes } from './routes/ingest.ts';
 import { inputRoutes } from './routes/inputs.ts';
 import { logsRoutes } from './routes/logs.ts';
 import { operationRoutes } from './routes/operation.ts';
+import { resultRoutes } from './routes/results.ts';
 import { rowRoutes } from './routes/row.ts';
+import { sqlRoutes } from './routes/sql.ts';
 import { tailRoutes } from './routes/tail.ts';
 import { taskRoutes } from './routes/tasks.ts';
 
@@ -34,6 +37,10 @@ export interface QueryServerOptions extends QueryContext {
   readonly listen: string;
   readonly allowRemote: boolean;
   readonly allowedHosts: readonly string[];
+  /** Paths of PEM files. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  /** Of a Unix socket; 0600 without it. */
+  readonly socketMode?: number | undefined;
   /** The data directory's token; others are in the store. */
   readonly token: string;
   readonly version: string;
@@ -63,11 +70,11 @@ export class QueryServer implements Service {
 
   /** @throws RegressionError `SERVER_UNAVAILABLE`; `CONFIG_INVALID` for an address others can reach without `allow_remote`. */
   async start(): Promise<void> {
-    const { listen, allowRemote } = this.#options;
+    const { listen, allowRemote, tls, socketMode = 0o600 } = this.#options;
     const address = parseListen(listen);
-    if ('host' in address && !isLoopback(address.host) && !allowRemote) {
+    if ('host' in address && !isLoopback(address.host) && tls === undefined && !allowRemote) {
       throw new RegressionError('CONFIG_INVALID', `server.listen: ${listen} can be reached from other hosts`, {
-        hint: 'Listen on 127.0.0.1, or set server.allow_remote: true if the network is trusted: there is no TLS yet.',
+        hint: 'Listen on 127.0.0.1, set server.tls, or server.allow_remote: true if the network is trusted.',
       });
     }
     this.#server = await buildServer(this.#options, address);
@@ -75,7 +82,7 @@ export class QueryServer implements Service {
       if ('path' in address) {
         await removeStaleSocket(address.path);
         await this.#server.listen({ path: address.path });
-        await chmod(address.path, 0o600);
+        await chmod(address.path, socketMode);
         this.#url = `unix:${address.path}`;
       } else {
         this.#url = await this.#server.listen(address);
@@ -112,6 +119,7 @@ function isLoopback(host: string): boolean {
 export async function buildServer(options: QueryServerOptions, address: ListenAddress): Promise<FastifyInstance> {
   const { metrics, logger, token, version, allowedHosts } = options;
   const server = fastify({
+    ...(options.tls === undefined ? {} : { https: await readTls(options.tls) }),
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: true,
@@ -142,7 +150,13 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   const hosts = new Set(['localhost', '127.0.0.1', '::1', ...listening, ...allowedHosts].map(hostName));
   const accounts = new Accounts(options.store.state, token, options.clock);
   const limits = new RequestLimits(options.requestLimits ?? defaultRequestLimits, options.clock);
-  const context: RouteContext = { ...options, accounts, audit: auditTo(options.append, options.clock, version) };
+  const queries = new QueryCache(options.store, options.feed, options.clock);
+  const context: RouteContext = {
+    ...options,
+    queries,
+    accounts,
+    audit: auditTo(options.append, options.clock, version),
+  };
   server.decorateRequest('principal');
   server.addHook('onRequest', guard({ accounts, limits, hosts }));
   server.addHook('onResponse', async (request, reply) => {
@@ -186,8 +200,24 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   await server.register(consumerRoutes(context));
   if (options.ingest !== undefined) await server.register(ingestRoutes({ ...context, ...options.ingest }));
   await server.register(taskRoutes(context));
+  await server.register(sqlRoutes(context));
+  await server.register(resultRoutes(context));
   await server.ready();
   return server;
+}
+
+/** @throws RegressionError `CONFIG_INVALID` naming the file. */
+async function readTls({ cert, key }: { readonly cert: string; readonly key: string }) {
+  const read = async (path: string, option: string): Promise<Buffer> => {
+    try {
+      return await readFile(path);
+    } catch (error) {
+      throw new RegressionError('CONFIG_INVALID', `server.tls.${option}: cannot read ${path}: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+  };
+  return { cert: await read(cert, 'cert'), key: await read(key, 'key'), minVersion: 'TLSv1.2' as const };
 }
 
 function problemOf(error: FastifyError) {

@@ -8,7 +8,7 @@
  */
 import { type Severity, severities, severityOfWord, severityRank } from '../record/severity.ts';
 import { messageOf } from '../runtime/errors.ts';
-import { compileRegex } from '../runtime/linear-regex.ts';
+import { LinearPattern } from '../runtime/linear-pattern.ts';
 import { nearestName } from '../runtime/nearest.ts';
 import { type Token, type Value, queryError, scanQuery } from './query-scanner.ts';
 import { isNumber } from './predicates.ts';
@@ -18,6 +18,8 @@ import { readTime } from './time.ts';
 /** Deeper nesting is refused: SQLite bounds the depth of an expression. */
 const maxDepth = 50;
 const maxTerms = 200;
+/** Programs grow with the pattern; this bounds both compiling and the memory of a match. */
+const maxPatternLength = 1000;
 
 /** Names of columns as people write them; every other name is a metadata key. */
 const columns: Readonly<Record<string, Column>> = {
@@ -237,8 +239,11 @@ function fieldEquals(field: Field, value: Value, isExact: boolean, column: numbe
 }
 
 function regexTerm(field: Field, { text, ignoreCase }: Value, column: number): Query {
+  if (text.length > maxPatternLength) {
+    throw queryError(column, `the pattern is longer than ${maxPatternLength} characters`, 'Ask in several queries.');
+  }
   try {
-    compileRegex(text, { ignoreCase });
+    void new LinearPattern(text, { ignoreCase });
   } catch (error) {
     throw queryError(
       column,

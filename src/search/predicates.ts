@@ -2,7 +2,7 @@
  * What a test says of a text. The one definition: the in-memory matcher calls it, and SQLite calls it for what its own
  * operators cannot say.
  */
-import { type LinearRegex, compileRegex } from '../runtime/linear-regex.ts';
+import { LinearPattern } from '../runtime/linear-pattern.ts';
 import type { Operator, Test } from './query.ts';
 
 /** @returns false for a text that is not there. */
@@ -92,15 +92,15 @@ function textOrder(a: string, b: string): number {
 }
 
 /** Compiled patterns, so that a query compiles once and not once a row. */
-const compiled = new Map<string, LinearRegex>();
+const compiled = new Map<string, LinearPattern>();
 const maxCompiled = 100;
 
-function regexOf(pattern: string, ignoreCase: boolean): LinearRegex {
+function regexOf(pattern: string, ignoreCase: boolean): LinearPattern {
   const key = `${ignoreCase ? 'i' : '-'}${pattern}`;
   const known = compiled.get(key);
   if (known !== undefined) return known;
   if (compiled.size >= maxCompiled) compiled.clear();
-  const regex = compileRegex(pattern, { ignoreCase });
+  const regex = new LinearPattern(pattern, { ignoreCase });
   compiled.set(key, regex);
   return regex;
 }

@@ -46,8 +46,34 @@ export interface ReaderCalls {
   search(snapshot: string, request: SearchRequest): SearchPage;
   hits(snapshot: string, request: HitsRequest): readonly HitsBucket[];
   fieldCounts(snapshot: string, request: FieldCountsRequest): FieldCounts;
+  /** @throws RegressionError `QUERY_INVALID`, `FORBIDDEN`: see sql-statement.ts. */
+  sql(snapshot: string, request: SqlRequest): SqlAnswer;
   /** Closes the open snapshot, if any, and removes its alias directory. */
   release(): void;
+}
+
+export interface SqlRequest {
+  readonly sql: string;
+  readonly maxRows: number;
+  readonly maxBytes: number;
+}
+
+export type SqlValueJson = string | number | null;
+
+export interface SqlAnswer {
+  /** Empty when there are no rows. */
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly SqlValueJson[])[];
+  /** Which limit cut the answer. */
+  readonly limit: 'rows' | 'bytes' | null;
+}
+
+export interface ReaderOptions {
+  readonly hotPath: string;
+  /** The thread's own: aliases of the files it reads. */
+  readonly directory: string;
+  /** Most memory the engine may take in this thread; null for no bound of ours. */
+  readonly maxMemoryBytes: number | null;
 }
 
 export interface EncodedBatch {

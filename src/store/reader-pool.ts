@@ -9,7 +9,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegressionError } from '../runtime/errors.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { ReaderCalls, WriterCalls } from './protocol.ts';
+import type { ReaderCalls, ReaderOptions, WriterCalls } from './protocol.ts';
 import type { Segment } from './segments.ts';
 import type { QueryLimits } from './store.ts';
 import { ThreadLink } from './thread-link.ts';
@@ -24,6 +24,8 @@ export interface ReaderPoolOptions {
   readonly clock: Clock;
   /** Threads at most; further queries wait their turn, and their deadline runs meanwhile. */
   readonly maxThreads: number;
+  /** Most memory the engine may take in a thread; null for no bound of ours. */
+  readonly maxMemoryBytes: number | null;
 }
 
 /** How stale an answer may be: a snapshot this old is replaced before the next query. */
@@ -75,8 +77,9 @@ export class ReaderPool {
       this.#giveBack(lane);
       return answer;
     } catch (error) {
-      // The thread may still be at it: it goes, with its snapshot.
-      await this.#discard(lane);
+      // Else the thread may still be at it, or is not well: it goes, with its snapshot.
+      if (isRefusal(error)) this.#giveBack(lane);
+      else await this.#discard(lane);
       throw error;
     }
   }
@@ -129,6 +132,11 @@ export class ReaderPool {
   }
 }
 
+/** The thread has answered, with what is wrong with the question. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof RegressionError && (error.code === 'QUERY_INVALID' || error.code === 'FORBIDDEN');
+}
+
 /** One reader thread and the snapshot it has open. */
 class Lane {
   static #lastLane = 0;
@@ -149,7 +157,8 @@ class Lane {
     this.#reader = new ThreadLink<ReaderCalls>('reader-thread', {
       hotPath: options.hotPath,
       directory: this.#directory,
-    });
+      maxMemoryBytes: options.maxMemoryBytes,
+    } satisfies ReaderOptions);
   }
 
   async run<Result>(work: Work<Result>): Promise<Result> {
@@ -159,10 +168,12 @@ class Lane {
       await this.releaseSnapshot();
     }
     this.#snapshot ??= await this.#pin();
-    const answer = await work(this.#reader, this.#snapshot.directory);
-    this.#closing = setTimeout(() => void this.releaseSnapshot().catch(() => undefined), maxStalenessMs);
-    this.#closing.unref();
-    return answer;
+    try {
+      return await work(this.#reader, this.#snapshot.directory);
+    } finally {
+      this.#closing = setTimeout(() => void this.releaseSnapshot().catch(() => undefined), maxStalenessMs);
+      this.#closing.unref();
+    }
   }
 
   /** The reader answers calls in order, so a query under way ends before its snapshot is closed. */

@@ -19,8 +19,8 @@ import type {
 } from '../search/request.ts';
 import { ApplicationIds } from './application-ids.ts';
 import { encodeRows } from './batch-encoding.ts';
-import type { WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
 import type { Damage } from './damage.ts';
+import type { SqlAnswer, SqlRequest, WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { remoteState } from './state.ts';
 import { Sealing } from './sealing.ts';
@@ -50,6 +50,8 @@ export interface StoreOptions {
   readonly maxReaderThreads?: number;
 }
 
+const sqlMemoryBytes = 192 * 1024 * 1024;
+
 /** @throws RegressionError `DATA_DIR_UNUSABLE`, `STORE_UNSAFE`, `STORE_CORRUPT`, `STORE_TOO_NEW`. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const dataDir = resolve(options.dataDir);
@@ -74,7 +76,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     maxHotBytes: options.maxHotBytes ?? defaultLimits.maxHotBytes,
     maxHotAgeMs: options.maxHotAgeMs ?? defaultLimits.maxHotAgeMs,
   };
-  let readers: ReaderPool | undefined;
+  let pools: readonly ReaderPool[] = [];
   let sealing: Sealing | undefined;
   let segments: readonly Segment[] = [];
   const writer = new ThreadLink<WriterCalls>('writer-thread', writerOptions, (notice: WriterNotice) => {
@@ -88,7 +90,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       return;
     }
     options.onDisturbed?.(notice.message);
-    void readers?.invalidate();
+    for (const pool of pools) void pool.invalidate();
   });
   try {
     await writer.ready();
@@ -96,14 +98,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await writer.terminate();
     throw error;
   }
-  readers = new ReaderPool({
-    hotPath,
-    snapshotsPath,
-    writer,
-    segments: () => segments,
-    clock: options.clock ?? systemClock,
-    maxThreads: options.maxReaderThreads ?? 2,
-  });
+  const shared = { hotPath, snapshotsPath, writer, segments: () => segments, clock: options.clock ?? systemClock };
+  const readers = new ReaderPool({ ...shared, maxThreads: options.maxReaderThreads ?? 2, maxMemoryBytes: null });
+  // Apart from the others: a statement that takes all the time and memory it may holds up only the next statement.
+  const sqlReaders = new ReaderPool({ ...shared, maxThreads: 1, maxMemoryBytes: sqlMemoryBytes });
+  pools = [readers, sqlReaders];
   sealing = new Sealing({
     directory: join(dataDir, segmentsDirectoryName),
     clock: options.clock ?? systemClock,
@@ -111,13 +110,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     onFailed: (segment, error) => options.onSealFailed?.(segment, error),
   });
   sealing.update(segments);
-  return new RemoteStore(writer, readers, sealing);
+  return new RemoteStore(writer, readers, sqlReaders, sealing);
 }
 
 class RemoteStore implements Store {
   readonly #writer: ThreadLink<WriterCalls>;
   readonly #readers: ReaderPool;
   readonly #sealing: Sealing;
+  readonly #sqlReaders: ReaderPool;
   readonly #applications: ApplicationIds;
   readonly state = remoteState(async (method, args) => {
     this.#refuseWhenClosed();
@@ -130,10 +130,11 @@ class RemoteStore implements Store {
   #hasFailed = false;
   #closed: Promise<void> | null = null;
 
-  constructor(writer: ThreadLink<WriterCalls>, readers: ReaderPool, sealing: Sealing) {
+  constructor(writer: ThreadLink<WriterCalls>, readers: ReaderPool, sqlReaders: ReaderPool, sealing: Sealing) {
     this.#writer = writer;
     this.#sealing = sealing;
     this.#readers = readers;
+    this.#sqlReaders = sqlReaders;
     this.#applications = new ApplicationIds((applications) => writer.call('applicationIds', [applications]));
   }
 
@@ -195,6 +196,11 @@ class RemoteStore implements Store {
     return this.#sealing.finished();
   }
 
+  sql(request: SqlRequest, limits: QueryLimits): Promise<SqlAnswer> {
+    this.#refuseWhenClosed();
+    return this.#sqlReaders.run((reader, snapshot) => reader.call('sql', [snapshot, request]), limits);
+  }
+
   async stats(): Promise<StoreStats> {
     const { pins, ...stats } = await this.#writer.call('stats', []);
     return { ...stats, openSnapshots: pins };
@@ -208,7 +214,7 @@ class RemoteStore implements Store {
   async #close(): Promise<void> {
     await this.#sent;
     await this.#sealing.stop();
-    await this.#readers.close();
+    await Promise.all([this.#readers.close(), this.#sqlReaders.close()]);
     await this.#writer.call('close', []);
     await this.#writer.exited();
   }

@@ -13,6 +13,7 @@ import type {
   SearchPage,
   SearchRequest,
 } from '../search/request.ts';
+import type { SqlAnswer, SqlRequest } from './protocol.ts';
 import type { Segment } from './segments.ts';
 import type { Remote, StateCalls } from './state.ts';
 
@@ -46,6 +47,12 @@ export interface Store {
 
   /** How often which values occur. Same limits and errors as `search`. */
   fieldCounts(request: FieldCountsRequest, limits: QueryLimits): Promise<FieldCounts>;
+
+  /**
+   * One reading SELECT on a consistent state, in a thread and with memory of its own.
+   * @throws RegressionError `QUERY_INVALID` for anything else; `FORBIDDEN` for tables that hold credentials; as `search`.
+   */
+  sql(request: SqlRequest, limits: QueryLimits): Promise<SqlAnswer>;
 
   /** What the daemon remembers beside rows. */
   readonly state: Remote<StateCalls>;

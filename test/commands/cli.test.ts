@@ -6,7 +6,7 @@ import { test } from 'tap';
 import { program, regression, startDaemon, writeConfig } from '../daemon-process.ts';
 import { tempDir } from '../temp-dir.ts';
 
-const commands = ['run', 'check', 'parse', 'import', 'logs', 'rotate'];
+const commands = ['run', 'check', 'parse', 'import', 'logs', 'sql', 'consumers', 'user', 'token', 'rotate'];
 
 void test('--help lists the commands, and each explains itself with examples', async (t) => {
   const { code, stdout } = await regression(['--help']);

@@ -29,14 +29,16 @@ export interface Asked {
 
 export async function serve(t: Test, options: Partial<QueryServerOptions> = {}): Promise<Asked> {
   const store = options.store ?? new SqliteStore(':memory:');
+  const feed = options.feed ?? new LiveFeed();
+  const append = feed.appendTo(store);
   const server = new QueryServer({
     store,
-    append: (records) => store.append({ records, positions: [], gaps: [] }),
+    append: (records) => append({ records, positions: [], gaps: [] }),
     clock: new ManualClock('2026-11-24T04:00:00Z'),
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),
     queryTimeoutMs: 5000,
-    feed: new LiveFeed(),
+    feed,
     health: () => [{ name: 'store', ok: true }],
     listen: '127.0.0.1:0',
     allowRemote: false,

@@ -46,8 +46,8 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
   function mayUse({ principal }: FastifyRequest, { owner }: Consumer): boolean {
     return principal.role === 'admin' || principal.name === owner;
   }
-  const bounds = async (request: FastifyRequest, reply: FastifyReply) => {
-    const limits = { deadlineMs: queryTimeoutMs, signal: abortOnHangUp(request, reply) };
+  const bounds = async (reply: FastifyReply) => {
+    const limits = { deadlineMs: queryTimeoutMs, signal: abortOnHangUp(reply) };
     const { firstId, lastId } = await store.search({ filter: {}, order: 'arrival', limit: 1 }, limits);
     return { firstId, lastId, limits };
   };
@@ -55,8 +55,8 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
     audit({ actor: request.principal.name, action, object, remote: remoteOf(request) });
 
   /** `beginning`, `end`, an id, or a time: the position in front of the first row of that time. */
-  async function positionOf(from: string, request: FastifyRequest, reply: FastifyReply): Promise<number> {
-    const { firstId, lastId, limits } = await bounds(request, reply);
+  async function positionOf(from: string, reply: FastifyReply): Promise<number> {
+    const { firstId, lastId, limits } = await bounds(reply);
     if (from === 'end') return lastId;
     if (from === 'beginning') return Math.max(firstId - 1, 0);
     if (/^\d{1,8}$/.test(from) || /^id:\d{1,15}$/.test(from)) return Number(from.replace('id:', ''));
@@ -79,7 +79,7 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
         },
       },
       async (request, reply) => {
-        const { lastId } = await bounds(request, reply);
+        const { lastId } = await bounds(reply);
         const all = await state.consumers();
         return all.filter((consumer) => mayUse(request, consumer)).map((consumer) => viewOf(consumer, lastId));
       },
@@ -97,7 +97,7 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
           response: { 200: consumerSchema, ...notFound, ...problems },
         },
       },
-      async (request, reply) => viewOf(await own(request), (await bounds(request, reply)).lastId),
+      async (request, reply) => viewOf(await own(request), (await bounds(reply)).lastId),
     );
     server.put(
       '/api/v1/consumers/:name',
@@ -124,10 +124,10 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
           filter: filterOf(parameters, Object.entries(meta), clock.nowMs()),
           ackWaitMs: durationOf(ackWait, 'ack_wait', { min: 1000, max: 24 * 3_600_000 }),
           maxDeliver,
-          position: await positionOf(from, request, reply),
+          position: await positionOf(from, reply),
         });
         await log(request, 'consumer.create', name);
-        return viewOf(consumer, (await bounds(request, reply)).lastId);
+        return viewOf(consumer, (await bounds(reply)).lastId);
       },
     );
     server.delete(
@@ -147,7 +147,7 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const { name } = await own(request);
         const removed = await state.removeConsumer(name);
         await log(request, 'consumer.remove', name);
-        return viewOf(removed, (await bounds(request, reply)).lastId);
+        return viewOf(removed, (await bounds(reply)).lastId);
       },
     );
     server.post(
@@ -174,7 +174,7 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
           maxBytes: Math.min(maxBytes, (maxTokens ?? Infinity) * bytesPerToken),
           waitMs: wait === undefined ? 0 : durationOf(wait, 'wait', { min: 0, max: 60_000 }),
           newBatchId: () => randomUUID(),
-          signal: abortOnHangUp(request, reply),
+          signal: abortOnHangUp(reply),
         });
         return reply.type('application/json; charset=utf-8').send(Buffer.from(pulledJson(pulled)) as never);
       },
@@ -196,7 +196,7 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         const { name } = await own(request);
-        return viewOf(await state.ackBatch(name, request.body.batch), (await bounds(request, reply)).lastId);
+        return viewOf(await state.ackBatch(name, request.body.batch), (await bounds(reply)).lastId);
       },
     );
     server.post(
@@ -217,7 +217,7 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const { name } = await own(request);
         const delayMs = durationOf(request.body.delay, 'delay', { min: 0, max: 24 * 3_600_000 });
         const consumer = await state.nakBatch(name, request.body.batch, clock.nowMs() + delayMs);
-        return viewOf(consumer, (await bounds(request, reply)).lastId);
+        return viewOf(consumer, (await bounds(reply)).lastId);
       },
     );
     server.post(
@@ -236,10 +236,10 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         const { name } = await own(request);
-        const position = await positionOf(request.body.from, request, reply);
+        const position = await positionOf(request.body.from, reply);
         const consumer = await state.seekConsumer(name, position);
         await log(request, 'consumer.seek', `${name} to ${position}`);
-        return viewOf(consumer, (await bounds(request, reply)).lastId);
+        return viewOf(consumer, (await bounds(reply)).lastId);
       },
     );
     server.get(

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { FieldCounts, FieldCountsRequest } from '../../search/request.ts';
-import type { QueryContext } from '../context.ts';
+import type { RouteContext } from '../context.ts';
 import { type FilterParameters, checkNames, filterOf, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
 import { facetsSchema, fieldCountsParameters, problems, valuesSchema } from '../schemas.ts';
@@ -25,7 +25,7 @@ interface CountParameters extends FilterParameters {
   readonly max_rows: number;
 }
 
-export function fieldRoutes(context: QueryContext): FastifyPluginAsyncZod {
+export function fieldRoutes(context: RouteContext): FastifyPluginAsyncZod {
   const count = (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -33,9 +33,9 @@ export function fieldRoutes(context: QueryContext): FastifyPluginAsyncZod {
   ): Promise<FieldCounts> => {
     const query = request.query as CountParameters;
     const filter = filterOf(query, metadataOf(query as never), context.clock.nowMs());
-    return context.store.fieldCounts(
+    return context.queries.fieldCounts(
       { filter, fields, limit: query.limit, maxRows: query.max_rows },
-      { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(request, reply) },
+      { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) },
     );
   };
 

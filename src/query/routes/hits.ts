@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { timestampOfMs } from '../../record/timestamp.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import { parseDuration } from '../../runtime/units.ts';
-import type { QueryContext } from '../context.ts';
+import type { RouteContext } from '../context.ts';
 import { checkNames, filterOf, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
 import { hitsParameters, hitsSchema, maxBuckets, problems } from '../schemas.ts';
@@ -14,7 +14,7 @@ const dayMs = 86_400_000;
 const niceSteps = [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 6 * 3600, 12 * 3600, 86_400, 7 * 86_400, 30 * 86_400];
 const wantedBuckets = 60;
 
-export function hitsRoutes(context: QueryContext): FastifyPluginAsyncZod {
+export function hitsRoutes(context: RouteContext): FastifyPluginAsyncZod {
   return async (server) => {
     server.get(
       '/api/v1/hits',
@@ -39,9 +39,9 @@ export function hitsRoutes(context: QueryContext): FastifyPluginAsyncZod {
         const filter = { ...given, start: given.start ?? timestampOfMs(Math.max(endMs - dayMs, 0)) };
         const spanSeconds = Math.max((endMs - Date.parse(filter.start)) / 1000, 1);
         const stepSeconds = readStep(request.query.step, spanSeconds);
-        const buckets = await context.store.hits(
+        const buckets = await context.queries.hits(
           { filter, stepSeconds },
-          { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(request, reply) },
+          { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) },
         );
         const values = buckets.map(({ count }) => count);
         const total = values.reduce((sum, count) => sum + count, 0);

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { FollowedStatus } from '../../inputs/input.ts';
 import type { StoredGap, StoredPosition } from '../../record/batch.ts';
 import type { QueryContext } from '../context.ts';
-import { problemSchema } from '../schemas.ts';
+import { problems } from '../schemas.ts';
 
 const parameters = {
   path: z.string().min(1).optional().describe('Only what concerns this file: its absolute path'),
@@ -90,7 +90,7 @@ export function inputRoutes(context: QueryContext): FastifyPluginAsyncZod {
           tags: ['operation'],
           security: [{ bearer: [] }],
           querystring: z.strictObject(parameters),
-          response: { 200: inputsSchema.describe('Inputs, files and generations'), 401: problemSchema },
+          response: { 200: inputsSchema.describe('Inputs, files and generations'), ...problems },
         },
       },
       async (request) => {

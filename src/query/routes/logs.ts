@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { decodeCursor, encodeCursor } from '../../search/cursor.ts';
 import type { LogRow, SearchPage } from '../../search/request.ts';
-import type { QueryContext } from '../context.ts';
+import type { RouteContext } from '../context.ts';
 import { checkNames, filterOf, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
 import { type Fields, csvOf, fieldsJson, readFields, type rowFormats, textLine } from '../row-formats.ts';
@@ -18,7 +18,7 @@ export const contentTypes: Readonly<Record<RowFormat, string>> = {
   text: 'text/plain; charset=utf-8',
 };
 
-export function logsRoutes(context: QueryContext): FastifyPluginAsyncZod {
+export function logsRoutes(context: RouteContext): FastifyPluginAsyncZod {
   return async (server) => {
     server.get(
       '/api/v1/logs',
@@ -44,9 +44,9 @@ export function logsRoutes(context: QueryContext): FastifyPluginAsyncZod {
         const metadata = metadataOf(request.query);
         const filter = filterOf(request.query, metadata, context.clock.nowMs());
         const after = cursor === undefined ? undefined : decodeCursor(cursor, { filter, order });
-        const page = await context.store.search(
+        const page = await context.queries.search(
           { filter, order, limit, after },
-          { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(request, reply) },
+          { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) },
         );
         const next = page.hasMore && page.last !== null ? encodeCursor(page.last, { filter, order }) : null;
         if (next !== null) void reply.header('link', nextLink(request.url, next));

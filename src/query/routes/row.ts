@@ -1,5 +1,5 @@
 /** `GET /api/v1/logs/{id}` and its `/context`: one row, and what was logged around it. */
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { RegressionError } from '../../runtime/errors.ts';
@@ -11,9 +11,9 @@ import { parseRows } from './logs.ts';
 
 export function rowRoutes(context: QueryContext): FastifyPluginAsyncZod {
   const { store, queryTimeoutMs } = context;
-  const limits = (request: FastifyRequest, reply: FastifyReply) => ({
+  const limits = (reply: FastifyReply) => ({
     deadlineMs: queryTimeoutMs,
-    signal: abortOnHangUp(request, reply),
+    signal: abortOnHangUp(reply),
   });
   type Limits = ReturnType<typeof limits>;
 
@@ -42,7 +42,7 @@ export function rowRoutes(context: QueryContext): FastifyPluginAsyncZod {
           response: { 200: rowSchema, ...notFound, ...problems },
         },
       },
-      async (request, reply) => rowOf(request.params.id, limits(request, reply)),
+      async (request, reply) => rowOf(request.params.id, limits(reply)),
     );
     server.get(
       '/api/v1/logs/:id/context',
@@ -59,7 +59,7 @@ export function rowRoutes(context: QueryContext): FastifyPluginAsyncZod {
         },
       },
       async (request, reply) => {
-        const within = limits(request, reply);
+        const within = limits(reply);
         const row = await rowOf(request.params.id, within);
         const { before, after, scope } = request.query;
         const { source, application } = row;

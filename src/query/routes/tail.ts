@@ -79,13 +79,7 @@ export function tailRoutes(context: QueryContext): FastifyPluginAsyncZod {
           metadataOf(request.query),
           context.clock.nowMs(),
         );
-        const chunks = tail(
-          context,
-          filter,
-          afterId,
-          formats[isNdjson ? 'ndjson' : 'sse'],
-          abortOnHangUp(request, reply),
-        );
+        const chunks = tail(context, filter, afterId, formats[isNdjson ? 'ndjson' : 'sse'], abortOnHangUp(reply));
         return reply
           .type(formats[isNdjson ? 'ndjson' : 'sse'].contentType)
           .header('cache-control', 'no-store')

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type TaskName, tasks } from '../../tasks/registry.ts';
 import type { RouteContext } from '../context.ts';
-import { problemSchema } from '../schemas.ts';
+import { problems } from '../schemas.ts';
 
 const names = Object.keys(tasks) as [TaskName, ...TaskName[]];
 
@@ -31,9 +31,7 @@ export function taskRoutes({ store }: RouteContext): FastifyPluginAsyncZod {
                   .describe('The same for machines'),
               })
               .describe('What was done'),
-            400: problemSchema,
-            401: problemSchema,
-            503: problemSchema,
+            ...problems,
           },
         },
       },

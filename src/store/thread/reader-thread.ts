@@ -4,16 +4,19 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { RegressionError } from '../../runtime/errors.ts';
-import type { ReaderCalls } from '../protocol.ts';
+import type { ReaderCalls, ReaderOptions } from '../protocol.ts';
 import { countFields } from './field-counts.ts';
 import type { Segment } from '../segments.ts';
+import { capWasmMemory } from './memory-cap.ts';
 import { OpenSegments } from './open-segments.ts';
 import { type Sources, countHits, searchRows } from './queries.ts';
 import { serve } from './serve.ts';
 import { Snapshot } from './snapshot.ts';
+import { runSql } from './sql-statement.ts';
 
 if (parentPort === null) throw new Error('reader-thread.ts runs in a worker thread');
-const { hotPath, directory } = workerData as { hotPath: string; directory: string };
+const { hotPath, directory, maxMemoryBytes } = workerData as ReaderOptions;
+if (maxMemoryBytes !== null) capWasmMemory(maxMemoryBytes);
 
 let hot: Snapshot | null = null;
 let segments: readonly Segment[] = [];
@@ -49,6 +52,7 @@ serve<ReaderCalls>(parentPort, {
   search: (snapshot, request) => consistent(snapshot, (sources) => searchRows(sources, request)),
   hits: (snapshot, request) => consistent(snapshot, (sources) => countHits(sources, request)),
   fieldCounts: (snapshot, request) => consistent(snapshot, (sources) => countFields(sources, request)),
+  sql: (snapshot, request) => consistent(snapshot, ({ hot }) => runSql(hot, request)),
   release() {
     hot?.close();
     hot = null;

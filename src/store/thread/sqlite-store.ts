@@ -16,7 +16,7 @@ import type {
 } from '../../search/request.ts';
 import { ApplicationIds } from '../application-ids.ts';
 import { encodeRows } from '../batch-encoding.ts';
-import type { WriterOptions } from '../protocol.ts';
+import type { SqlAnswer, SqlRequest, WriterOptions } from '../protocol.ts';
 import type { Segment } from '../segments.ts';
 import { remoteState } from '../state.ts';
 import { defaultLimits } from '../store-limits.ts';
@@ -25,6 +25,7 @@ import { countFields } from './field-counts.ts';
 import { OpenSegments } from './open-segments.ts';
 import { type Sources, countHits, searchRows } from './queries.ts';
 import { sealSegment } from './seal.ts';
+import { runSql } from './sql-statement.ts';
 import { Writer } from './writer.ts';
 
 export class SqliteStore implements Store {
@@ -96,6 +97,11 @@ export class SqliteStore implements Store {
   async fieldCounts(request: FieldCountsRequest): Promise<FieldCounts> {
     this.#refuseWhenClosed();
     return countFields(this.#sources(), request);
+  }
+
+  async sql(request: SqlRequest): Promise<SqlAnswer> {
+    this.#refuseWhenClosed();
+    return runSql(this.#writer.database, request);
   }
 
   async stats(): Promise<StoreStats> {

@@ -69,6 +69,32 @@ export class Sqlite {
     return this.all<Row>(sql, values)[0];
   }
 
+  /**
+   * The rows of one statement, until `onRow` answers false. The statement is not kept; equal column names collapse, as everywhere.
+   */
+  each(sql: string, onRow: (row: Readonly<Record<string, SqlValue>>) => boolean): void {
+    attempt(this.path, () => {
+      const statement = this.#database.prepare(sql);
+      try {
+        for (const row of statement.iterate() as Iterable<Record<string, SqlValue>>) if (!onRow(row)) break;
+      } finally {
+        statement.finalize(); // a broken-off walk would hold its read
+      }
+    });
+  }
+
+  /** The program of a statement, which is compiled and not run. The statement is not kept. */
+  explain<Instruction>(sql: string): Instruction[] {
+    return attempt(this.path, () => {
+      const statement = this.#database.prepare(`EXPLAIN ${sql}`);
+      try {
+        return statement.all() as Instruction[];
+      } finally {
+        statement.finalize();
+      }
+    });
+  }
+
   /** Runs `work` inside `BEGIN IMMEDIATE` .. `COMMIT`; rolls back and rethrows when it, or the commit, fails. */
   transaction<Result>(work: () => Result): Result {
     this.run('BEGIN IMMEDIATE');
@@ -104,6 +130,15 @@ export class Sqlite {
     this.#statements.set(sql, statement);
     return statement;
   }
+}
+
+/** About what a row takes in memory, in bytes. */
+export function bytesOfRow(row: Readonly<Record<string, SqlValue>>): number {
+  let bytes = 0;
+  for (const value of Object.values(row)) {
+    bytes += typeof value === 'string' || value instanceof Uint8Array ? value.length + 8 : 8;
+  }
+  return bytes;
 }
 
 /** Tests as SQL statements carry them; a statement has few, and asks for each once a row. */

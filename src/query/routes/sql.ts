@@ -1,0 +1,63 @@
+/** `POST /api/v1/sql`: one reading statement, for admins. What it may do is decided in store/thread/sql-statement.ts. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { RegressionError } from '../../runtime/errors.ts';
+import type { RouteContext } from '../context.ts';
+import { remoteOf } from '../guard.ts';
+import { abortOnHangUp } from '../hang-up.ts';
+import { problems } from '../schemas.ts';
+
+const maxSqlLength = 64 * 1024;
+const maxSqlRows = 10_000;
+const maxAnswerBytes = 8 * 1024 * 1024;
+const cell = z.union([z.string(), z.number(), z.null()]);
+
+export function sqlRoutes(context: RouteContext): FastifyPluginAsyncZod {
+  const { store, clock, audit, queryTimeoutMs } = context;
+  return async (server) => {
+    server.post(
+      '/api/v1/sql',
+      {
+        config: { scope: 'sql' },
+        schema: {
+          operationId: 'sql',
+          summary: 'One SELECT or WITH, on a consistent state',
+          description: `What a statement does is read from its bytecode before it runs: nothing that writes, no table that holds credentials (users, tokens), no virtual table but json_each and json_tree. At most ${maxSqlRows} rows and ${maxAnswerBytes / 1024 / 1024} MiB; \`limit\` says which of them cut the answer. Blobs are base64, integers beyond 2^53 text.`,
+          tags: ['sql'],
+          security: [{ bearer: [] }],
+          body: z.strictObject({
+            sql: z.string().min(1).max(maxSqlLength),
+            max_rows: z.int().min(1).max(maxSqlRows).default(1000),
+          }),
+          response: {
+            200: z
+              .object({
+                columns: z.array(z.string()).describe('Empty when there are no rows'),
+                rows: z.array(z.array(cell)),
+                limit: z.enum(['rows', 'bytes']).nullable().describe('Which limit cut the answer'),
+                elapsed_ms: z.number(),
+              })
+              .describe('The result'),
+            ...problems,
+          },
+        },
+      },
+      async (request, reply) => {
+        const startedAtMs = clock.monotonicMs();
+        const { sql, max_rows: maxRows } = request.body;
+        const entry = { actor: request.principal.name, object: sql.slice(0, 1000), remote: remoteOf(request) };
+        const limits = { deadlineMs: queryTimeoutMs, signal: abortOnHangUp(reply) };
+        try {
+          const { columns, rows, limit } = await store.sql({ sql, maxRows, maxBytes: maxAnswerBytes }, limits);
+          await audit({ ...entry, action: 'sql' });
+          const elapsedMs = Math.round((clock.monotonicMs() - startedAtMs) * 10) / 10;
+          return { columns: [...columns], rows: rows.map((row) => [...row]), limit, elapsed_ms: elapsedMs };
+        } catch (error) {
+          const code = error instanceof RegressionError ? error.code : 'INTERNAL';
+          await audit({ ...entry, action: 'sql.refused', severity: 'WARN', details: { code } });
+          throw error;
+        }
+      },
+    );
+  };
+}
