@@ -30,6 +30,8 @@ export interface ReaderPoolOptions {
 
 /** How stale an answer may be: a snapshot this old is replaced before the next query. */
 const maxStalenessMs = 200;
+/** One that lacks a commit is replaced sooner: once it has served this many times as long as it took to open and ask. */
+const servedTimesCost = 4;
 
 type Work<Result> = (reader: ThreadLink<ReaderCalls>, snapshot: string) => Promise<Result>;
 
@@ -38,9 +40,15 @@ export class ReaderPool {
   readonly #idle: Lane[] = [];
   readonly #lanes = new Set<Lane>();
   readonly #waiting: ((lane: Lane) => void)[] = [];
+  #lastCommitAtMs = -Infinity;
 
   constructor(options: ReaderPoolOptions) {
     this.#options = options;
+  }
+
+  /** Rows have been committed: the snapshots that are open do not have them. */
+  noteCommit(): void {
+    this.#lastCommitAtMs = this.#options.clock.monotonicMs();
   }
 
   /** @throws RegressionError `QUERY_TIMEOUT`; the signal's reason when it aborts. */
@@ -111,7 +119,7 @@ export class ReaderPool {
   }
 
   #addLane(): Lane {
-    const lane = new Lane(this.#options);
+    const lane = new Lane(this.#options, () => this.#lastCommitAtMs);
     this.#lanes.add(lane);
     return lane;
   }
@@ -137,6 +145,14 @@ function isRefusal(error: unknown): boolean {
   return error instanceof RegressionError && (error.code === 'QUERY_INVALID' || error.code === 'FORBIDDEN');
 }
 
+interface Snapshot {
+  readonly directory: string;
+  readonly pin: number;
+  readonly openedAtMs: number;
+  /** How long it took to open it and answer the first query; null until then. */
+  costMs: number | null;
+}
+
 /** One reader thread and the snapshot it has open. */
 class Lane {
   static #lastLane = 0;
@@ -146,13 +162,15 @@ class Lane {
   /** Of the thread: alias directories are made in it. */
   readonly #directory: string;
   #segmentsSent: readonly Segment[] = [];
-  #snapshot: { readonly directory: string; readonly pin: number; readonly openedAtMs: number } | null = null;
+  readonly #lastCommitAtMs: () => number;
+  #snapshot: Snapshot | null = null;
   #closing: NodeJS.Timeout | undefined;
   #isClosed = false;
   #lastSnapshot = 0;
 
-  constructor(options: ReaderPoolOptions) {
+  constructor(options: ReaderPoolOptions, lastCommitAtMs: () => number) {
     this.#options = options;
+    this.#lastCommitAtMs = lastCommitAtMs;
     this.#directory = join(options.snapshotsPath, String(++Lane.#lastLane));
     this.#reader = new ThreadLink<ReaderCalls>('reader-thread', {
       hotPath: options.hotPath,
@@ -163,17 +181,22 @@ class Lane {
 
   async run<Result>(work: Work<Result>): Promise<Result> {
     clearTimeout(this.#closing);
-    const { clock } = this.#options;
-    if (this.#snapshot !== null && clock.monotonicMs() - this.#snapshot.openedAtMs > maxStalenessMs) {
-      await this.releaseSnapshot();
-    }
-    this.#snapshot ??= await this.#pin();
+    if (this.#snapshot !== null && this.#isStale(this.#snapshot)) await this.releaseSnapshot();
+    const snapshot = (this.#snapshot ??= await this.#pin());
     try {
-      return await work(this.#reader, this.#snapshot.directory);
+      const answer = await work(this.#reader, snapshot.directory);
+      snapshot.costMs ??= this.#options.clock.monotonicMs() - snapshot.openedAtMs;
+      return answer;
     } finally {
       this.#closing = setTimeout(() => void this.releaseSnapshot().catch(() => undefined), maxStalenessMs);
       this.#closing.unref();
     }
+  }
+
+  #isStale({ openedAtMs, costMs }: Snapshot): boolean {
+    const ageMs = this.#options.clock.monotonicMs() - openedAtMs;
+    const lacksCommit = this.#lastCommitAtMs() >= openedAtMs;
+    return ageMs > maxStalenessMs || (lacksCommit && costMs !== null && ageMs > costMs * servedTimesCost);
   }
 
   /** The reader answers calls in order, so a query under way ends before its snapshot is closed. */
@@ -212,6 +235,6 @@ class Lane {
       this.#segmentsSent = list;
     }
     const directory = join(this.#directory, `hot-${++this.#lastSnapshot}`);
-    return { directory, pin, openedAtMs: clock.monotonicMs() };
+    return { directory, pin, openedAtMs: clock.monotonicMs(), costMs: null };
   }
 }

@@ -145,7 +145,9 @@ class RemoteStore implements Store {
     this.#sent = sending.catch(() => undefined);
     try {
       const { answer } = await sending;
-      return await answer;
+      const appended = await answer;
+      this.#readers.noteCommit();
+      return appended;
     } catch (error) {
       this.#hasFailed = true;
       throw error;
