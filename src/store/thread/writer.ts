@@ -200,7 +200,7 @@ export class Writer {
   stats(): WriterStats {
     return {
       lastId: this.#lastId,
-      databaseBytes: this.#isInMemory ? 0 : statSync(this.#options.path).size,
+      databaseBytes: this.#databaseBytes(),
       walBytes: this.walBytes(),
       checkpoints: this.#checkpoints,
       pins: this.#pins.count,
@@ -225,8 +225,12 @@ export class Writer {
     return this.#options.path === ':memory:';
   }
 
+  #databaseBytes(): number {
+    return this.#isInMemory ? 0 : (statSync(this.#options.path, { throwIfNoEntry: false })?.size ?? 0);
+  }
+
   #hotBytes(): number {
-    return statSync(this.#options.path).size + this.walBytes();
+    return this.#databaseBytes() + this.walBytes();
   }
 
   #open(checksFile = false): Sqlite {
