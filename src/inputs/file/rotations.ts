@@ -280,12 +280,14 @@ export class Rotations {
   async #isKnown(neighbour: Neighbour): Promise<boolean> {
     const head = await headOf(neighbour, this.#work.options.fingerprint_bytes).catch(() => null);
     if (head === null) return true; // gone, or not packed to its end: nothing that can be read now
+    // A file that begins as a known one and is shorter is a copy under way: read now, its lines would be there twice.
+    const isOf = async (position: FilePosition): Promise<boolean> =>
+      position.offset > 0 &&
+      ((!neighbour.isPacked && Number(neighbour.stat.size) < position.offset) || (await holds(neighbour, position)));
     for (const { tail } of this.#work.followed) {
-      if (tail.head.equals(head.subarray(0, tail.head.length)) && (await holds(neighbour, tail.identity))) return true;
+      if (tail.head.equals(head.subarray(0, tail.head.length)) && (await isOf(tail.identity))) return true;
     }
-    for (const position of this.#work.known.withHead(head)) {
-      if (position.offset > 0 && (await holds(neighbour, position))) return true;
-    }
+    for (const position of this.#work.known.withHead(head)) if (await isOf(position)) return true;
     return false;
   }
 
