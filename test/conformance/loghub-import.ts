@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Case } from './run.ts';
 
@@ -12,7 +12,7 @@ export function loghubImportCases(folder: string): Case[] {
   const systems = readdirSync(join(folder, 'loghub_2k'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
-  const paths = systems.map((system) => join(folder, 'loghub_2k', system, `${system}_2k.log`));
+  const paths = systems.map((system) => resolve(folder, 'loghub_2k', system, `${system}_2k.log`));
   const dataDir = mkdtempSync(join(tmpdir(), 'regression-loghub-'));
   const regression = (...args: string[]): string =>
     execFileSync(process.execPath, [program, ...args, '--data-dir', dataDir], {
