@@ -2,7 +2,7 @@
 # Run:  docker run --read-only --volume regression-data:/data --volume /var/log/app:/var/log/app:ro --network container:APP regression
 FROM node:24-slim AS build
 WORKDIR /build
-COPY package.json package-lock.json .npmrc tsconfig.json tsconfig.build.json ./
+COPY package.json package-lock.json .npmrc tsconfig.json tsconfig.build.json tsconfig.types.json ./
 COPY scripts/build.js scripts/
 COPY src src
 RUN npm ci --ignore-scripts && npm run build
