@@ -31,7 +31,7 @@ const daemon = spawn(process.execPath, [program, 'run', '--json', '--config', co
 });
 try {
   await once(daemon.stdout, 'data'); // it says that it has started
-  await delay(5000); // the first lines are stored, the WAL is checkpointed
+  await delay(20_000); // the first lines are stored, the WAL is checkpointed, V8 has collected what the start left
   const pid = daemon.pid ?? 0;
   const before = usageOf(pid);
   await delay(seconds * 1000);

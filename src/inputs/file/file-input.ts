@@ -34,7 +34,7 @@ const lastReadMs = 1000;
 /** Stats under way at once during a scan. */
 const statsAtOnce = 32;
 /** A scan takes at most this part of the time, but comes within `maxScanDelayMs` (or the interval, if that is longer). */
-const scanShare = 0.1;
+const scanShare = 0.002;
 const maxScanDelayMs = 4000;
 const longScanMs = 20;
 

@@ -19,7 +19,7 @@ import type { Notices } from './notices.ts';
 import type { SyslogOptions } from './options.ts';
 
 const slabBytes = 2 * minSlabBytes;
-const kernelDropsIntervalMs = 1000;
+const kernelDropsIntervalMs = 2000;
 const input = 'syslog';
 
 export interface DatagramListenerOptions {

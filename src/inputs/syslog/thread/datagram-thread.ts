@@ -19,7 +19,7 @@ import { messageEnd } from '../message-line.ts';
 const flushMs = 2;
 /** While this many slabs are under way only full ones follow: many small ones would use up the slabs on little text. */
 const maxPartialUnderWay = 2;
-const countsIntervalMs = 500;
+const countsIntervalMs = 2000;
 
 if (parentPort === null) throw new Error('datagram-thread.ts runs in a worker thread');
 const port = parentPort;
