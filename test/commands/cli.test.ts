@@ -1,4 +1,5 @@
 /** The command line as it is typed: the built program, its output and its exit code. */
+import { execFileSync } from 'node:child_process';
 import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
@@ -93,6 +94,16 @@ void test('parse prints records as NDJSON, from files and from standard input, a
     message: 'hello',
     metadata: { host: 'web-1', procid: '7' },
   });
+});
+
+void test('parse reads a named pipe, as the shell makes them of <(...)', async (t) => {
+  const pipe = join(await tempDir(t), 'pipe');
+  execFileSync('mkfifo', [pipe]);
+
+  const parsing = regression(['parse', pipe]);
+  await writeFile(pipe, '2026-11-24T03:00:00Z WARN from a pipe\n');
+
+  t.match(JSON.parse((await parsing).stdout), { severity: 'WARN', message: 'from a pipe' });
 });
 
 void test('import stores whole files once, packed ones too, and logs finds their rows without a daemon', async (t) => {

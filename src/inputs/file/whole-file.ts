@@ -2,6 +2,7 @@
  * Reads a file or stream once, from its beginning to its end, in chunks of lines. gzip and zstd are told by their first bytes
  * and unpacked on the way. The last line counts without a newline too.
  */
+import type { Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
@@ -36,15 +37,18 @@ export async function openWholeFile(path: string): Promise<WholeFile> {
     if (stat.isDirectory()) throw new Error('it is a directory');
     const magic = Buffer.alloc(4);
     if (stat.isFile()) await handle.read(magic, 0, 4, 0);
-    return wholeFileOf(path, handle, stat.size, magic);
+    return wholeFileOf(path, handle, stat, magic);
   } catch (error) {
     await handle?.close();
     throw new RegressionError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-function wholeFileOf(path: string, handle: FileHandle, size: number, magic: Buffer): WholeFile {
+function wholeFileOf(path: string, handle: FileHandle, stat: Stats, magic: Buffer): WholeFile {
   const packing = packingOf(magic);
+  const { size } = stat;
+  // A pipe, e.g. of the shell's <(...), has no offsets.
+  const from = stat.isFile() ? { start: 0 } : {};
   let raw: (Readable & { bytesRead?: number }) | undefined;
   return {
     path,
@@ -53,7 +57,7 @@ function wholeFileOf(path: string, handle: FileHandle, size: number, magic: Buff
     isCompressed: packing !== null,
     bytesTaken: () => raw?.bytesRead ?? 0,
     content() {
-      const stream = handle.createReadStream({ start: 0, autoClose: false, highWaterMark: 512 * 1024 });
+      const stream = handle.createReadStream({ ...from, autoClose: false, highWaterMark: 512 * 1024 });
       raw = stream;
       if (packing === null) return stream;
       const unpack = packing === 'gzip' ? createGunzip() : createZstdDecompress();
