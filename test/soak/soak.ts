@@ -165,7 +165,7 @@ async function tally(client: RegressionClient, { name, written }: Program): Prom
   for await (const { message, source } of client.rows({ order: 'arrival', limit: 10_000 })) {
     if (!source.includes(`/${name}.log`)) continue;
     const number = Number(/ n=(\d+) /.exec(message)?.[1] ?? -1);
-    if (message !== lineOf(name, number) || number >= written) damaged++;
+    if (number < 0 || number >= written || message !== lineOf(name, number)) damaged++;
     else if (seen[number] === 1) doubled++;
     else seen[number] = 1;
   }
