@@ -31,7 +31,7 @@ export interface DaemonSummary {
 }
 
 /** How long inputs get to hand over what they are reading; then the pipeline stops under them. Files lose nothing by it. */
-const inputGraceMs = 1500;
+const inputGraceMs = 1000;
 
 export class Daemon implements Service {
   readonly name = 'daemon';

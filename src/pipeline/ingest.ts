@@ -40,7 +40,7 @@ export interface IngestOptions {
 }
 
 /** How long `stop` waits for what is queued to be committed. Files lose nothing by it, datagrams do. */
-const drainMs = 3000;
+const drainMs = 2000;
 
 export class Ingest implements Service {
   readonly name = 'ingest';
