@@ -63,7 +63,8 @@ function timeCell(system: string, column: string, value: string): string {
   return system === 'OpenSSH' && column === 'Day' ? value.padStart(2, ' ') : value;
 }
 
-function readCsv(text: string): string[][] {
+/** Rows of cells; a cell in quotes may hold commas and quotes. */
+export function readCsv(text: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
   for (const match of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/g)) {

@@ -5,6 +5,7 @@
 import { badInputCases } from './bad-input.ts';
 import { loghubCases } from './loghub.ts';
 import { loghubImportCases } from './loghub-import.ts';
+import { loghubPatternCases } from './loghub-patterns.ts';
 import { multilineCases } from './multiline-vectors.ts';
 import { recordCases } from './record-vectors.ts';
 import { streamCases } from './stream-vectors.ts';
@@ -31,6 +32,7 @@ const results = [
   ...streamCases(folder),
   ...loghubCases(folder),
   ...loghubImportCases(folder),
+  ...loghubPatternCases(folder),
   ...(await recordCases(folder)),
   ...(await multilineCases(folder)),
   ...(await badInputCases(folder)),

@@ -1,0 +1,51 @@
+/** Where two words are one value: a number and its unit, the parts of a date, the items of a list. */
+const months = new Set(['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']);
+const weekdays = new Set(['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun']);
+export const sizeUnits: ReadonlySet<string> = new Set(['b', 'kb', 'mb', 'gb', 'tb', 'pb', 'kib', 'mib', 'gib', 'tib']);
+// oxfmt-ignore
+export const durationUnits: ReadonlySet<string> = new Set(['ns', 'us', 'ms', 's', 'sec', 'secs', 'second', 'seconds', 'msec', 'msecs', 'millis', 'milliseconds', 'microseconds',
+  'm', 'min', 'mins', 'minute', 'minutes', 'h', 'hour', 'hours', 'd', 'day', 'days']);
+
+const greater = 62;
+const comma = 44;
+
+/** The one word that two masked words make; null where they are two. */
+export function foldInto(previous: string, word: string): string | null {
+  const last = previous.charCodeAt(previous.length - 1);
+  // A value ends with `>`, an item of a list with `>,`; a month is a bare word.
+  if (last !== greater && last !== comma && !(previous.length <= 4 && isDateWord(previous))) return null;
+  if (word.includes('>')) return foldValues(previous, word, last === comma ? previous.slice(0, -1) : previous);
+  if (isDateWord(word) && (previous === '<time>' || weekdays.has(bareOf(previous)))) return '<time>';
+  if (!previous.endsWith('<num>')) return null;
+  const unit = unitMask(word);
+  return unit === null ? null : previous.slice(0, -'<num>'.length) + unit;
+}
+
+function foldValues(previous: string, word: string, bare: string): string | null {
+  const isSame = word === bare || word === previous || (word.length === bare.length + 1 && word.startsWith(bare));
+  if (isSame) return word;
+  if (isDateWord(bare) && (word.startsWith('<num>') || word.startsWith('<time>'))) {
+    return `<time>${word.slice(word.indexOf('>') + 1)}`;
+  }
+  return bare === '<time>' && word === '<num>' ? '<time>' : null;
+}
+
+function bareOf(word: string): string {
+  return word.endsWith(',') ? word.slice(0, -1) : word;
+}
+
+function isDateWord(word: string): boolean {
+  const bare = bareOf(word);
+  return bare.length === 3 && (months.has(bare) || weekdays.has(bare));
+}
+
+/** `KB)` behind a number: the mask of both, with the punctuation kept. */
+function unitMask(word: string): string | null {
+  let end = word.length;
+  while (end > 0 && ',.;:)]'.includes(word.charAt(end - 1))) end--;
+  if (end === 0 || end > 12) return null;
+  const unit = word.slice(0, end).toLowerCase();
+  if (sizeUnits.has(unit)) return `<size>${word.slice(end)}`;
+  // One letter alone may be anything: a unit only where it is glued to its number.
+  return unit.length > 1 && durationUnits.has(unit) ? `<duration>${word.slice(end)}` : null;
+}
