@@ -10,6 +10,7 @@ import type { Metadata } from '../record/log-record.ts';
 import { withUniqueKeys } from '../record/unique-keys.ts';
 import { type ReadSeverity, severityOfNumber, severityOfOtlpNumber, severityOfWord } from '../record/severity.ts';
 import { type TimestampContext, parseTimestamp, timestampOfEpoch } from '../record/timestamp.ts';
+import { fillTemplate, renderingsOf } from './message-template.ts';
 import type { Entry } from './parser.ts';
 
 type Role = 'time' | 'severity' | 'message' | 'application' | 'version' | 'environment' | 'name';
@@ -43,6 +44,9 @@ const keysOfRoles: Readonly<Record<Role, readonly string[]>> = {
   /** The application in pino and bunyan, which write numeric levels; a plain field elsewhere. */
   name: ['name'],
 };
+
+/** Keys of messages whose values are still to be put in. */
+const templateKeys: ReadonlySet<string> = new Set(['@mt', 'MessageTemplate']);
 
 interface Place {
   readonly role: Role;
@@ -125,9 +129,19 @@ export class EntryFields {
       applicationName: applicationName ?? name ?? undefined,
       applicationVersion: this.#take(this.#version, readRelease, null) ?? undefined,
       environment: this.#take(this.#environment, readName, null) ?? undefined,
-      message: message ?? fallbackMessage,
+      message: message === null ? fallbackMessage : this.#rendered(message),
       metadata: this.#mayRepeat ? withUniqueKeys(this.#metadata) : (this.#metadata satisfies Metadata),
     };
+  }
+
+  /** The message with its values, when what took the role is a template; the template is then kept as well. */
+  #rendered(message: string): string {
+    const key = this.#message?.key ?? '';
+    if (!templateKeys.has(key) || !message.includes('{')) return message;
+    const values = new Map(this.#metadata);
+    const filled = fillTemplate(message, (name) => values.get(name), renderingsOf(values.get('@r')));
+    if (filled !== message) this.addMetadata(key, message);
+    return filled;
   }
 
   #addCandidate({ role, rank }: Place, key: string, value: Scalar): void {
@@ -220,5 +234,5 @@ function readNothing(): null {
 
 /** A release name, not prose: Prometheus writes `version="(version=2.27.1, branch=HEAD)"`. */
 function readRelease({ value }: Candidate): string | null {
-  return typeof value === 'string' && /^v?\d+(?:\.\d+)+[\w.+-]*$/.test(value) ? value : null;
+  return typeof value === 'string' && /^v?\d+\.\d[\w.+-]*$/.test(value) ? value : null;
 }

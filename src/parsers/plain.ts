@@ -80,7 +80,7 @@ function readHeader(text: string, options: ParserOptions): Entry {
 /** What runtimes print of an error that nobody caught; they have no level to print. */
 const uncaught =
   /(?:panic: |fatal error: |Traceback \(most recent call last\):|Exception in thread |Unhandled exception|Uncaught |PHP Fatal error: |thread '[^']{0,200}' (?:\(\d+\) )?panicked at )/y;
-const firstFrame = /\n\s+at \S/;
+const firstFrame = /\n[ \t]+at \S/;
 
 function isUncaught(text: string, at: number): boolean {
   uncaught.lastIndex = at;
