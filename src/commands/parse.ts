@@ -6,16 +6,27 @@ import type { SourceDescription } from '../inputs/input.ts';
 import { applicationHintOf } from '../inputs/file/application-hint.ts';
 import { linesOf, openWholeFile } from '../inputs/file/whole-file.ts';
 import { createFormat } from '../parsers/registry.ts';
+import type { ApplicationDefaults } from '../pipeline/record-of.ts';
 import { type ReadRecord, RecordReader } from '../pipeline/record-reader.ts';
 import type { LogRecord } from '../record/log-record.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { RegressionError } from '../runtime/errors.ts';
+import { transformsOf } from '../transforms/registry.ts';
 import type { Command, Surroundings } from './command.ts';
+import { effectiveConfig } from './effective-config.ts';
 import { sourceFlags, sourceOf, type SourceFlags } from './source-flags.ts';
 
 interface Flags extends SourceFlags {
   readonly files?: readonly string[];
   readonly explain?: boolean;
+}
+
+/** How everything that was named is read. */
+interface Reading {
+  readonly flags: Flags;
+  /** Of the configuration, if one was named; as its transforms are. */
+  readonly defaults: ApplicationDefaults;
+  readonly transform: (record: LogRecord) => LogRecord | null;
 }
 
 const maxLineBytes = 1024 * 1024;
@@ -36,16 +47,23 @@ export const parse: Command<Flags> = {
   examples: [
     ['regression parse /var/log/dpkg.log', 'what the daemon would store of a file'],
     ['tail -n 5 app.log | regression parse --format json', 'standard input, as JSON lines'],
+    ['regression parse --config regression.yaml app.log', 'with its application and transforms: is it redacted?'],
     ['regression parse --explain --timezone Europe/Berlin old.log.gz', 'which parser read each line'],
   ],
   async run(flags, surroundings) {
     const files = flags.files ?? [];
-    if (files.length === 0) await parseContent('stdin', surroundings.stdin, flags, surroundings);
+    const config = flags.config === undefined ? null : (await effectiveConfig(flags, surroundings)).config;
+    const reading: Reading = {
+      flags,
+      defaults: config?.application ?? {},
+      transform: transformsOf(config?.transforms ?? [], systemClock, () => undefined),
+    };
+    if (files.length === 0) await parseContent('stdin', surroundings.stdin, reading, surroundings);
     let unreadable: unknown; // the last failure
     for (const file of files) {
       try {
         await using whole = await openWholeFile(resolve(surroundings.cwd, file));
-        await parseContent(whole.path, whole.content(), flags, surroundings);
+        await parseContent(whole.path, whole.content(), reading, surroundings);
       } catch (error) {
         // The other files are still read; the last failure decides the exit code.
         if (unreadable instanceof RegressionError) surroundings.stderr.write(`regression: ${unreadable.message}\n`);
@@ -59,15 +77,18 @@ export const parse: Command<Flags> = {
 async function parseContent(
   name: string,
   content: Readable,
-  flags: Flags,
+  { flags, defaults, transform }: Reading,
   { stdout, signal }: Surroundings,
 ): Promise<void> {
   const source: SourceDescription = { source: name, ...sourceOf(flags), applicationHint: applicationHintOf(name) };
-  const reader = new RecordReader({ source, createFormat, defaults: {}, clock: systemClock });
+  const reader = new RecordReader({ source, createFormat, defaults, clock: systemClock });
   const write = async (): Promise<void> => {
     const text = reader
       .take()
-      .map((read) => `${rowText(read, flags.explain ?? false)}\n`)
+      .map((read) => {
+        const record = transform(read.record);
+        return record === null ? '' : `${rowText({ ...read, record }, flags.explain ?? false)}\n`;
+      })
       .join('');
     if (text !== '' && !stdout.write(text)) await once(stdout, 'drain');
   };

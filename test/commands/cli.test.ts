@@ -96,6 +96,26 @@ void test('parse prints records as NDJSON, from files and from standard input, a
   });
 });
 
+void test('parse with a configuration applies its application and transforms, as the daemon would', async (t) => {
+  const directory = await tempDir(t);
+  await writeFile(
+    join(directory, 'c.yaml'),
+    `application: { name: shop, version: 2.3.1 }
+transforms:
+  - { type: drop, when: { severity: [DEBUG] } }
+  - { type: redact }
+`,
+  );
+  const { stdout, stderr } = await regression(['parse', '--config', 'c.yaml'], {
+    cwd: directory,
+    stdin: 'level=debug msg=noise\nlevel=info msg="login" password=hunter2\n',
+  });
+
+  t.equal(stderr, '');
+  t.match(JSON.parse(stdout), { application: 'shop', version: '2.3.1', message: 'login' });
+  t.notMatch(stdout, /hunter2|noise/);
+});
+
 void test('parse reads a named pipe, as the shell makes them of <(...)', async (t) => {
   const pipe = join(await tempDir(t), 'pipe');
   execFileSync('mkfifo', [pipe]);
