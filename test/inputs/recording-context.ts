@@ -1,7 +1,7 @@
 /** What an input is given, recording what it hands on; committed at once, or held back as a slow store would. */
 import { pino } from 'pino';
 import type { InputContext, Line, LineChunk, LineStream, SourceDescription } from '../../src/inputs/input.ts';
-import type { Gap, StoredPosition } from '../../src/record/batch.ts';
+import type { FilePosition, Gap, StoredPosition } from '../../src/record/batch.ts';
 import { createMetrics } from '../../src/runtime/metrics.ts';
 import { ManualClock } from '../manual-clock.ts';
 
@@ -49,14 +49,18 @@ export class RecordingContext implements InputContext {
         if (this.#isDead) throw new Error('killed');
         for (const line of lines) this.lines.push({ ...line, source: source.source, generation: position?.generation });
         this.gaps.push(...gaps);
-        if (position === undefined) return;
-        const before = this.#positions.get(position.generation);
-        const count = (before?.lines ?? 0) + lines.length;
-        const updatedAt = new Date(this.clock.nowMs()).toISOString();
-        this.#positions.set(position.generation, { ...position, lines: count, rows: count, updatedAt });
+        if (position !== undefined) this.addPosition(position, lines.length);
       },
       end: async () => undefined,
     };
+  }
+
+  /** As the store has it, or as another life of the daemon left it. */
+  addPosition(position: FilePosition, lines = 0): void {
+    const before = this.#positions.get(position.generation);
+    const count = (before?.lines ?? 0) + lines;
+    const updatedAt = new Date(this.clock.nowMs()).toISOString();
+    this.#positions.set(position.generation, { ...position, lines: count, rows: count, updatedAt });
   }
 
   async knownPositions(): Promise<readonly StoredPosition[]> {

@@ -4,27 +4,16 @@
 import { type BigIntStats, fstatSync, realpathSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { FilePosition, StoredPosition } from '../../record/batch.ts';
-import { type FileWork, placeOf } from './file-work.ts';
+import { type Copies, asOriginal, plainLikenessTo } from './copies.ts';
+import type { FileWork } from './file-work.ts';
 import { readAt, refusalOf } from './fingerprint.ts';
 import { inodeKey } from './known-generations.ts';
 import { originalsOf } from './rotated-names.ts';
-import type { Tail } from './tail.ts';
-
-/** A path that a scan found, and what was there. */
-export interface Sighting {
-  readonly path: string;
-  readonly key: string;
-  readonly stat: BigIntStats;
-}
-
-/** How long a file that is as yet the beginning of another may stand still until it counts as a file of its own. */
-const copyQuietMs = 5000;
-const sampleBytes = 4096;
+import type { Sighting } from './sightings.ts';
 
 export class Encounters {
   readonly #work: FileWork;
-  /** Files that look like a copytruncate's copy under way: since when they have had this size. */
-  readonly #suspects = new Map<string, { readonly size: bigint; readonly sinceMs: number }>();
+  readonly #copies: Copies;
   /** Files that were refused, as they were: looked into again once they have changed. */
   readonly #refused = new Map<string, string>();
   readonly #ownInodes: ReadonlySet<string>;
@@ -33,8 +22,9 @@ export class Encounters {
   #checkpointMs: number | null = null;
   #isFirstScan = true;
 
-  constructor(work: FileWork) {
+  constructor(work: FileWork, copies: Copies) {
     this.#work = work;
+    this.#copies = copies;
     this.#ownInodes = new Set([1, 2].flatMap(ownOutput));
   }
 
@@ -47,7 +37,6 @@ export class Encounters {
   /** Called behind each scan: files that come from now on have come while we watched. */
   endScan(seen: ReadonlySet<string>): void {
     this.#isFirstScan = false;
-    for (const key of this.#suspects.keys()) if (!seen.has(key)) this.#suspects.delete(key);
     for (const key of this.#refused.keys()) if (!seen.has(key)) this.#refused.delete(key);
   }
 
@@ -70,9 +59,8 @@ export class Encounters {
     for (const sighting of sightings) await this.#opened(sighting, (file) => this.#followOther(sighting, file));
   }
 
-  /** Content that replaced other content in place is new, whatever it looks like. */
-  async followAnew(path: string, offset = 0): Promise<void> {
-    const file = await open(path);
+  /** Content that replaced other content in place is new, whatever it looks like. Takes the handle over. */
+  async followAnew(file: FileHandle, path: string, offset: number): Promise<void> {
     try {
       const stat = await file.stat({ bigint: true });
       const head = await readAt(file, 0, this.#work.options.fingerprint_bytes);
@@ -132,7 +120,8 @@ export class Encounters {
     return true;
   }
 
-  async #followOther({ path, key }: Sighting, file: FileHandle): Promise<boolean> {
+  async #followOther(sighting: Sighting, file: FileHandle): Promise<boolean> {
+    const { path, key } = sighting;
     const { known, options, context } = this.#work;
     const stat = await file.stat({ bigint: true });
     if (inodeKey(stat) !== key) return false;
@@ -142,7 +131,7 @@ export class Encounters {
       await this.#follow(file, stat, { ...sameContent, path }, head);
       return true;
     }
-    if (await this.#isCopyUnderWay(path, key, stat, file)) return false;
+    if (await this.#isCopyUnderWay(sighting, stat, file, head)) return false;
     const isDecoded = options.encoding === 'utf-16le' || options.encoding === 'utf-16be';
     const refusal = isDecoded ? null : refusalOf(head);
     if (refusal !== null) {
@@ -180,37 +169,17 @@ export class Encounters {
    * `cp app.log app.log.1` has begun and the truncation will follow: read now, every line would be there twice. Once the original
    * is truncated the copy is found by its content; a file that stays as it is, or says something else, is one of its own.
    */
-  async #isCopyUnderWay(path: string, key: string, stat: BigIntStats, file: FileHandle): Promise<boolean> {
-    const nowMs = this.#work.context.clock.monotonicMs();
-    const before = this.#suspects.get(key);
-    if (before?.size === stat.size && nowMs - before.sinceMs >= copyQuietMs) return false;
+  async #isCopyUnderWay({ path, key }: Sighting, stat: BigIntStats, file: FileHandle, head: Buffer): Promise<boolean> {
     for (const original of originalsOf(path)) {
       const tail = this.#work.followed.at(original)?.tail;
-      if (tail === undefined || !(await isBeginningOf(file, Number(stat.size), tail))) continue;
-      if (before?.size !== stat.size) this.#suspects.set(key, { size: stat.size, sinceMs: nowMs });
-      return true;
+      if (tail === undefined || head.length === 0) continue;
+      const bytes = Math.min(head.length, tail.head.length);
+      if (!head.subarray(0, bytes).equals(tail.head.subarray(0, bytes))) continue;
+      const likeness = await asOriginal(tail, (readOriginal) => plainLikenessTo(readOriginal, file, Number(stat.size)));
+      // When it is open, the original has been truncated already, and its reader will notice.
+      if (likeness !== 'other') return !this.#copies.hasStoodStill(key, stat.size);
     }
     return false;
-  }
-}
-
-/** True when the file of `size` bytes may be a copy of what `tail` reads, as far as it goes. */
-async function isBeginningOf(file: FileHandle, size: number, tail: Tail): Promise<boolean> {
-  const ownHead = await readAt(file, 0, Math.min(size, tail.head.length));
-  if (size === 0 || !ownHead.equals(tail.head.subarray(0, ownHead.length))) return false;
-  try {
-    await using original = await open(placeOf(tail.position));
-    const stat = await original.stat();
-    const originalHead = await readAt(original, 0, ownHead.length);
-    if (stat.size < tail.readOffset || !originalHead.equals(ownHead)) return true; // truncated already; the reader will notice
-    for (const at of [Math.floor(size / 2), Math.max(0, size - sampleBytes)]) {
-      const wanted = Math.min(sampleBytes, size - at);
-      const [ours, theirs] = [await readAt(file, at, wanted), await readAt(original, at, wanted)];
-      if (!ours.equals(theirs)) return false;
-    }
-    return true;
-  } catch {
-    return false; // the original is gone: the next scan knows more
   }
 }
 

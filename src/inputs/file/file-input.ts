@@ -5,24 +5,31 @@
  * files. A path whose inode changed is a new file; the old one stays open under its descriptor until it is read to its end and
  * quiet. Events of the watcher only make a look happen sooner.
  *
- * The scan never waits for the pipeline: whatever writes to a stream is done by the reading loop (reading-loop.ts). What a file is
- * that nobody follows is decided in encounters.ts, what becomes of files that lost their path in rotations.ts.
+ * The scan never waits for the pipeline: whatever writes to a stream is done by the reading loop (reading-loop.ts, chunk-reader.ts).
+ * What a file is that nobody follows is decided in encounters.ts; when a file is over in rotated-files.ts; where it goes on in
+ * continuations.ts, packed-readings.ts and truncation.ts; what was missed in unseen-files.ts and, at the start, lost-generations.ts.
+ * These decisions are made one at a time (one-at-a-time.ts).
  */
-import { open, stat as statPath } from 'node:fs/promises';
-import type { BigIntStats } from 'node:fs';
-import type { Gap } from '../../record/batch.ts';
-import { messageOf, systemCodeOf } from '../../runtime/errors.ts';
+import type { StoredPosition } from '../../record/batch.ts';
 import type { FilesStatus, Input, InputContext, InputKind } from '../input.ts';
-import { Encounters, type Sighting } from './encounters.ts';
-import { FileWork, placeOf } from './file-work.ts';
+import { ChunkReader } from './chunk-reader.ts';
+import { Continuations } from './continuations.ts';
+import { Copies } from './copies.ts';
+import { Encounters } from './encounters.ts';
+import { FileWork } from './file-work.ts';
 import { isAnotherLife } from './fingerprint.ts';
 import { type Followed, statusOf } from './followed-files.ts';
 import { FileGlobs } from './glob.ts';
-import { inodeKey } from './known-generations.ts';
+import { LostGenerations } from './lost-generations.ts';
 import { type FileOptions, fileOptions } from './options.ts';
+import { PackedReadings } from './packed-readings.ts';
 import { PathWatcher } from './path-watcher.ts';
 import { isRotatedName } from './rotated-names.ts';
-import { Rotations } from './rotations.ts';
+import { RotatedFiles } from './rotated-files.ts';
+import { RotationSearch } from './rotation-search.ts';
+import { type Sighting, sightings } from './sightings.ts';
+import { Truncation } from './truncation.ts';
+import { UnseenFiles } from './unseen-files.ts';
 
 export const file: InputKind<typeof fileOptions> = {
   options: fileOptions,
@@ -31,8 +38,6 @@ export const file: InputKind<typeof fileOptions> = {
 
 /** How long a stop may take to read what is left of deleted files, all together. */
 const lastReadMs = 1000;
-/** Stats under way at once during a scan. */
-const statsAtOnce = 32;
 /** A scan takes at most this part of the time, but comes within `maxScanDelayMs` (or the interval, if that is longer). */
 const scanShare = 0.002;
 const maxScanDelayMs = 4000;
@@ -46,8 +51,12 @@ export class FileInput implements Input {
   readonly #watcher: PathWatcher | null;
   readonly #stopped = new AbortController();
   readonly #work: FileWork;
+  readonly #copies: Copies;
   readonly #encounters: Encounters;
-  readonly #rotations: Rotations;
+  readonly #packed: PackedReadings;
+  readonly #lost: LostGenerations;
+  readonly #unseen: UnseenFiles;
+  readonly #rotated: RotatedFiles;
   #scanMs = 0;
   #scanning: Promise<void> | null = null;
   #isScanWanted = false;
@@ -60,9 +69,17 @@ export class FileInput implements Input {
     this.#options = options;
     this.#context = context;
     this.#globs = new FileGlobs(options.include, options.exclude);
-    this.#work = new FileWork(options, context, (followed) => this.#readChunk(followed), signal);
-    this.#encounters = new Encounters(this.#work);
-    this.#rotations = new Rotations(this.#work, this.#globs, this.#encounters, signal);
+    const work = new FileWork(options, context, (followed) => reader.read(followed), signal);
+    this.#work = work;
+    this.#copies = new Copies(context.clock);
+    this.#encounters = new Encounters(work, this.#copies);
+    this.#packed = new PackedReadings(work, signal);
+    const continuations = new Continuations(work, this.#packed);
+    this.#lost = new LostGenerations(work, this.#globs, this.#packed, continuations);
+    this.#unseen = new UnseenFiles(work, this.#globs, this.#packed, continuations, this.#copies);
+    this.#rotated = new RotatedFiles(work, continuations, this.#unseen);
+    const truncation = new Truncation(work, this.#encounters, continuations);
+    const reader = new ChunkReader(work, (followed) => truncation.truncated(followed));
     const hints = { onChange: (path: string) => this.#lookSoon(path), onRename: () => this.#scanSoon() };
     this.#watcher = isWatching
       ? new PathWatcher(
@@ -94,9 +111,12 @@ export class FileInput implements Input {
     const positions = await this.#context.knownPositions();
     this.#work.startFrom(positions);
     this.#encounters.startFrom(positions);
-    await this.scan();
-    this.#rotations.beginScan();
-    await this.#rotations.findLost();
+    let gone: readonly StoredPosition[] = [];
+    await this.#scanOnce(async (search) => {
+      gone = await this.#lost.find(search);
+      this.#unseen.expectSinceLastRun(positions);
+    });
+    for (const position of gone) await this.#lost.writeGap(position);
     this.#looping = this.#scanLoop();
   }
 
@@ -106,7 +126,7 @@ export class FileInput implements Input {
     await this.#looping;
     await this.#scanning;
     await this.#work.loop.drained();
-    await this.#rotations.settled();
+    await this.#packed.settled();
     const deadlineMs = this.#context.clock.monotonicMs() + lastReadMs;
     for (const followed of this.#work.followed) await this.#letGo(followed, deadlineMs);
   }
@@ -134,9 +154,7 @@ export class FileInput implements Input {
     this.#scanning ??= (async () => {
       while (this.#isScanWanted && !this.#stopped.signal.aborted) {
         this.#isScanWanted = false;
-        const startedAtMs = this.#context.clock.monotonicMs();
         await this.#scanOnce();
-        this.#scanMs = this.#context.clock.monotonicMs() - startedAtMs;
       }
     })().finally(() => {
       this.#scanning = null;
@@ -144,21 +162,10 @@ export class FileInput implements Input {
     return this.#scanning;
   }
 
-  /** Events come as fast as files do: scans that take long are not made for each of them. */
-  #scanSoon(): void {
-    if (this.#scanMs < longScanMs) return void this.scan();
-    if (this.#isScanPlanned) return;
-    this.#isScanPlanned = true;
-    void this.#context.clock.delay(this.#scanMs, this.#stopped.signal).then(() => {
-      this.#isScanPlanned = false;
-      return this.scan();
-    });
-  }
-
   /** Resolves when every file that was known to have more has been read to its end. */
   async drained(): Promise<void> {
     await this.#work.loop.drained();
-    await this.#rotations.settled();
+    await this.#packed.settled();
     await this.#work.loop.drained();
   }
 
@@ -172,15 +179,40 @@ export class FileInput implements Input {
     }
   }
 
-  async #scanOnce(): Promise<void> {
+  /** Events come as fast as files do: scans that take long are not made for each of them. */
+  #scanSoon(): void {
+    if (this.#scanMs < longScanMs) return void this.scan();
+    if (this.#isScanPlanned) return;
+    this.#isScanPlanned = true;
+    void this.#context.clock.delay(this.#scanMs, this.#stopped.signal).then(() => {
+      this.#isScanPlanned = false;
+      return this.scan();
+    });
+  }
+
+  #lookSoon(path: string): void {
+    const followed = this.#work.followed.at(path);
+    if (followed === undefined) this.#scanSoon();
+    else this.#work.loop.wake(followed);
+  }
+
+  /** @param decideMore what else is to be decided before anything else is. */
+  async #scanOnce(decideMore?: (search: RotationSearch) => Promise<void>): Promise<void> {
+    const startedAtMs = this.#context.clock.monotonicMs();
     this.#watcher?.watchExisting();
-    this.#rotations.beginScan();
-    const { paths, problems } = await this.#globs.find();
-    for (const { path, error } of problems) this.#work.report(path, `cannot read directory ${path}`, error);
-    const seen = new Map<string, Sighting>();
-    for (const sighting of await this.#sight(paths)) {
-      if (!seen.has(sighting.key)) seen.set(sighting.key, sighting); // two names of one file: read once, under the first
-    }
+    await this.#work.decisions.run(async () => {
+      const search = new RotationSearch();
+      await this.#meet(await sightings(this.#globs, this.#work, this.#stopped.signal), search);
+      await decideMore?.(search);
+      await this.#packed.retry(search);
+      await this.#unseen.look(search);
+      this.#copies.endScan();
+    });
+    this.#context.metrics.filesFollowed.set(this.#work.followed.size);
+    this.#scanMs = this.#context.clock.monotonicMs() - startedAtMs;
+  }
+
+  async #meet(seen: ReadonlyMap<string, Sighting>, search: RotationSearch): Promise<void> {
     const unknown = new Set<Sighting>();
     this.#work.followed.forgetPaths();
     for (const sighting of seen.values()) {
@@ -191,33 +223,12 @@ export class FileInput implements Input {
     }
     for (const followed of this.#work.followed) {
       const sighting = seen.get(followed.key);
-      if (sighting === undefined || unknown.has(sighting)) await this.#lookAtRotated(followed);
-      else if (followed.renamedAtMs !== null) await this.#lookAtRenamed(followed);
+      if (sighting === undefined || unknown.has(sighting)) await this.#rotated.lookAtRotated(followed, search);
+      else if (followed.renamedAtMs !== null) this.#rotated.lookAtRenamed(followed);
     }
     const others = await this.#encounters.meetKnown([...unknown]);
     await this.#encounters.meetOthers(others);
     this.#encounters.endScan(new Set(seen.keys()));
-    this.#context.metrics.filesFollowed.set(this.#work.followed.size);
-  }
-
-  async #sight(paths: readonly string[]): Promise<readonly Sighting[]> {
-    const sightings: Sighting[] = [];
-    for (let from = 0; from < paths.length && !this.#stopped.signal.aborted; from += statsAtOnce) {
-      const some = paths.slice(from, from + statsAtOnce);
-      sightings.push(...(await Promise.all(some.map((path) => this.#sightOne(path)))).flat());
-    }
-    return sightings;
-  }
-
-  async #sightOne(path: string): Promise<Sighting[]> {
-    try {
-      const stat = await statPath(path, { bigint: true });
-      if (stat.isFile()) return [{ path, key: inodeKey(stat), stat }];
-      if (stat.isDirectory()) this.#work.report(path, `${path} is a directory, not a file`);
-    } catch (error) {
-      if (systemCodeOf(error) !== 'ENOENT') this.#work.report(path, `cannot read ${path}`, error);
-    }
-    return [];
   }
 
   #lookAgain(followed: Followed, { path, stat }: Sighting): void {
@@ -226,138 +237,13 @@ export class FileInput implements Input {
     followed.isDeleted = false;
     this.#work.followed.seenAt(path, followed);
     if (tail.position.path !== path) {
-      if (isRotatedName(path, tail.position.path) || this.#work.isRotatedHere(path))
+      if (isRotatedName(path, tail.position.path) || this.#work.isRotatedHere(path)) {
         followed.renamedAtMs = this.#context.clock.monotonicMs();
+        this.#unseen.expectAfter(tail.position, followed.mtimeNs);
+      }
       tail.moveTo({ path });
       this.#work.loop.wake(followed);
     }
-    this.#wakeIfChanged(followed, stat);
-  }
-
-  /** Renamed within the globs and quiet: it has ended, its unfinished last line too. It stays known, and is met again if it grows. */
-  async #lookAtRenamed(followed: Followed): Promise<void> {
-    const nowMs = this.#context.clock.monotonicMs();
-    const { renamedAtMs, lastReadAtMs } = followed;
-    const quietSinceMs = Math.max(renamedAtMs ?? nowMs, lastReadAtMs);
-    if (nowMs - quietSinceMs < this.#options.rotate_wait || this.#work.loop.isReady(followed)) return;
-    followed.renamedAtMs = null;
-    this.#end(followed, 'finish');
-  }
-
-  /** Not under any path of the globs any more: renamed away, replaced or deleted. It is read on through its descriptor. */
-  async #lookAtRotated(followed: Followed): Promise<void> {
-    const { tail } = followed;
-    if (followed.ending === 'drop') return;
-    const nowMs = this.#context.clock.monotonicMs();
-    const lastWrittenNs = followed.mtimeNs;
-    followed.rotatedAtMs ??= nowMs;
-    const stat = await tail.stat();
-    if (stat === null) return this.#rotations.closedAndGone(followed);
-    await this.#rotations.readSuccessors(tail.position, lastWrittenNs);
-    followed.isDeleted = stat.nlink === 0n;
-    this.#wakeIfChanged(followed, stat);
-    if (this.#isHeldTooLong(followed, nowMs)) {
-      this.#end(followed, 'drop');
-      return tail.detach(); // its disk space is free from now on, whenever the store takes the gap
-    }
-    if (this.#work.loop.isReady(followed)) return;
-    const quietSinceMs = Math.max(followed.rotatedAtMs, followed.lastReadAtMs);
-    if (nowMs - quietSinceMs >= this.#options.rotate_wait) this.#end(followed, 'finish');
-  }
-
-  /** Unread bytes of deleted files take disk space that nobody else can free. */
-  #isHeldTooLong(followed: Followed, nowMs: number): boolean {
-    const { deleted_hold_time, deleted_hold_bytes } = this.#options;
-    const isUnread = Number(followed.size) > followed.tail.readOffset;
-    if (!followed.isDeleted || !isUnread) return false;
-    if (nowMs - (followed.rotatedAtMs ?? nowMs) > deleted_hold_time) return true;
-    const deleted = [...this.#work.followed].filter(({ isDeleted, ending }) => isDeleted && ending !== 'drop');
-    const heldBytes = deleted.reduce((sum, { size, tail }) => sum + Number(size) - tail.readOffset, 0);
-    const oldest = deleted.toSorted((a, b) => (a.rotatedAtMs ?? 0) - (b.rotatedAtMs ?? 0))[0];
-    return heldBytes > deleted_hold_bytes && oldest === followed;
-  }
-
-  #end(followed: Followed, how: 'finish' | 'drop'): void {
-    followed.ending = how;
-    this.#work.loop.wake(followed);
-  }
-
-  #lookSoon(path: string): void {
-    const followed = this.#work.followed.at(path);
-    if (followed === undefined) this.#scanSoon();
-    else this.#work.loop.wake(followed);
-  }
-
-  #wakeIfChanged(followed: Followed, { size, mtimeNs, ctimeNs }: BigIntStats): void {
-    const isRead = size === BigInt(followed.tail.readOffset);
-    if (size === followed.size && mtimeNs === followed.mtimeNs && ctimeNs === followed.ctimeNs && isRead) return;
-    // How long it was when it was longest is what a truncation may have taken.
-    followed.size = size < BigInt(followed.tail.readOffset) ? followed.size : size;
-    followed.mtimeNs = mtimeNs;
-    followed.ctimeNs = ctimeNs;
-    this.#work.loop.wake(followed);
-  }
-
-  /** True when the file may have more at once. */
-  async #readChunk(followed: Followed): Promise<boolean> {
-    const { tail } = followed;
-    if (this.#work.followed.get(followed.key) !== followed) return false;
-    try {
-      if (followed.ending === 'drop') return await this.#drop(followed);
-      if (!tail.isAttached && !(await this.#reopen(followed))) return false;
-      const before = tail.readOffset;
-      const outcome = await tail.read();
-      this.#work.openFiles.used(tail);
-      followed.lastError = null;
-      if (BigInt(tail.readOffset) > followed.size) followed.size = BigInt(tail.readOffset);
-      if (tail.readOffset !== before) {
-        followed.lastReadAtMs = this.#context.clock.monotonicMs();
-        if (followed.ending === 'finish') followed.ending = null; // it was not quiet after all
-      }
-      if (outcome === 'truncated') await this.#rotations.truncated(followed);
-      else if (outcome === 'end' && followed.ending === 'finish') await this.#work.finish(followed);
-      else if (outcome === 'end' && tail.isMoved) await tail.writePosition();
-      return outcome === 'more';
-    } catch (error) {
-      followed.mtimeNs = -1n; // the next scan tries again
-      followed.lastError = messageOf(error);
-      this.#work.report(tail.position.path, `cannot read ${tail.position.path}`, error);
-      return false;
-    }
-  }
-
-  /** @returns false when the file is no longer where it was: the scan looks for it. */
-  async #reopen(followed: Followed): Promise<boolean> {
-    const { position } = followed.tail;
-    const handle = await open(placeOf(position)).catch((error: unknown) => {
-      if (systemCodeOf(error) === 'ENOENT') return null;
-      throw error;
-    });
-    if (handle === null) return false;
-    const stat = await handle.stat({ bigint: true });
-    if (inodeKey(stat) !== followed.key || isAnotherLife(stat, position.evidence)) {
-      await handle.close();
-      return false;
-    }
-    await this.#work.attach(followed, handle);
-    return true;
-  }
-
-  async #drop(followed: Followed): Promise<boolean> {
-    const { tail, size } = followed;
-    const { generation, path } = tail.position;
-    const gap: Gap = {
-      generation,
-      path,
-      startOffset: tail.readOffset,
-      endOffset: Number(size),
-      reason: 'deleted',
-    };
-    this.#context.logger.warn(
-      { path, bytes: Number(size) - tail.readOffset },
-      'a deleted file was held too long; the rest is dropped',
-    );
-    await this.#work.finish(followed, [gap]);
-    return false;
+    this.#rotated.wakeIfChanged(followed, stat);
   }
 }

@@ -9,9 +9,10 @@ import { messageOf, systemCodeOf } from '../../runtime/errors.ts';
 import type { InputContext, LineStream } from '../input.ts';
 import { applicationHintOf } from './application-hint.ts';
 import { type Encoding, encodingOfMark } from './encoding.ts';
-import { birthOf, checkBytes, sha256 } from './fingerprint.ts';
+import { birthOf, checkBytes, readAt, sha256 } from './fingerprint.ts';
 import { type Followed, FollowedFiles } from './followed-files.ts';
 import { KnownGenerations, bytesBefore, inodeKey } from './known-generations.ts';
+import { OneAtATime } from './one-at-a-time.ts';
 import { OpenFiles, openFilesLimit } from './open-files.ts';
 import type { FileOptions } from './options.ts';
 import { originalsOf } from './rotated-names.ts';
@@ -26,6 +27,7 @@ export class FileWork {
   readonly followed: FollowedFiles;
   readonly openFiles: OpenFiles<Tail>;
   readonly loop: ReadingLoop<Followed>;
+  readonly decisions = new OneAtATime();
   known = new KnownGenerations<StoredPosition>([]);
   readonly #followedOf = new WeakMap<Tail, Followed>();
   readonly #streams = new WeakMap<Tail, LineStream>();
@@ -134,6 +136,14 @@ export class FileWork {
     return followed;
   }
 
+  /** Follows the file of a generation that has lost its path; takes the handle over. */
+  async followRotated(file: FileHandle, realPath: string, position: FilePosition): Promise<void> {
+    const stat = await file.stat({ bigint: true });
+    const head = await readAt(file, 0, this.options.fingerprint_bytes);
+    const evidence = { ...position.evidence, realPath };
+    await this.follow(file, stat, { ...position, evidence }, head, true);
+  }
+
   /** True when the file at `path` has a rotated name of one that is followed. */
   isRotatedHere(path: string): boolean {
     return originalsOf(path).some((original) => this.followed.at(original) !== undefined);
@@ -169,13 +179,21 @@ export class FileWork {
     }
   }
 
-  /** Ends the generation; it stays known, since its file may be met again. */
+  /** Ends the generation; it stays known, since its file may be met again. Until the store has taken its end it counts as followed. */
   async finish(followed: Followed, ...lost: Parameters<Tail['finish']>): Promise<void> {
-    this.followed.remove(followed);
+    followed.ending = 'closing';
     this.openFiles.forget(followed.tail);
-    await followed.tail.finish(...lost);
-    const updatedAt = new Date(this.context.clock.nowMs()).toISOString();
-    this.known.add({ ...followed.tail.position, lines: 0, rows: 0, updatedAt });
+    try {
+      await followed.tail.finish(...lost);
+    } finally {
+      this.followed.remove(followed);
+      this.remember(followed.tail.position);
+    }
+  }
+
+  /** A generation that is over: its file, or a copy of it, may be met again. */
+  remember(position: FilePosition): void {
+    this.known.add({ ...position, lines: 0, rows: 0, updatedAt: new Date(this.context.clock.nowMs()).toISOString() });
   }
 
   /** Stops following without a word to the store: what is left will be read by somebody else, or at the next start. */

@@ -18,12 +18,12 @@ export interface Followed {
   mtimeNs: bigint;
   ctimeNs: bigint;
   isDeleted: boolean;
-  /** `finish` once it is read to its end; `drop` without reading it. */
-  ending: 'finish' | 'drop' | null;
+  /** `finish` once it is read to its end; `drop` without reading it; `closing` while the store is told that it is over. */
+  ending: 'finish' | 'drop' | 'closing' | null;
   lastError: string | null;
 }
 
-/** Which inputs follow which inodes, one map a daemon (known by the context that its inputs share). */
+/** Which inputs follow which inodes and generations, one map a daemon (known by the context that its inputs share). */
 const followedOf = new WeakMap<object, Map<string, object>>();
 
 export class FollowedFiles implements Iterable<Followed> {
@@ -81,8 +81,19 @@ export class FollowedFiles implements Iterable<Followed> {
     this.#reserved.delete(key);
   }
 
+  /**
+   * Whoever of the daemon's inputs asks first reads the generation, wherever it is.
+   * @returns false when it is followed, or somebody has asked before.
+   */
+  takeGeneration(generation: string): boolean {
+    if (this.#shared.has(generation)) return false;
+    this.#shared.set(generation, this.#owner);
+    return true;
+  }
+
   add(followed: Followed): void {
     this.#byKey.set(followed.key, followed);
+    this.#shared.set(followed.tail.position.generation, this.#owner);
     if (followed.rotatedAtMs === null) this.#byPath.set(followed.tail.position.path, followed);
     this.#shared.set(followed.key, this.#owner);
   }
@@ -91,6 +102,7 @@ export class FollowedFiles implements Iterable<Followed> {
     if (this.#byKey.get(followed.key) !== followed) return;
     this.#byKey.delete(followed.key);
     this.#shared.delete(followed.key);
+    this.#shared.delete(followed.tail.position.generation);
     const { path } = followed.tail.position;
     if (this.#byPath.get(path) === followed) this.#byPath.delete(path);
   }

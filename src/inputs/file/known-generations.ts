@@ -9,11 +9,14 @@ import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { FilePosition } from '../../record/batch.ts';
-import { holdsContentOf, isAnotherLife, readAt, sha256 } from './fingerprint.ts';
+import { holdsContentOf, isAnotherLife, packingOf, readAt, sha256 } from './fingerprint.ts';
 import { isRotatedName } from './rotated-names.ts';
 
 /** A head that is at least this long and not of equal lines is taken for one content wherever it is found. */
-const tellingBytes = 512;
+export const tellingBytes = 512;
+
+/** What tells packed files, see `packingOf`. */
+const magicBytes = 4;
 
 export class KnownGenerations<Position extends FilePosition = FilePosition> {
   readonly #byInode = new Map<string, Position[]>();
@@ -42,6 +45,7 @@ export class KnownGenerations<Position extends FilePosition = FilePosition> {
   async claim(file: FileHandle, stat: BigIntStats, size = Number(stat.size)): Promise<Position | null> {
     for (const position of unendedFirst(this.#byInode.get(inodeKey(stat)) ?? [])) {
       if (size < position.offset || isAnotherLife(stat, position.evidence)) continue;
+      if (!(await saysEnough(position, file))) continue;
       if (await holdsContentOf(file, position)) return this.#take(position);
     }
     return null;
@@ -97,6 +101,15 @@ function headKey(bytes: number, fingerprint: string): string {
   return `${bytes}:${fingerprint}`;
 }
 
+/**
+ * Whether the same inode and no contradiction mean the same generation. Nothing contradicts a generation of which nothing was read:
+ * its inode may have gone to any file since, to a packed one too, whose bytes are no lines.
+ */
+async function saysEnough(position: FilePosition, file: FileHandle): Promise<boolean> {
+  if (position.fingerprintBytes === 0 && position.isEnded) return false;
+  return position.fingerprintBytes >= magicBytes || packingOf(await readAt(file, 0, magicBytes)) === null;
+}
+
 /** Newest first within both groups. */
 function unendedFirst<Position extends FilePosition>(positions: readonly Position[]): Position[] {
   const newestFirst = positions.toReversed();
@@ -116,7 +129,7 @@ function isTelling(position: FilePosition, path: string, stat: BigIntStats, head
   return isRelated && position.fingerprintBytes >= tellingBytes && !isRepetitive(head);
 }
 
-function isRepetitive(head: Buffer): boolean {
+export function isRepetitive(head: Buffer): boolean {
   const [first, ...others] = head.toString('latin1').split('\n').slice(0, -1);
   return first !== undefined && others.length > 0 && others.every((line) => line === first);
 }

@@ -1,11 +1,13 @@
 /**
  * Reads the rest of a generation from the compressed file that it became.
  */
-import type { FilePosition } from '../../record/batch.ts';
+import { finished } from 'node:stream/promises';
+import type { FilePosition, Gap } from '../../record/batch.ts';
 import type { Line, LineStream } from '../input.ts';
 import { checkBytes, sha256 } from './fingerprint.ts';
 import type { Encoding } from './encoding.ts';
-import { linesOf, openWholeFile } from './whole-file.ts';
+import { LineSplitter } from './line-splitter.ts';
+import { openWholeFile } from './whole-file.ts';
 
 /** True when the file at `path` unpacks to what `position` was read from. Reads as far as that was. */
 export async function isPackedCopyOf(path: string, position: FilePosition): Promise<boolean> {
@@ -40,33 +42,70 @@ export async function packedHead(path: string, bytes: number): Promise<Buffer> {
   return head;
 }
 
+/** True when the file is packed to its end and not damaged. */
+export async function unpacks(path: string): Promise<boolean> {
+  try {
+    await using whole = await openWholeFile(path);
+    await finished(whole.content().resume());
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What is known to be lost of a generation whose content ends at this offset. */
+export type LostBehind = (contentEnd: number) => readonly Gap[];
+
 export interface PackedRestOptions {
   readonly path: string;
   readonly position: FilePosition;
   readonly stream: LineStream;
   readonly encoding: Encoding;
   readonly maxLineBytes: number;
-  readonly onLines: (lines: readonly Line[], endOffset: number) => void;
+  /** Told of lines that the stream has taken, and of the position behind them. */
+  readonly onLines: (lines: readonly Line[], emptyLines: number, position: FilePosition) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * Hands on the lines behind the position's offset and ends the generation; stops before that only when `signal` aborts.
- * @throws RegressionError `FILE_UNREADABLE` when the file is damaged or still being written; lines before that are handed on.
+ * Hands on the lines behind the position's offset, an unfinished last one too, and ends the generation in the last write.
+ *
+ * @returns false when `signal` aborted before the end.
+ * @throws when the file is damaged or still being written; lines before that have been handed on.
  */
-export async function readPackedRest(options: PackedRestOptions): Promise<void> {
-  const { stream, signal, encoding } = options;
+export async function readPackedRest(options: PackedRestOptions, lostBehind: LostBehind): Promise<boolean> {
+  const { stream, signal, encoding, maxLineBytes, onLines } = options;
   await using whole = await openWholeFile(options.path);
-  const { position } = options;
-  let offset = position.offset;
-  const splitting = { encoding, isInsideLine: position.evidence?.insideLineAt === position.offset, marksPartial: true };
-  const content = linesOf(options.path, whole.content(), options.maxLineBytes, position.offset, splitting);
-  for await (const { lines, endOffset } of content) {
-    if (signal.aborted) return;
-    offset = endOffset;
-    await stream.write({ lines, position: { ...position, offset } });
-    options.onLines(lines, offset);
+  let { position } = options;
+  const { generation, path, offset: startOffset } = position;
+  const isInsideLine = position.evidence?.insideLineAt === startOffset;
+  const splitter = new LineSplitter(maxLineBytes, startOffset, { encoding, isInsideLine });
+  let end = 0;
+  let last: Buffer = Buffer.alloc(0);
+  const handOn = async (lines: readonly Line[], isEnded: boolean): Promise<void> => {
+    const { insideLineAt: _before, ...known } = position.evidence ?? {};
+    const check = { end, bytes: last.length, sha256: sha256(last) };
+    const inside = splitter.isInsideLine ? { insideLineAt: splitter.lineStart } : {};
+    position = { ...position, offset: splitter.lineStart, isEnded, evidence: { ...known, check, ...inside } };
+    const cuts = splitter.takeCuts().map((cut) => ({ ...cut, generation, path, reason: 'line_too_long' as const }));
+    await stream.write({ lines, position, gaps: isEnded ? [...cuts, ...lostBehind(end)] : cuts });
+    onLines(lines, splitter.takeEmptyLines(), position);
+  };
+  for await (const chunk of whole.content() as AsyncIterable<Buffer>) {
+    if (signal.aborted) return false;
+    const unread = chunk.subarray(Math.min(Math.max(0, startOffset - end), chunk.length));
+    end += chunk.length;
+    last = lastBytesOf(last, chunk);
+    const lines = splitter.push(unread);
+    if (splitter.lineStart !== position.offset) await handOn(lines, false);
   }
-  await stream.write({ lines: [], position: { ...position, offset, isEnded: true } });
-  await stream.end();
+  if (signal.aborted) return false;
+  const line = splitter.finish();
+  await handOn(line === null ? [] : [line], true);
+  return true;
+}
+
+function lastBytesOf(before: Buffer, chunk: Buffer): Buffer {
+  if (chunk.length >= checkBytes) return Buffer.from(chunk.subarray(-checkBytes));
+  return Buffer.concat([before, chunk]).subarray(-checkBytes);
 }

@@ -4,12 +4,12 @@
  */
 import type { BigIntStats, Dirent } from 'node:fs';
 import { open, readdir, stat as statPath } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { FilePosition } from '../../record/batch.ts';
 import { birthOf, holdsContentOf } from './fingerprint.ts';
 import { inodeKey } from './known-generations.ts';
 import { isPackedCopyOf } from './packed-rest.ts';
-import { isPackedName, isRotatedName } from './rotated-names.ts';
+import { isPackedName, originalsOf } from './rotated-names.ts';
 
 export interface Neighbour {
   readonly path: string;
@@ -39,8 +39,8 @@ export class RotationSearch {
   /** A file that holds all that was read of `position`, and maybe more; not the one at its path. */
   async byContent(position: FilePosition, isTaken: (neighbour: Neighbour) => boolean): Promise<Neighbour | null> {
     if (position.offset === 0 && position.fingerprintBytes === 0) return null;
-    const neighbours = (await this.#around(position))
-      .filter((neighbour) => isRotatedName(neighbour.path, position.path) && !isTaken(neighbour))
+    const neighbours = (await this.#rotatedOf(position))
+      .filter((neighbour) => !isTaken(neighbour))
       .toSorted((a, b) => Number(b.stat.mtimeNs - a.stat.mtimeNs));
     for (const neighbour of neighbours) if (await holds(neighbour, position)) return neighbour;
     return null;
@@ -52,20 +52,20 @@ export class RotationSearch {
    */
   async successors(before: FilePosition, lastWrittenNs: bigint): Promise<readonly Neighbour[]> {
     const birthNs = before.evidence?.birthNs;
-    return (await this.#around(before))
-      .filter(({ path }) => isRotatedName(path, before.path))
+    return (await this.#rotatedOf(before))
       .filter(({ stat, isPacked }) => {
         const own = birthOf(stat).birthNs;
         // Packing makes a new inode and keeps the time of the last write.
         if (isPacked || own === undefined || birthNs === undefined) return stat.mtimeNs > lastWrittenNs - sameTimeNs;
         return BigInt(own) >= BigInt(birthNs);
       })
-      .toSorted((a, b) => Number(a.stat.mtimeNs - b.stat.mtimeNs));
+      .toSorted((a, b) => Number(a.stat.mtimeNs - b.stat.mtimeNs) || Number(a.isPacked) - Number(b.isPacked));
   }
 
-  async #around(position: FilePosition): Promise<readonly Neighbour[]> {
+  /** Files with names that rotation may have made of the one of `position`. */
+  async #rotatedOf(position: FilePosition): Promise<readonly Neighbour[]> {
     const found = await Promise.all(directoriesOf(position).map((directory) => this.#tree(directory)));
-    return found.flatMap(({ all }) => all);
+    return found.flatMap(({ byOriginal }) => byOriginal.get(basename(position.path)) ?? []);
   }
 
   #tree(directory: string): Promise<Tree> {
@@ -75,8 +75,14 @@ export class RotationSearch {
   }
 }
 
+/** Names the file as it is: another one after every write, the same under another name. */
+export function versionOf({ stat: { dev, ino, size, mtimeNs, birthtimeNs } }: Neighbour): string {
+  return `${dev}:${ino}:${birthtimeNs}:${size}:${mtimeNs}`;
+}
+
 interface Tree {
-  readonly all: readonly Neighbour[];
+  /** By the names their rotation may have begun with. */
+  readonly byOriginal: ReadonlyMap<string, readonly Neighbour[]>;
   readonly byInode: ReadonlyMap<string, Neighbour>;
 }
 
@@ -112,7 +118,16 @@ async function listTree(directory: string): Promise<Tree> {
     const stat = await statPath(path, { bigint: true }).catch(() => null);
     if (stat?.isFile()) found.push({ path, stat, isPacked: isPackedName(path) });
   }
-  return { all: found, byInode: new Map(found.map((neighbour) => [inodeKey(neighbour.stat), neighbour])) };
+  const byOriginal = new Map<string, Neighbour[]>();
+  for (const neighbour of found) {
+    for (const original of originalsOf(neighbour.path)) {
+      const name = basename(original);
+      const others = byOriginal.get(name);
+      if (others === undefined) byOriginal.set(name, [neighbour]);
+      else others.push(neighbour);
+    }
+  }
+  return { byOriginal, byInode: new Map(found.map((neighbour) => [inodeKey(neighbour.stat), neighbour])) };
 }
 
 async function entriesOf(directory: string): Promise<readonly Dirent[]> {

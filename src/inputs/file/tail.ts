@@ -136,9 +136,19 @@ export class Tail {
   }
 
   async detach(): Promise<void> {
+    await this.takeFile()?.close();
+  }
+
+  /** The file itself, for somebody else to read on with; from here on there is none. */
+  takeFile(): FileHandle | null {
     const file = this.#file;
     this.#file = null;
-    await file?.close();
+    return file;
+  }
+
+  /** Bytes that were read before, as they are now; null when the file is not attached. */
+  async readBack(offset: number, length: number): Promise<Buffer | null> {
+    return this.#file === null ? null : readAt(this.#file, offset, length);
   }
 
   /** Reads at most one chunk and hands its lines on; `await` is the back-pressure. Must be attached. */

@@ -69,7 +69,6 @@ function wholeFileOf(path: string, handle: FileHandle, stat: Stats, magic: Buffe
 }
 
 /**
- * @param options `marksPartial`: a last line without newline is marked as unfinished.
  * @param fromOffset lines before this offset of the unpacked content are passed over: it is where a line begins.
  * @throws RegressionError `FILE_UNREADABLE` when reading or unpacking fails; the lines before have been given.
  */
@@ -78,7 +77,7 @@ export async function* linesOf(
   content: Readable,
   maxLineBytes: number,
   fromOffset = 0,
-  options: SplitterOptions & { readonly marksPartial?: boolean } = {},
+  options: SplitterOptions = {},
 ): AsyncGenerator<LinesRead> {
   const splitter = new LineSplitter(maxLineBytes, fromOffset, options);
   let toSkip = fromOffset;
@@ -96,7 +95,7 @@ export async function* linesOf(
     });
   }
   const last = splitter.finish();
-  const lines = last === null ? [] : [options.marksPartial === true ? last : withoutMark(last)];
+  const lines = last === null ? [] : [withoutMark(last)];
   yield { lines, endOffset: splitter.lineStart };
 }
 

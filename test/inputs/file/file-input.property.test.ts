@@ -41,11 +41,6 @@ const weights = {
   rotateWhileStopped: 1,
   clockJump: 1,
 } as const;
-/**
- * OPEN DEFECT: histories in which rotated files are packed lose or double lines now and then, depending on timing (found with seeds
- * 2017542039 and 77). They are played with REGRESSION_PACKING=1; without it files are renamed and stay as they are.
- */
-const isPacking = process.env['REGRESSION_PACKING'] === '1';
 type Action = keyof typeof weights;
 interface Step {
   readonly do: Action;
@@ -225,7 +220,6 @@ class World {
   }
 
   async #pack(): Promise<void> {
-    if (!isPacking) return;
     const name = `${this.#path}.${this.#rotations}`;
     const bytes = await readFile(name).catch(() => null);
     if (bytes === null) return;

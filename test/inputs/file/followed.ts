@@ -1,6 +1,7 @@
 /** A directory of logs that is followed by the real input, looked at when the test says so. */
-import { appendFile, rename } from 'node:fs/promises';
+import { appendFile, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { Test } from 'tap';
 import { FileInput } from '../../../src/inputs/file/file-input.ts';
 import { type FileOptions, fileOptions } from '../../../src/inputs/file/options.ts';
@@ -43,6 +44,16 @@ export class Followed {
     await rename(this.path(from), this.path(to));
   }
 
+  /** As gzip and zstd do it: the packed file beside, with the time of the original's last write; then the original goes. */
+  async pack(name: string, kind: 'gz' | 'zst' = 'gz'): Promise<void> {
+    const original = this.path(name);
+    const bytes = await readFile(original);
+    const { atime, mtime } = await stat(original);
+    await writeFile(`${original}.${kind}`, kind === 'gz' ? gzipSync(bytes) : zstdCompressSync(bytes));
+    await utimes(`${original}.${kind}`, atime, mtime);
+    await unlink(original);
+  }
+
   async start(): Promise<void> {
     await this.#input.start();
     await this.#input.drained();
@@ -73,6 +84,12 @@ export class Followed {
     await this.start();
   }
 }
+
+/** Lines of text that tell where they come from: `NAME line FROM` and on, up to and without `to`. */
+export const numbered = (name: string, from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, index) => `${name} line ${from + index}\n`).join('');
+
+export const linesOf = (text: string): string[] => text.split('\n').slice(0, -1);
 
 export async function follow(t: Test, options: Options = {}): Promise<Followed> {
   const followed = new Followed(await tempDir(t), options);

@@ -1,78 +1,10 @@
 /** Rotation in all its forms, while we run and while we are stopped: each line once, and what is lost is said. */
-import {
-  copyFile,
-  mkdir,
-  readFile,
-  rename,
-  stat,
-  symlink,
-  truncate,
-  unlink,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { copyFile, mkdir, rename, stat, symlink, truncate, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { test } from 'tap';
 import { FileInput } from '../../../src/inputs/file/file-input.ts';
 import { fileOptions } from '../../../src/inputs/file/options.ts';
-import { type Followed, follow } from './followed.ts';
-
-const numbered = (name: string, from: number, to: number): string =>
-  Array.from({ length: to - from }, (_, index) => `${name} line ${from + index}\n`).join('');
-const linesOf = (text: string): string[] => text.split('\n').slice(0, -1);
-
-/** As gzip and zstd do it: the packed file beside, with the time of the original's last write; then the original goes. */
-async function pack(logs: Followed, name: string, kind: 'gz' | 'zst' = 'gz'): Promise<void> {
-  const bytes = await readFile(logs.path(name));
-  const { atime, mtime } = await stat(logs.path(name));
-  await writeFile(logs.path(`${name}.${kind}`), kind === 'gz' ? gzipSync(bytes) : zstdCompressSync(bytes));
-  await utimes(logs.path(`${name}.${kind}`), atime, mtime);
-  await unlink(logs.path(name));
-}
-
-for (const kind of ['gz', 'zst'] as const) {
-  void test(`stopped; rotated twice, the older packed (.${kind}): every line of both, also of the one never seen (F6)`, async (t) => {
-    const logs = await follow(t);
-    await logs.append('app.log', numbered('first', 0, 100));
-    await logs.start();
-    await logs.stop();
-    await logs.append('app.log', numbered('first', 100, 250));
-    await logs.move('app.log', 'app.log.1');
-    await logs.append('app.log', numbered('second', 0, 50));
-    await logs.move('app.log.1', 'app.log.2');
-    await pack(logs, 'app.log.2', kind);
-    await logs.move('app.log', 'app.log.1');
-    await logs.append('app.log', numbered('third', 0, 10));
-    await logs.restart();
-    await logs.waitOutRotation();
-    await logs.restart();
-
-    const wanted = linesOf(numbered('first', 0, 250) + numbered('second', 0, 50) + numbered('third', 0, 10));
-    t.strictSame(logs.context.texts.toSorted(), wanted.toSorted());
-    t.strictSame(logs.context.gaps, []);
-    t.equal(logs.context.lines.find(({ text }) => text === 'second line 3')?.source, logs.path('app.log'));
-  });
-}
-
-void test('stopped; both rotated files packed: also the one never seen is read, the history before is not (F6)', async (t) => {
-  const logs = await follow(t);
-  await writeFile(logs.path('app.log.3.gz'), gzipSync(numbered('history', 0, 10)));
-  await utimes(logs.path('app.log.3.gz'), 1e9, 1e9);
-  await logs.append('app.log', numbered('first', 0, 10));
-  await logs.start();
-  await logs.stop();
-  await logs.append('app.log', numbered('first', 10, 20));
-  await logs.move('app.log', 'app.log.2');
-  await pack(logs, 'app.log.2');
-  await logs.append('app.log', numbered('second', 0, 20));
-  await logs.move('app.log', 'app.log.1');
-  await pack(logs, 'app.log.1');
-  await logs.restart();
-  await logs.restart();
-
-  t.strictSame(logs.context.texts.toSorted(), linesOf(numbered('first', 0, 20) + numbered('second', 0, 20)).toSorted());
-});
+import { follow, linesOf, numbered } from './followed.ts';
 
 void test('ten rotations between two looks, none of the rotated names followed: every line (F2)', async (t) => {
   const logs = await follow(t);
@@ -91,22 +23,6 @@ void test('ten rotations between two looks, none of the rotated names followed: 
 
   const rotated = Array.from({ length: 10 }, (_, index) => `line of ${index}`);
   t.strictSame(logs.context.texts.toSorted(), [...linesOf(numbered('first', 0, 5)), ...rotated, 'newest'].toSorted());
-});
-
-void test('rename and packing at once, unread: read through the descriptor, and the packed file is not read again (F5)', async (t) => {
-  const logs = await follow(t);
-  await logs.restart({ include: [logs.path('app.log*')] });
-  await logs.append('app.log', 'one\n');
-  await logs.look();
-  await logs.append('app.log', numbered('tail', 0, 5000));
-  await logs.move('app.log', 'app.log.1');
-  await pack(logs, 'app.log.1');
-  await logs.append('app.log', 'new\n');
-  await logs.look();
-  await logs.waitOutRotation();
-  await logs.restart();
-
-  t.strictSame(logs.context.texts.toSorted(), ['one', ...linesOf(numbered('tail', 0, 5000)), 'new'].toSorted());
 });
 
 void test('rotated to another directory while unread, and found there after a restart (F4)', async (t) => {
@@ -147,43 +63,6 @@ void test('copytruncate: what the copy has beyond what was read is read from the
       'what may be lost is said',
     );
   }
-});
-
-void test('a copy under way is not read as a file of its own, whenever it is seen (F8)', async (t) => {
-  const logs = await follow(t);
-  await logs.restart({ include: [logs.path('app.log*')] });
-  const text = numbered('old', 0, 2000);
-  await logs.append('app.log', text);
-  await logs.look();
-  for (let at = 0; at < text.length; at += 9000) {
-    await logs.append('app.log.1', text.slice(at, at + 9000));
-    logs.context.clock.advance(1000);
-    await logs.look();
-  }
-  await truncate(logs.path('app.log'));
-  await logs.look();
-  await logs.append('app.log', 'new\n');
-  await logs.look();
-  await logs.restart();
-
-  t.strictSame(logs.context.texts, [...linesOf(text), 'new']);
-});
-
-void test('a file that begins as another and goes its own way is read, and so is one that stays a copy (F13)', async (t) => {
-  const logs = await follow(t);
-  await logs.restart({ include: [logs.path('app*')] });
-  await logs.append('app.log', numbered('same', 0, 50));
-  await logs.look();
-  await copyFile(logs.path('app.log'), logs.path('app.log.2'));
-  await copyFile(logs.path('app.log'), logs.path('app.log.3'));
-  await logs.look();
-  await logs.append('app.log.2', 'its own\n');
-  await logs.look();
-  t.equal(logs.context.texts.length, 101, 'the one that differs is read at once');
-  logs.context.clock.advance(6000);
-  await logs.look();
-
-  t.equal(logs.context.texts.length, 151, 'the other after it has stood still');
 });
 
 void test('copytruncate while stopped, followed or not: the rest from the copy (F8)', async (t) => {

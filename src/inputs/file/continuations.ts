@@ -1,0 +1,85 @@
+/**
+ * A generation goes on in another file: under a name out of the globs, in a copytruncate's copy, packed. What was read of it is
+ * found there and the rest is read; what cannot be found was read to its end, as far as anybody knows.
+ */
+import { open } from 'node:fs/promises';
+import type { Gap } from '../../record/batch.ts';
+import type { FileWork } from './file-work.ts';
+import { birthOf } from './fingerprint.ts';
+import type { Followed } from './followed-files.ts';
+import { inodeKey } from './known-generations.ts';
+import type { PackedReadings } from './packed-readings.ts';
+import type { LostBehind } from './packed-rest.ts';
+import type { Neighbour, RotationSearch } from './rotation-search.ts';
+
+export class Continuations {
+  readonly #work: FileWork;
+  readonly #packed: PackedReadings;
+
+  constructor(work: FileWork, packed: PackedReadings) {
+    this.#work = work;
+    this.#packed = packed;
+  }
+
+  isTaken(neighbour: Neighbour): boolean {
+    return this.#work.followed.isTaken(inodeKey(neighbour.stat)) || this.#packed.isReading(neighbour);
+  }
+
+  /** A file that holds all that was read of `followed` and that nobody reads; null when there is none. */
+  copyOf({ tail }: Followed, search: RotationSearch): Promise<Neighbour | null> {
+    return search.byContent(tail.identity, (neighbour) => this.isTaken(neighbour));
+  }
+
+  /**
+   * The file of a followed generation is in no path any more and not open. Its continuation is looked for; without one it is over,
+   * and what was seen of it but not read is lost.
+   */
+  async closedAndGone(followed: Followed, search: RotationSearch): Promise<void> {
+    const { tail } = followed;
+    const moved = await search.byInode(tail.position);
+    if (moved !== null && !this.#work.followed.isTakenByAnother(inodeKey(moved.stat))) {
+      tail.moveTo({ realPath: moved.path });
+      this.#work.loop.wake(followed);
+      return;
+    }
+    const copy = await this.copyOf(followed, search);
+    if (copy !== null && (await this.goOnIn(followed, copy, () => [])) !== null) return;
+    followed.ending = 'drop';
+    this.#work.loop.wake(followed);
+  }
+
+  /**
+   * The rest is read from `copy` from now on.
+   *
+   * @returns what is lost of it, to be written by the caller: nothing for packed copies, whose end is not known yet; null when
+   *   `copy` has come to be followed.
+   */
+  async goOnIn(followed: Followed, copy: Neighbour, lostBehind: LostBehind): Promise<readonly Gap[] | null> {
+    if (copy.isPacked) {
+      const stream = this.#work.streamOf(followed.tail);
+      await this.#work.letGo(followed);
+      this.#packed.begin(copy, followed.tail.position, stream, lostBehind);
+      return [];
+    }
+    const { tail } = followed;
+    const file = await open(copy.path);
+    const stat = await file.stat({ bigint: true });
+    if (this.#work.followed.isTaken(inodeKey(stat))) {
+      await file.close();
+      return null;
+    }
+    followed.rotatedAtMs = this.#work.context.clock.monotonicMs();
+    this.#work.followed.changeKey(followed, inodeKey(stat));
+    await tail.detach();
+    tail.moveTo({
+      device: String(stat.dev),
+      inode: String(stat.ino),
+      realPath: copy.path,
+      birthNs: birthOf(stat).birthNs ?? null,
+    });
+    await this.#work.attach(followed, file);
+    followed.size = stat.size;
+    this.#work.loop.wake(followed);
+    return lostBehind(Number(stat.size));
+  }
+}
