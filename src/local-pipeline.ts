@@ -4,6 +4,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { Config } from './config/schema.ts';
 import { createFormat } from './parsers/registry.ts';
+import { PatternMiner } from './pattern/miner.ts';
 import { Ingest } from './pipeline/ingest.ts';
 import { LiveFeed } from './query/live-feed.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -47,6 +48,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
       cacheBytes: config.store.cache_bytes,
       maxHotBytes: config.tasks.rotate.max_size,
       maxHotAgeMs: config.tasks.rotate.max_age,
+      keepPatternsMs: config.patterns.keep,
       clock,
       onSealFailed: (segment, error) =>
         logger.error({ err: error, path: segment.path }, 'a segment could not be sealed; it is tried again'),
@@ -61,6 +63,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
     await lock.release();
     throw error;
   }
+  const miner = config.patterns.enabled ? await minerOf(config, store) : undefined;
   const feed = new LiveFeed();
   const ingest = new Ingest({
     store: { append: feed.appendTo(store) },
@@ -72,6 +75,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
     logger,
     maxQueuedBytes: config.store.queue_bytes,
     rowsPerBatch: config.store.batch_rows,
+    patternsOf: miner === undefined ? undefined : (records) => miner.observe(records),
     onFatal,
   });
   return {
@@ -85,6 +89,12 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
       await lock.release();
     },
   };
+}
+
+async function minerOf({ patterns: options }: Config, store: Store): Promise<PatternMiner> {
+  const { patterns, lastNumber } = await store.patterns();
+  const bounds = { maxPatterns: options.max_patterns, maxPatternsPerApplication: options.max_per_application };
+  return new PatternMiner(bounds, patterns, lastNumber);
 }
 
 async function takeDataDir(dataDir: string, command: string): Promise<DataDirLock> {

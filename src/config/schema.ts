@@ -129,6 +129,27 @@ export const configSchema = z.strictObject({
     })
     .prefault({})
     .describe('The local database'),
+  patterns: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Group messages into patterns as they are stored; without it `patterns`, `compare` and `digest` know nothing',
+        ),
+      max_patterns: z
+        .int()
+        .min(100)
+        .max(100_000)
+        .default(20_000)
+        .describe('Patterns of all applications; what fits none of them is counted under `<anything>` then'),
+      max_per_application: z.int().min(10).max(100_000).default(5000).describe('The same for one application'),
+      keep: duration({ min: 3_600_000, max: 3650 * 86_400_000 })
+        .prefault('90d')
+        .describe('How long the counts of patterns are kept, also when the rows have gone'),
+    })
+    .prefault({})
+    .describe('What the messages say'),
   tasks: z
     .strictObject({ rotate: tasks.rotate.options.prefault({}).describe(tasks.rotate.summary) })
     .prefault({})

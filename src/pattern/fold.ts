@@ -9,11 +9,15 @@ export const durationUnits: ReadonlySet<string> = new Set(['ns', 'us', 'ms', 's'
 const greater = 62;
 const comma = 44;
 
+/** Whether the word behind this one may be part of the same value: it is one, an item of a list, or part of a date. */
+export function mayFold(word: string): boolean {
+  const last = word.charCodeAt(word.length - 1);
+  return last === greater || (last === comma && word.includes('>')) || isDateWord(word);
+}
+
 /** The one word that two masked words make; null where they are two. */
 export function foldInto(previous: string, word: string): string | null {
   const last = previous.charCodeAt(previous.length - 1);
-  // A value ends with `>`, an item of a list with `>,`; a month is a bare word.
-  if (last !== greater && last !== comma && !(previous.length <= 4 && isDateWord(previous))) return null;
   if (word.includes('>')) return foldValues(previous, word, last === comma ? previous.slice(0, -1) : previous);
   if (isDateWord(word) && (previous === '<time>' || weekdays.has(bareOf(previous)))) return '<time>';
   if (!previous.endsWith('<num>')) return null;

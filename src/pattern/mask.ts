@@ -7,12 +7,13 @@
  * template tree's work. Linear in the length of the message; at most `maxWords` words of its first line are looked at.
  */
 import { digit, kindOf, lineEnd, space, special } from './characters.ts';
-import { foldInto } from './fold.ts';
+import { foldInto, mayFold } from './fold.ts';
 import { maskWord } from './mask-word.ts';
 
 /** Words behind this many are one `<rest>`: what tells messages apart stands at their beginning. */
 export const maxWords = 64;
 const maxCharacters = 2048;
+const greaterThan = 62;
 
 /**
  * Masks messages one after another. The places of the words of the last one can be asked for, so that the values behind masks
@@ -29,6 +30,10 @@ export class Masker {
     const isCut = message.length > maxCharacters;
     const end = isCut ? maxCharacters : message.length;
     let text = '';
+    /** Words that stand in the message as they do in the text, one space between them: they are copied at once. */
+    let runStart = -1;
+    let runEnd = 0;
+    /** The last word where it may be one value with the next (fold.ts); else empty. */
     let previous = '';
     let count = 0;
     let at = 0;
@@ -44,26 +49,44 @@ export class Masker {
       }
       if (isCut && at === end) break; // half a word is none
       if ((seen & special) !== 0) at = endOfQuoted(message, start, at, end);
-      const raw = message.slice(start, at);
-      const word = (seen & (digit | special)) === 0 ? raw : maskWord(raw, (seen & digit) !== 0);
-      const folded = count === 0 ? null : foldInto(previous, word);
-      if (folded !== null) {
-        text = text.slice(0, text.length - previous.length) + folded;
-        previous = folded;
-        places[count * 2 - 1] = at;
-        continue;
+      const isPlain = (seen & (digit | special)) === 0;
+      let word = '';
+      if (!isPlain || previous !== '' || at - start <= 4 || message.charCodeAt(at - 1) === greaterThan) {
+        word = isPlain ? message.slice(start, at) : maskWord(message.slice(start, at), (seen & digit) !== 0);
+        const folded = previous === '' ? null : foldInto(previous, word);
+        if (folded !== null) {
+          text = text.slice(0, text.length - previous.length) + folded;
+          previous = folded;
+          places[count * 2 - 1] = at;
+          continue;
+        }
+        previous = mayFold(word) ? word : '';
       }
       places[count * 2] = start;
       places[count * 2 + 1] = at;
       count++;
       if (count > maxWords) {
-        text += ' <rest>';
         places[count * 2 - 1] = end;
         break;
       }
-      text = count === 1 ? word : `${text} ${word}`;
-      previous = word;
+      if (isPlain && previous === '') {
+        if (runStart >= 0 && start === runEnd + 1 && message.charCodeAt(runEnd) === 32) {
+          runEnd = at;
+          continue;
+        }
+        if (runStart >= 0) text = joined(text, message.slice(runStart, runEnd));
+        runStart = start;
+        runEnd = at;
+        continue;
+      }
+      if (runStart >= 0) {
+        text = joined(text, message.slice(runStart, runEnd));
+        runStart = -1;
+      }
+      text = joined(text, word);
     }
+    if (runStart >= 0) text = joined(text, message.slice(runStart, runEnd));
+    if (count > maxWords) text += ' <rest>';
     this.#wordCount = count;
     return text;
   }
@@ -73,6 +96,10 @@ export class Masker {
     if (index >= this.#wordCount) return '';
     return message.slice(this.#places[index * 2], this.#places[index * 2 + 1]);
   }
+}
+
+function joined(text: string, more: string): string {
+  return text === '' ? more : `${text} ${more}`;
 }
 
 /** `name="two words"` is one word. */

@@ -48,6 +48,8 @@ class Node implements Template {
 
 export interface TreeOptions {
   readonly maxPatterns: number;
+  /** Asked before a pattern is made; false sends the message to the catch-all. */
+  readonly mayGrow?: () => boolean;
   /** Masked messages whose pattern is remembered; the rest is looked up in the tree. */
   readonly maxCached?: number;
   /** Told of every new pattern. */
@@ -96,6 +98,7 @@ export class TemplateTree {
     if (known !== undefined) return known;
     const node = this.#add(leaf, new Node(words, new Set(learned)));
     leaf.wild.sort(bySpecificity);
+    this.#options.onNew?.(node);
     return this.#learnFrom(node);
   }
 
@@ -112,7 +115,8 @@ export class TemplateTree {
     if (exact !== undefined) return exact;
     const wild = leaf.wild.find((node) => fits(node, words));
     if (wild !== undefined) return wild;
-    if (this.#size >= this.#options.maxPatterns) return this.#catchAll;
+    const { maxPatterns, mayGrow = () => true } = this.#options;
+    if (this.#size >= maxPatterns || !mayGrow()) return this.#catchAll;
     const node = this.#add(leaf, new Node(words, new Set()));
     this.#options.onNew?.(node);
     return this.#learnFrom(node);

@@ -7,6 +7,7 @@
  */
 import type { Batch, FilePosition, Gap, IngestRequest, LineCount } from '../record/batch.ts';
 import type { LogRecord } from '../record/log-record.ts';
+import type { PatternChanges } from '../record/pattern-changes.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -36,6 +37,8 @@ export interface CommitQueueOptions {
   readonly maxQueuedBytes: number;
   /** A batch is sent once it has this many rows; the last slice may carry it over. */
   readonly rowsPerBatch: number;
+  /** Finds the patterns of a batch's records. Asked once a batch, in the order of commits; a repeated batch keeps the answer. */
+  readonly patternsOf?: ((records: readonly LogRecord[]) => PatternChanges | null) | undefined;
   /** Told once, when the store can never take the batch (a corrupt file): nothing more will be committed. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -163,7 +166,9 @@ export class CommitQueue {
     this.#pending = this.#pending.slice(taken);
     this.#pendingRows -= records.length;
     const lastSlice = this.#lastPushed - this.#pending.length;
-    const batch: Batch = { records, positions: [...positions.values()], gaps, requests, counts: [...counts.values()] };
+    const patterns = this.#options.patternsOf?.(records);
+    const progress = { positions: [...positions.values()], gaps, requests, counts: [...counts.values()] };
+    const batch: Batch = { records, ...progress, patterns };
     return { batch, bytes, lastSlice };
   }
 

@@ -13,6 +13,7 @@ import type { LineStream, SourceDescription } from '../inputs/input.ts';
 import type { ParserOptions } from '../parsers/parser.ts';
 import type { IngestRequest } from '../record/batch.ts';
 import type { LogRecord } from '../record/log-record.ts';
+import type { PatternChanges } from '../record/pattern-changes.ts';
 import { timestampOfMs } from '../record/timestamp.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -36,6 +37,8 @@ export interface IngestOptions {
   readonly logger: Logger;
   readonly maxQueuedBytes: number;
   readonly rowsPerBatch: number;
+  /** Finds the patterns of records, see CommitQueueOptions; absent where nobody wants them. */
+  readonly patternsOf?: ((records: readonly LogRecord[]) => PatternChanges | null) | undefined;
   readonly onFatal: (error: unknown) => void;
 }
 

@@ -1,4 +1,5 @@
 import type { LogRecord } from './log-record.ts';
+import type { PatternChanges } from './pattern-changes.ts';
 
 /** Records plus the positions they advance to: the unit of one transaction. */
 export interface Batch {
@@ -9,6 +10,8 @@ export interface Batch {
   readonly requests?: readonly IngestRequest[] | undefined;
   /** What the batch adds to the generations of `positions`; absent where nobody counts. */
   readonly counts?: readonly LineCount[] | undefined;
+  /** What the records add to the patterns; absent where nobody looks for them. */
+  readonly patterns?: PatternChanges | null | undefined;
 }
 
 /** A sender's request that must have its effect once, however often it is repeated. */

@@ -12,6 +12,8 @@ import type {
   SearchPage,
   SearchRequest,
 } from '../search/request.ts';
+import type { EncodedPatterns } from './pattern-encoding.ts';
+import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from './patterns.ts';
 import type { StateCalls } from './state.ts';
 import type { ErrorCode } from '../runtime/errors.ts';
 import type { Damage } from './damage.ts';
@@ -25,6 +27,7 @@ export interface WriterCalls {
   positions(): readonly StoredPosition[];
   gaps(): readonly StoredGap[];
   findRequest(key: string): IngestRequest | null;
+  patterns(): StoredPatterns;
   /** A call of `StateCalls`, in a transaction of its own. */
   state(method: keyof StateCalls, args: readonly unknown[]): unknown;
   /** Grants a snapshot: until `unpin` there is no checkpoint. */
@@ -46,6 +49,7 @@ export interface ReaderCalls {
   search(snapshot: string, request: SearchRequest): SearchPage;
   hits(snapshot: string, request: HitsRequest): readonly HitsBucket[];
   fieldCounts(snapshot: string, request: FieldCountsRequest): FieldCounts;
+  patternHistory(snapshot: string, request: PatternHistoryRequest): PatternHistory;
   /** @throws RegressionError `QUERY_INVALID`, `FORBIDDEN`: see sql-statement.ts. */
   sql(snapshot: string, request: SqlRequest): SqlAnswer;
   /** Closes the open snapshot, if any, and removes its alias directory. */
@@ -84,6 +88,7 @@ export interface EncodedBatch {
   readonly gaps: readonly Gap[];
   readonly requests: readonly IngestRequest[];
   readonly counts: readonly LineCount[];
+  readonly patterns: EncodedPatterns | null;
   /**
    * Which run of appends the batch belongs to. After a failed append the writer refuses the rest of that run, so that no
    * position moves over rows that were not stored; the sender starts a new run once all answers are in.
@@ -158,4 +163,6 @@ export interface WriterOptions {
   /** The hot file is rotated once it and its WAL are this long, or this old. */
   readonly maxHotBytes: number;
   readonly maxHotAgeMs: number;
+  /** Roll-ups of patterns older than this go when the hot file is rotated. */
+  readonly keepPatternsMs: number;
 }

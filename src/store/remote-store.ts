@@ -20,6 +20,8 @@ import type {
 import { ApplicationIds } from './application-ids.ts';
 import { encodeRows } from './batch-encoding.ts';
 import type { Damage } from './damage.ts';
+import { encodePatterns } from './pattern-encoding.ts';
+import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from './patterns.ts';
 import type { SqlAnswer, SqlRequest, WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { remoteState } from './state.ts';
@@ -47,6 +49,8 @@ export interface StoreOptions {
   readonly maxHotBytes?: number;
   /** The same by age. */
   readonly maxHotAgeMs?: number;
+  /** How long roll-ups of patterns are kept. */
+  readonly keepPatternsMs?: number;
   readonly maxReaderThreads?: number;
 }
 
@@ -75,6 +79,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     cacheBytes: options.cacheBytes ?? defaultLimits.cacheBytes,
     maxHotBytes: options.maxHotBytes ?? defaultLimits.maxHotBytes,
     maxHotAgeMs: options.maxHotAgeMs ?? defaultLimits.maxHotAgeMs,
+    keepPatternsMs: options.keepPatternsMs ?? defaultLimits.keepPatternsMs,
   };
   let pools: readonly ReaderPool[] = [];
   let sealing: Sealing | undefined;
@@ -188,6 +193,15 @@ class RemoteStore implements Store {
     return this.#readers.run((reader, snapshot) => reader.call('fieldCounts', [snapshot, request]), limits);
   }
 
+  patternHistory(request: PatternHistoryRequest, limits: QueryLimits): Promise<PatternHistory> {
+    this.#refuseWhenClosed();
+    return this.#readers.run((reader, snapshot) => reader.call('patternHistory', [snapshot, request]), limits);
+  }
+
+  patterns(): Promise<StoredPatterns> {
+    return this.#writer.call('patterns', []);
+  }
+
   rotate(): Promise<Segment | null> {
     this.#refuseWhenClosed();
     return this.#writer.call('rotate', []);
@@ -225,8 +239,10 @@ class RemoteStore implements Store {
   async #send(batch: Batch): Promise<{ readonly answer: Promise<Appended> }> {
     const idOf = await this.#applications.resolve(batch.records);
     const rows = encodeRows(batch.records, idOf);
+    const patterns = encodePatterns(batch.patterns, batch.records, idOf);
     const { positions, gaps, requests = [], counts = [] } = batch;
-    const encoded = { rows, rowCount: batch.records.length, positions, gaps, requests, counts, run: this.#run };
+    const progress = { positions, gaps, requests, counts };
+    const encoded = { rows, rowCount: batch.records.length, patterns, ...progress, run: this.#run };
     const answer = this.#writer.call('append', [encoded], [rows.buffer]);
     answer.catch(() => undefined); // its caller awaits it a moment later
     return { answer };

@@ -11,4 +11,5 @@ export const defaultLimits: Omit<WriterOptions, 'path'> = {
   cacheBytes: 64 * MiB,
   maxHotBytes: 128 * MiB,
   maxHotAgeMs: dayMs,
+  keepPatternsMs: 90 * dayMs,
 };

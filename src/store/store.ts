@@ -13,6 +13,7 @@ import type {
   SearchPage,
   SearchRequest,
 } from '../search/request.ts';
+import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from './patterns.ts';
 import type { SqlAnswer, SqlRequest } from './protocol.ts';
 import type { Segment } from './segments.ts';
 import type { Remote, StateCalls } from './state.ts';
@@ -44,6 +45,12 @@ export interface Store {
 
   /** Counts per time step, oldest first, empty buckets left out. Same limits and errors as `search`. */
   hits(request: HitsRequest, limits: QueryLimits): Promise<readonly HitsBucket[]>;
+
+  /** Roll-ups of patterns. Same limits and errors as `search`. */
+  patternHistory(request: PatternHistoryRequest, limits: QueryLimits): Promise<PatternHistory>;
+
+  /** Every pattern that is no alias, for the miner at the start. */
+  patterns(): Promise<StoredPatterns>;
 
   /** How often which values occur. Same limits and errors as `search`. */
   fieldCounts(request: FieldCountsRequest, limits: QueryLimits): Promise<FieldCounts>;

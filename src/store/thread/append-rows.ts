@@ -12,6 +12,7 @@ import type {
 } from '../../record/batch.ts';
 import type { Application } from '../../record/log-record.ts';
 import type { EncodedBatch } from '../protocol.ts';
+import { appendPatterns } from './pattern-rows.ts';
 import type { Sqlite } from './sqlite.ts';
 
 const insertLogs = `
@@ -49,12 +50,13 @@ const requestMemoryMs = 24 * 3_600_000;
 
 /** Call it inside a transaction. Rows get the ids `firstId`, `firstId + 1` ... in the order of the batch. */
 export function appendRows(database: Sqlite, batch: EncodedBatch, firstId: number): void {
-  const { rows, rowCount, positions, gaps, requests, counts } = batch;
+  const { rows, rowCount, patterns, positions, gaps, requests, counts } = batch;
   const now = new Date().toISOString();
   if (rowCount > 0) {
     database.run(insertLogs, [firstId, rows]);
     database.run(insertMetadata, [firstId, rows]);
   }
+  if (patterns !== null) appendPatterns(database, patterns, firstId);
   const countOf = new Map(counts.map((count) => [count.generation, count]));
   for (const position of positions) {
     database.run(upsertPosition, positionValues(position, countOf.get(position.generation), now));

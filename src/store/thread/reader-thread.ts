@@ -9,6 +9,7 @@ import { countFields } from './field-counts.ts';
 import type { Segment } from '../segments.ts';
 import { capWasmMemory } from './memory-cap.ts';
 import { OpenSegments } from './open-segments.ts';
+import { patternHistory } from './pattern-history.ts';
 import { type Sources, countHits, searchRows } from './queries.ts';
 import { serve } from './serve.ts';
 import { Snapshot } from './snapshot.ts';
@@ -52,6 +53,7 @@ serve<ReaderCalls>(parentPort, {
   search: (snapshot, request) => consistent(snapshot, (sources) => searchRows(sources, request)),
   hits: (snapshot, request) => consistent(snapshot, (sources) => countHits(sources, request)),
   fieldCounts: (snapshot, request) => consistent(snapshot, (sources) => countFields(sources, request)),
+  patternHistory: (snapshot, request) => consistent(snapshot, ({ hot }) => patternHistory(hot, request)),
   sql: (snapshot, request) => consistent(snapshot, ({ hot }) => runSql(hot, request)),
   release() {
     hot?.close();

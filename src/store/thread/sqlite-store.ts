@@ -16,6 +16,8 @@ import type {
 } from '../../search/request.ts';
 import { ApplicationIds } from '../application-ids.ts';
 import { encodeRows } from '../batch-encoding.ts';
+import { encodePatterns } from '../pattern-encoding.ts';
+import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from '../patterns.ts';
 import type { SqlAnswer, SqlRequest, WriterOptions } from '../protocol.ts';
 import type { Segment } from '../segments.ts';
 import { remoteState } from '../state.ts';
@@ -23,6 +25,7 @@ import { defaultLimits } from '../store-limits.ts';
 import type { Appended, Store, StoreStats } from '../store.ts';
 import { countFields } from './field-counts.ts';
 import { OpenSegments } from './open-segments.ts';
+import { patternHistory } from './pattern-history.ts';
 import { type Sources, countHits, searchRows } from './queries.ts';
 import { sealSegment } from './seal.ts';
 import { runSql } from './sql-statement.ts';
@@ -48,10 +51,15 @@ export class SqliteStore implements Store {
     this.#applications = new ApplicationIds(async (applications) => this.#writer.applicationIds(applications));
   }
 
-  async append({ records, positions, gaps, requests = [], counts = [] }: Batch): Promise<Appended> {
+  async append({ records, positions, gaps, requests = [], counts = [], patterns }: Batch): Promise<Appended> {
     this.#refuseWhenClosed();
-    const rows = encodeRows(records, await this.#applications.resolve(records));
-    const batch = { rows, rowCount: records.length, positions, gaps, requests, counts, run: this.#run++ };
+    const idOf = await this.#applications.resolve(records);
+    const encoded = {
+      rows: encodeRows(records, idOf),
+      rowCount: records.length,
+      patterns: encodePatterns(patterns, records, idOf),
+    };
+    const batch = { ...encoded, positions, gaps, requests, counts, run: this.#run++ };
     return this.#writer.append(batch);
   }
 
@@ -97,6 +105,16 @@ export class SqliteStore implements Store {
   async fieldCounts(request: FieldCountsRequest): Promise<FieldCounts> {
     this.#refuseWhenClosed();
     return countFields(this.#sources(), request);
+  }
+
+  async patternHistory(request: PatternHistoryRequest): Promise<PatternHistory> {
+    this.#refuseWhenClosed();
+    return patternHistory(this.#writer.database, request);
+  }
+
+  async patterns(): Promise<StoredPatterns> {
+    this.#refuseWhenClosed();
+    return this.#writer.patterns();
   }
 
   async sql(request: SqlRequest): Promise<SqlAnswer> {

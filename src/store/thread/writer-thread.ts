@@ -38,6 +38,7 @@ function serveWriter(writer: Writer): void {
     positions: () => writer.positions(),
     gaps: () => writer.gaps(),
     findRequest: (key) => writer.findRequest(key),
+    patterns: () => writer.patterns(),
     state: (method, args) => writer.state(method, args),
     pin: () => writer.pin(),
     unpin: (pin) => writer.unpin(pin),

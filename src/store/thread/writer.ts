@@ -11,9 +11,11 @@ import type { Application } from '../../record/log-record.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { EncodedBatch, WriterNotice, WriterOptions, WriterStats } from '../protocol.ts';
 import { type Segment, type SegmentManifest, segmentFileNames, segmentsDirectoryName } from '../segments.ts';
+import type { StoredPatterns } from '../patterns.ts';
 import type { StateCalls } from '../state.ts';
 import { appendRows, applicationIdOf, findRequest, readGaps, readPositions } from './append-rows.ts';
 import { openHotFile } from './hot-file.ts';
+import { foldPatterns, readPatterns } from './pattern-rows.ts';
 import { Pins } from './pins.ts';
 import { buildNext, refuseLeftWal, swapHotFile } from './rotation.ts';
 import { SegmentDirectory, rangesOf } from './segment-directory.ts';
@@ -115,6 +117,10 @@ export class Writer {
 
   findRequest(key: string): IngestRequest | null {
     return findRequest(this.#database, key);
+  }
+
+  patterns(): StoredPatterns {
+    return readPatterns(this.#database);
   }
 
   state(method: keyof StateCalls, args: readonly unknown[]): unknown {
@@ -297,6 +303,7 @@ export class Writer {
     if (ranges === null) return null;
     const closedPath = join(segments.path, segmentFileNames(ranges.firstId).closed);
     try {
+      foldPatterns(this.#database, this.#nowMs(), this.#options.keepPatternsMs);
       buildNext(this.#database, path, this.#nowMs());
       this.#database.all('PRAGMA wal_checkpoint(TRUNCATE)');
       this.#database.close();

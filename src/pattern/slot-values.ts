@@ -1,0 +1,162 @@
+/**
+ * The values that stand where a pattern has its variables, per release: one by one while they are few, else as a range.
+ *
+ * What is few may be a status, a region, a queue: a release that brings a new one is worth a word. What is many (ids, durations) is only
+ * sampled. Bounded: `maxValues` a variable, `maxSlots` variables a pattern, values cut at `maxValueLength`.
+ */
+import type { Masker } from './mask.ts';
+
+export const maxValues = 16;
+const maxSlots = 12;
+export const maxValueLength = 64;
+/** Of variables that take many values one record in so many is looked at, for their ranges. */
+const sampleEvery = 16;
+
+export interface SlotChange {
+  readonly place: number;
+  readonly values: readonly { readonly value: string; readonly count: number; readonly firstSeen: string }[];
+  /** Null when nothing changed beside the values. */
+  readonly range: { readonly isMany: boolean; readonly minimum: number | null; readonly maximum: number | null } | null;
+}
+
+interface ValueCount {
+  readonly firstSeen: string;
+  /** Occurrences since the store was last told. */
+  untold: number;
+  told: number;
+}
+
+interface Slot {
+  readonly place: number;
+  readonly prefix: string;
+  readonly suffix: string;
+  readonly values: Map<string, ValueCount>;
+  isMany: boolean;
+  minimum: number;
+  maximum: number;
+  isRangeFresh: boolean;
+}
+
+export class SlotValues {
+  readonly #slots: readonly Slot[];
+  #openSlots: number;
+  #seen = 0;
+  #hasChanges = false;
+
+  constructor(words: readonly string[]) {
+    this.#slots = slotsOf(words);
+    this.#openSlots = this.#slots.length;
+  }
+
+  /** @param masker has masked `message` last. */
+  observe(masker: Masker, message: string, timestamp: string): void {
+    const isSample = this.#seen++ % sampleEvery === 0;
+    if (!isSample && this.#openSlots === 0) return;
+    for (const slot of this.#slots) {
+      if (slot.isMany && !isSample) continue;
+      this.#observeSlot(slot, valueOf(masker.wordAt(message, slot.place), slot), timestamp);
+    }
+  }
+
+  /**
+   * What is new since the last call. Counts are told when they have doubled, so that common values cost next to nothing: what is told
+   * is at least half of the truth.
+   */
+  takeChanges(): SlotChange[] {
+    if (!this.#hasChanges) return [];
+    this.#hasChanges = false;
+    const changes: SlotChange[] = [];
+    for (const slot of this.#slots) {
+      const values = [...slot.values].filter(([, { untold, told }]) => untold > 0 && untold >= told);
+      if (values.length === 0 && !slot.isRangeFresh) continue;
+      const hasNumbers = slot.minimum <= slot.maximum;
+      const range = {
+        isMany: slot.isMany,
+        minimum: hasNumbers ? slot.minimum : null,
+        maximum: hasNumbers ? slot.maximum : null,
+      };
+      changes.push({
+        place: slot.place,
+        values: values.map(([value, { untold, firstSeen }]) => ({ value, count: untold, firstSeen })),
+        range: slot.isRangeFresh ? range : null,
+      });
+      for (const [, count] of values) {
+        count.told += count.untold;
+        count.untold = 0;
+      }
+      slot.isRangeFresh = false;
+    }
+    return changes;
+  }
+
+  #observeSlot(slot: Slot, value: string, timestamp: string): void {
+    const number = numberOf(value);
+    if (number < slot.minimum || number > slot.maximum) this.#widen(slot, number);
+    if (slot.isMany) return;
+    const known = slot.values.get(value);
+    if (known !== undefined) {
+      if (++known.untold >= known.told) this.#hasChanges = true;
+    } else if (slot.values.size < maxValues) {
+      slot.values.set(value, { firstSeen: timestamp, untold: 1, told: 0 });
+      this.#hasChanges = true;
+    } else {
+      slot.isMany = true;
+      slot.isRangeFresh = true;
+      this.#hasChanges = true;
+      this.#openSlots--;
+    }
+  }
+
+  /** Ranges of what is many are told in steps of a tenth of their width: an id that only grows would else be news in every batch. */
+  #widen(slot: Slot, number: number): void {
+    const width = slot.maximum - slot.minimum;
+    const beyond = Math.max(slot.minimum - number, number - slot.maximum);
+    if (slot.isMany && beyond < width / 10) return;
+    slot.minimum = Math.min(slot.minimum, number);
+    slot.maximum = Math.max(slot.maximum, number);
+    slot.isRangeFresh = true;
+    this.#hasChanges = true;
+  }
+}
+
+/** Places of the words of a template that hold a variable. */
+export function variablePlaces(words: readonly string[]): number[] {
+  return words.flatMap((word, place) => (maskIn.test(word) ? [place] : [])).slice(0, maxSlots);
+}
+
+const maskIn = /<[a-z*]+>/;
+
+function slotsOf(words: readonly string[]): Slot[] {
+  return variablePlaces(words).map((place) => {
+    const word = words[place] ?? '';
+    return {
+      place,
+      prefix: word.slice(0, word.search(maskIn)),
+      suffix: word.slice(word.lastIndexOf('>') + 1),
+      values: new Map(),
+      isMany: false,
+      minimum: Number.POSITIVE_INFINITY,
+      maximum: Number.NEGATIVE_INFINITY,
+      isRangeFresh: false,
+    };
+  });
+}
+
+/** What stands for the variable in `raw`: without what the template has around it, or without punctuation. */
+function valueOf(raw: string, { prefix, suffix }: Slot): string {
+  let start = 0;
+  let end = raw.length;
+  if (prefix !== '' && raw.startsWith(prefix)) start = prefix.length;
+  else while (start < end && '([{"\'<'.includes(raw.charAt(start))) start++;
+  if (suffix !== '' && raw.endsWith(suffix)) end -= suffix.length;
+  else while (end > start && ')]}"\'>,;:.'.includes(raw.charAt(end - 1))) end--;
+  return raw.slice(start, Math.min(end, start + maxValueLength));
+}
+
+/** The number a value begins with (`12.5ms`); NaN, which is neither less nor more, where there is none. */
+function numberOf(value: string): number {
+  const first = value.charCodeAt(0);
+  if (first !== 45 && (first < 48 || first > 57)) return Number.NaN;
+  const number = Number.parseFloat(value);
+  return Number.isFinite(number) ? number : Number.NaN;
+}

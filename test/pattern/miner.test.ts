@@ -1,0 +1,85 @@
+import { test } from 'tap';
+import { PatternMiner } from '../../src/pattern/miner.ts';
+import { maxValues } from '../../src/pattern/slot-values.ts';
+import { aRecord } from '../records.ts';
+
+const bounds = { maxPatterns: 1000, maxPatternsPerApplication: 100 };
+
+void test('a batch is counted by pattern, release, severity and minute', async (t) => {
+  const miner = new PatternMiner(bounds);
+  const other = { name: 'shop', version: '2.4.0', environment: 'production' };
+  const changes = miner.observe([
+    aRecord({ message: 'job 1 done' }),
+    aRecord({ message: 'job 2 done' }),
+    aRecord({ message: 'job 3 done', severity: 'WARN' }),
+    aRecord({ message: 'job 4 done', timestamp: '2026-11-24T03:01:00.000000Z' }),
+    aRecord({ message: 'job 5 done', application: other }),
+  ]);
+
+  const [pattern] = changes?.added ?? [];
+  t.equal(changes?.added.length, 1);
+  t.match(pattern, { application: 'shop', template: 'job <*> done', exemplar: 'job 1 done' });
+  const first = Date.parse('2026-11-24T03:00:00Z') / 60_000;
+  t.strictSame(
+    changes?.counts.map(({ severity, minute, count, record }) => [severity, minute - first, count, record]),
+    [
+      ['INFO', 0, 2, 0],
+      ['WARN', 0, 1, 2],
+      ['INFO', 1, 1, 3],
+      ['INFO', 0, 1, 4],
+    ],
+  );
+});
+
+void test('applications learn apart from each other', async (t) => {
+  const miner = new PatternMiner(bounds);
+  const names = ['root', 'admin', 'guest', 'jane'];
+  miner.observe(names.map((name) => aRecord({ message: `hello user ${name}` })));
+  const changes = miner.observe([
+    aRecord({ message: 'hello user root', application: { name: 'till', version: null, environment: null } }),
+  ]);
+
+  t.match(changes?.added, [{ application: 'till', template: 'hello user root' }]);
+});
+
+void test('values of a variable are told one by one while they are few, then as a range', async (t) => {
+  const miner = new PatternMiner(bounds);
+  const few = miner.observe([200, 404, 200].map((status) => aRecord({ message: `answered status=${status}` })));
+  const many = miner.observe(
+    Array.from({ length: 100 }, (_, index) => aRecord({ message: `answered status=${index}` })),
+  );
+
+  t.strictSame(
+    few?.values.map(({ value, count }) => [value, count]),
+    [
+      ['200', 2],
+      ['404', 1],
+    ],
+  );
+  t.equal(many?.values.length, maxValues - 2);
+  t.match(many?.slots, [{ isMany: true, minimum: 0 }]);
+});
+
+void test('what was told before is not told again after a restart, and numbers go on', async (t) => {
+  const before = new PatternMiner(bounds);
+  const [told] = before.observe([aRecord({ message: 'job 1 done' })])?.added ?? [];
+  const known = told === undefined ? [] : [told];
+  const after = new PatternMiner(bounds, known, 7);
+
+  const changes = after.observe([aRecord({ message: 'job 2 done' }), aRecord({ message: 'something new' })]);
+
+  t.match(changes?.added, [{ number: 8, template: 'something new' }]);
+  t.equal(changes?.counts[0]?.pattern, told?.number);
+});
+
+void test('past the bound records are counted under the catch-all', async (t) => {
+  const miner = new PatternMiner({ maxPatterns: 3, maxPatternsPerApplication: 100 });
+  const words = ['one', 'two', 'three', 'four', 'five'];
+  const changes = miner.observe(words.map((word) => aRecord({ message: `${word} happened` })));
+
+  t.strictSame(
+    changes?.added.map(({ template }) => template),
+    ['one happened', 'two happened', 'three happened', '<anything>'],
+  );
+  t.equal(changes?.counts.at(-1)?.count, 2);
+});

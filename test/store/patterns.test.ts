@@ -1,0 +1,113 @@
+import { join } from 'node:path';
+import { type Test, test } from 'tap';
+import { PatternMiner } from '../../src/pattern/miner.ts';
+import type { LogRecord } from '../../src/record/log-record.ts';
+import type { PatternHistoryRequest } from '../../src/store/patterns.ts';
+import { openStore } from '../../src/store/remote-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
+import { aRecord, someRecords } from '../records.ts';
+import { memoryDir } from '../temp-dir.ts';
+import { openSqlite } from './open-sqlite.ts';
+
+const limits = { deadlineMs: 10_000 };
+const always: PatternHistoryRequest = { fromMinute: 0, toMinute: 2 ** 31, stepMinutes: 2 ** 31 };
+const bounds = { maxPatterns: 1000, maxPatternsPerApplication: 1000 };
+
+const stores: Readonly<Record<string, (t: Test) => Promise<Store>>> = {
+  SqliteStore: async () => new SqliteStore(':memory:'),
+  RemoteStore: async (t) => openStore({ dataDir: await memoryDir(t) }),
+};
+
+for (const [name, open] of Object.entries(stores)) {
+  void test(
+    `${name}: counts of patterns appear with the rows they count, and add up`,
+    { timeout: 120_000 },
+    async (t) => {
+      const store = await open(t);
+      t.teardown(() => store.close());
+      const append = appendingTo(store);
+
+      await append(someRecords(10));
+      await append(someRecords(5, { severity: 'ERROR' }));
+      const history = await store.patternHistory(always, limits);
+
+      t.match(history.patterns, [{ application: 'shop', template: 'row <*>', exemplar: 'row 0', mergedInto: null }]);
+      t.strictSame(
+        history.cells.map(({ severity, count }) => [severity, count]),
+        [
+          ['ERROR', 5],
+          ['INFO', 10],
+        ],
+      );
+      t.match(history.releases, [{ name: 'shop', version: '2.3.1' }]);
+      t.match(history.slots, []);
+      t.equal(history.values.length, 10);
+    },
+  );
+
+  void test(`${name}: merged patterns lead to what they became part of`, { timeout: 120_000 }, async (t) => {
+    const store = await open(t);
+    t.teardown(() => store.close());
+    const append = appendingTo(store);
+
+    for (const user of ['root', 'admin', 'guest', 'jane']) await append([aRecord({ message: `hello user ${user}` })]);
+    const { patterns } = await store.patternHistory(always, limits);
+
+    const merged = patterns.find(({ template }) => template === 'hello user <*>');
+    t.ok(merged);
+    for (const { number, mergedInto } of patterns)
+      t.equal(mergedInto, number === merged?.number ? null : merged?.number);
+    t.match(await store.patterns(), { patterns: [{ template: 'hello user <*>', learned: [2] }] });
+  });
+}
+
+void test(
+  'a miner of the next run goes on with the numbers and patterns of the last',
+  { timeout: 120_000 },
+  async (t) => {
+    const dataDir = await memoryDir(t);
+    const first = await openStore({ dataDir });
+    await appendingTo(first)(someRecords(10));
+    await first.close();
+
+    const second = await openStore({ dataDir });
+    t.teardown(() => second.close());
+    const { patterns, lastNumber } = await second.patterns();
+    await appendingTo(second, new PatternMiner(bounds, patterns, lastNumber))(someRecords(10));
+    const history = await second.patternHistory(always, limits);
+
+    t.equal(history.patterns.length, 1);
+    t.equal(history.cells[0]?.count, 20);
+  },
+);
+
+void test('roll-ups outlive rotation, and what is old is folded into hours', { timeout: 120_000 }, async (t) => {
+  const dataDir = await memoryDir(t);
+  const store = await openStore({ dataDir, keepPatternsMs: 30 * 86_400_000 });
+  const append = appendingTo(store);
+  const minutes = (daysAgo: number): LogRecord[] =>
+    Array.from({ length: 180 }, (_, index) => {
+      const atMs = Math.floor(Date.now() / 3_600_000) * 3_600_000 - daysAgo * 86_400_000 + index * 60_000;
+      return aRecord({ message: `job ${index} done`, timestamp: new Date(atMs).toISOString().replace('Z', '000Z') });
+    });
+
+  await append([...minutes(60), ...minutes(10), ...minutes(1)]);
+  await store.rotate();
+  const history = await store.patternHistory({ ...always, stepMinutes: 1 }, limits);
+  await store.close();
+
+  t.equal(
+    history.cells.reduce((sum, { count }) => sum + count, 0),
+    360,
+    'what is older than kept has gone',
+  );
+  t.equal(history.cells.length, 180 + 3, 'yesterday by minute, ten days ago by hour');
+  const hot = openSqlite(join(dataDir, 'regression.db'));
+  t.teardown(() => hot.close());
+  t.strictSame(hot.all('SELECT count(*) AS rows FROM logs'), [{ rows: 0 }], 'the rows have moved to a segment');
+});
+
+function appendingTo(store: Store, miner = new PatternMiner(bounds)): (records: LogRecord[]) => Promise<unknown> {
+  return (records) => store.append({ records, positions: [], gaps: [], patterns: miner.observe(records) });
+}
