@@ -1,10 +1,11 @@
 /**
  * The composition root: makes the parts of the daemon, starts them in order and stops them in reverse.
  */
-import type { Config, InputConfig } from './config/schema.ts';
+import type { Config, InputConfig, SinkConfig } from './config/schema.ts';
 import type { Input, InputContext, InputKind } from './inputs/input.ts';
 import { inputs as inputKinds } from './inputs/registry.ts';
 import { type LocalPipeline, openLocalPipeline } from './local-pipeline.ts';
+import { type ConfiguredSink, Forwarder } from './pipeline/forward/forwarder.ts';
 import { type AdminToken, loadOrCreateAdminToken } from './query/admin-token.ts';
 import type { HealthPart } from './query/context.ts';
 import { QueryServer } from './query/server.ts';
@@ -12,11 +13,17 @@ import { type Clock, systemClock } from './runtime/clock.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import type { Service } from './runtime/service.ts';
+import { commonOptions } from './sinks/options.ts';
+import { sinks as sinkKinds } from './sinks/registry.ts';
+import { secretsFrom } from './sinks/secrets.ts';
+import type { SinkKind } from './sinks/sink.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly version: string;
+  /** Where secrets of the configuration are looked up. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock;
   /** Told when the daemon cannot go on (a corrupt database): the caller stops it. */
   readonly onFatal: (error: unknown) => void;
@@ -41,6 +48,7 @@ export class Daemon implements Service {
   #pipeline: LocalPipeline | null = null;
   #inputs: Input[] = [];
   #server: QueryServer | null = null;
+  #forwarder: Forwarder | null = null;
   #token: AdminToken | null = null;
   #isStarted = false;
 
@@ -69,8 +77,10 @@ export class Daemon implements Service {
     waited.abort();
     await this.#pipeline?.ingest.stop();
     await stopping;
+    await this.#forwarder?.stop();
     await this.#pipeline?.close();
     this.#server = null;
+    this.#forwarder = null;
     this.#inputs = [];
     this.#pipeline = null;
   }
@@ -85,7 +95,7 @@ export class Daemon implements Service {
   }
 
   async #start(): Promise<void> {
-    const { config, logger, version, onFatal } = this.#options;
+    const { config, logger, version, env, onFatal } = this.#options;
     const clock = this.#clock;
     const metrics = this.#metrics;
     const pipeline = await openLocalPipeline({ config, command: 'run', clock, metrics, logger, onFatal });
@@ -94,6 +104,15 @@ export class Daemon implements Service {
     if (this.#token.isExposed) {
       logger.warn({ hint: `chmod 600 ${this.#token.path}` }, 'the admin token can be read by other users of this host');
     }
+    this.#forwarder = new Forwarder({
+      sinks: config.sinks.map(configuredSink),
+      store: pipeline.store,
+      recent: pipeline.recent,
+      clock,
+      logger,
+      metrics,
+      secrets: secretsFrom(env),
+    });
     // The server first: an address that cannot be had is found before anything is read.
     this.#server = new QueryServer({
       store: pipeline.store,
@@ -120,6 +139,7 @@ export class Daemon implements Service {
     });
     await this.#server.start();
     pipeline.lock.announce(this.#server.url);
+    await this.#forwarder.start();
     const context: InputContext = {
       open: (source) => pipeline.ingest.open(source),
       knownPositions: () => pipeline.store.positions(),
@@ -145,4 +165,16 @@ function createInput({ type, ...options }: InputConfig, context: InputContext): 
   // Which schema checked the options is known by `type`, not by the compiler.
   const kind = inputKinds[type] as unknown as InputKind<never>;
   return kind.create(options as never, context);
+}
+
+function configuredSink({ type, ...given }: SinkConfig): ConfiguredSink {
+  const isCommon = (key: string): boolean => key in commonOptions.shape;
+  const own = Object.fromEntries(Object.entries(given).filter(([key]) => !isCommon(key)));
+  const kind = sinkKinds[type] as unknown as SinkKind<never>;
+  return {
+    type,
+    repeatsBatches: kind.repeatsBatches,
+    common: given,
+    create: (context) => kind.create(own as never, context),
+  };
 }

@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import type { Config } from './config/schema.ts';
 import { createFormat } from './parsers/registry.ts';
 import { PatternMiner } from './pattern/miner.ts';
+import { RecentRows } from './pipeline/forward/recent-rows.ts';
 import { Ingest } from './pipeline/ingest.ts';
 import { LiveFeed } from './query/live-feed.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -20,6 +21,8 @@ export interface LocalPipeline {
   readonly store: Store;
   /** Told of every batch that the ingest has committed. */
   readonly feed: LiveFeed;
+  /** The rows committed last; empty where the configuration has no sinks. */
+  readonly recent: RecentRows;
   readonly ingest: Ingest;
   readonly lock: DataDirLock;
   /** Commits what is queued (within a few seconds), closes the store, gives the directory back. */
@@ -35,6 +38,9 @@ export interface LocalPipelineOptions {
   readonly logger: Logger;
   readonly onFatal: (error: unknown) => void;
 }
+
+/** Text of rows that sinks find in memory; those that are further behind read the store. */
+const maxRecentBytes = 16 * 1024 * 1024;
 
 /** @throws RegressionError `DATA_DIR_LOCKED`, `DATA_DIR_UNUSABLE`, and what opening the store throws. */
 export async function openLocalPipeline(options: LocalPipelineOptions): Promise<LocalPipeline> {
@@ -65,8 +71,10 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
   }
   const miner = config.patterns.enabled ? await minerOf(config, store) : undefined;
   const feed = new LiveFeed();
+  const recent = new RecentRows(maxRecentBytes);
+  const append = feed.appendTo(store);
   const ingest = new Ingest({
-    store: { append: feed.appendTo(store) },
+    store: { append: config.sinks.length === 0 ? append : recent.appendTo({ append }) },
     createFormat,
     transform: transformsOf(config.transforms, clock, (transform) => metrics.transformDropped.inc({ transform })),
     defaults: config.application,
@@ -81,6 +89,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
   return {
     store,
     feed,
+    recent,
     ingest,
     lock,
     async close() {

@@ -16,13 +16,13 @@ export const run: Command<object> = {
     const { effectiveConfig } = await import('./effective-config.ts');
     const { createLogger } = await import('../runtime/logger.ts');
     const { Daemon } = await import('../daemon.ts');
-    const { signal } = surroundings;
+    const { signal, env } = surroundings;
     const { config } = await effectiveConfig(flags, surroundings);
     const logger = createLogger(config.log.level, surroundings.stderr);
 
     const ended = Promise.withResolvers<void>();
     signal.addEventListener('abort', () => ended.resolve(), { once: true });
-    const daemon = new Daemon({ config, logger, version, onFatal: (error) => ended.reject(error) });
+    const daemon = new Daemon({ config, logger, version, env, onFatal: (error) => ended.reject(error) });
     await daemon.start();
     if (flags.json) surroundings.stdout.write(`${JSON.stringify(daemon.summary)}\n`);
     else surroundings.stdout.write(banner(daemon.summary, surroundings));

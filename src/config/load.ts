@@ -131,7 +131,7 @@ function leavesOf(schema: z.ZodType, prefix: readonly string[] = []): { keys: re
   const object = objectOf(schema);
   if (object === null) return [{ keys: prefix, isText: innermost(schema) instanceof z.ZodString }];
   return Object.entries(object.shape).flatMap(([key, child]) =>
-    key === 'inputs' ? [] : leavesOf(child as z.ZodType, [...prefix, key]),
+    key === 'inputs' || key === 'sinks' ? [] : leavesOf(child as z.ZodType, [...prefix, key]),
   );
 }
 

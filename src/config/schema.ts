@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { inputs } from '../inputs/registry.ts';
 import { logLevels } from '../runtime/logger.ts';
 import { bytes, duration } from '../runtime/units.ts';
+import { commonOptions } from '../sinks/options.ts';
+import { sinks } from '../sinks/registry.ts';
 import { tasks } from '../tasks/registry.ts';
 import { type TransformConfig, transformSchemas } from '../transforms/registry.ts';
 
@@ -31,6 +33,21 @@ const transformSchema = z.discriminatedUnion('type', [
   firstTransform,
   ...otherTransforms,
 ]) as unknown as z.ZodType<TransformConfig>;
+
+type SinkKinds = typeof sinks;
+export type SinkConfig = {
+  [Type in keyof SinkKinds]: { readonly type: Type } & z.output<typeof commonOptions> &
+    z.output<SinkKinds[Type]['options']>;
+}[keyof SinkKinds];
+
+/** One schema per sink kind, told apart by `type`. */
+export const sinkSchemas = Object.entries(sinks).map(([type, { options }]) =>
+  z.strictObject({ type: z.literal(type), ...options.shape, ...commonOptions.shape }),
+);
+
+const [firstSink, ...otherSinks] = sinkSchemas;
+if (firstSink === undefined) throw new Error('no sinks are registered');
+const sinkSchema = z.discriminatedUnion('type', [firstSink, ...otherSinks]) as unknown as z.ZodType<SinkConfig>;
 
 /** What is followed when no configuration says otherwise: the text logs of /var/log, and syslog on an unprivileged port. */
 export const defaultInputs = [
@@ -66,6 +83,21 @@ export const configSchema = z.strictObject({
     .array(transformSchema)
     .default([])
     .describe('What is done with records before they are stored, in this order: each may keep, change or drop one'),
+  sinks: z
+    .array(sinkSchema)
+    .superRefine((sinks, context) => {
+      const names = new Set<string>();
+      for (const [index, { name, type }] of sinks.entries()) {
+        const taken = name ?? type;
+        if (names.has(taken)) {
+          const message = `there is a sink \`${taken}\` already: give each its own name`;
+          context.addIssue({ code: 'custom', path: [index, 'name'], message });
+        }
+        names.add(taken);
+      }
+    })
+    .default([])
+    .describe('Where rows are forwarded to; each sink has a filter, a place and a pace of its own'),
   server: z
     .strictObject({
       listen: z

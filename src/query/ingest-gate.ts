@@ -19,7 +19,7 @@ import type { Accounts } from './accounts.ts';
 export interface IngestGateOptions {
   readonly ingest: Pick<Ingest, 'recordsOf' | 'commit' | 'isBehind' | 'failure'>;
   readonly accounts: Pick<Accounts, 'maySendFor'>;
-  readonly store: Pick<Store, 'findRequest'>;
+  readonly store: Pick<Store, 'findRequest' | 'state'>;
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** Longest body, also after decompression. */
@@ -96,6 +96,15 @@ export class IngestGate {
     this.#underWay++;
     reply.raw.once('close', () => this.#underWay--);
   };
+
+  /** @throws IngestRefusal 508 for rows that come from this very store: they would go round for ever. */
+  async refuseOwn(request: FastifyRequest): Promise<void> {
+    const origin = request.headers['regression-origin'];
+    if (origin === undefined || origin !== (await this.#options.store.state.origin())) return;
+    throw new IngestRefusal(508, 'LOOP_DETECTED', 'these rows come from this store', {
+      hint: 'A sink of this daemon has its own address as url.',
+    });
+  }
 
   /** @throws IngestRefusal 413, 415 or 400. */
   async bodyOf(request: FastifyRequest): Promise<Buffer> {

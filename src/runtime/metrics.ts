@@ -69,6 +69,28 @@ export function createMetrics() {
       [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
       ['route'],
     ),
+    sinkRows: counter('sink_records_total', 'Records that an upstream has taken', ['sink']),
+    sinkFailures: counter(
+      'sink_failures_total',
+      'Requests that an upstream did not take: `unavailable` now, or `refused` as the sink is configured',
+      ['sink', 'kind'],
+    ),
+    sinkRefused: counter('sink_refused_total', 'Records that an upstream refused for good: dead letters', ['sink']),
+    sinkDropped: counter('sink_dropped_total', 'Records that went unsent: to retention, or past max_backlog', ['sink']),
+    sinkSeconds: histogram(
+      'sink_seconds',
+      'Time a request to an upstream takes, waiting for its turn included',
+      [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      ['sink'],
+    ),
+    sinkLagRows: gauge('sink_lag_records', 'Records stored and not yet delivered', ['sink']),
+    sinkLagSeconds: gauge('sink_lag_seconds', 'Age of the oldest record that is being delivered', ['sink']),
+    sinkLagBytes: gauge('sink_lag_bytes', 'What waits for a sink, about, as it lies in the store', ['sink']),
+    sinkLastSuccess: gauge('sink_last_success_timestamp_seconds', 'When an upstream last took records', ['sink']),
+    sinkCircuit: gauge('sink_circuit_state', '0 closed, 1 half open, 2 open, 3 held until somebody changes something', [
+      'sink',
+    ]),
+    sinkDeadLetters: gauge('sink_dead_letters', 'Dead letters kept', ['sink']),
     requests: counter('http_requests_total', 'HTTP requests answered', ['route', 'status']),
   };
 }

@@ -10,6 +10,7 @@ export function matchesFilter(row: LogRow, filter: Filter): boolean {
   if (filter.start !== undefined && row.timestamp < filter.start) return false;
   if (filter.end !== undefined && row.timestamp >= filter.end) return false;
   if (filter.afterId !== undefined && row.id <= filter.afterId) return false;
+  if (filter.untilId !== undefined && row.id > filter.untilId) return false;
   if (filter.minSeverity !== undefined && severityRank(row.severity) < severityRank(filter.minSeverity)) return false;
   if (filter.application !== undefined && row.application !== filter.application) return false;
   if (filter.version !== undefined && row.version !== filter.version) return false;

@@ -22,6 +22,8 @@ export interface Filter {
   readonly search?: SearchText | undefined;
   /** Rows that arrived after this one; with order `arrival` a reader that asks again and again misses no late entry. */
   readonly afterId?: number | undefined;
+  /** Rows up to and including this one. */
+  readonly untilId?: number | undefined;
 }
 
 /** By timestamp, oldest or newest first; or in the order of arrival, oldest first. Rows of one timestamp go by id. */

@@ -40,11 +40,12 @@ export interface SegmentManifest {
 }
 
 /** False when no row of the segment can be among the answers. */
-export function mayMatch(segment: Segment, { start, end, afterId }: Filter): boolean {
+export function mayMatch(segment: Segment, { start, end, afterId, untilId }: Filter): boolean {
   return (
     (start === undefined || segment.maxTimestamp >= start) &&
     (end === undefined || segment.minTimestamp < end) &&
-    (afterId === undefined || segment.lastId > afterId)
+    (afterId === undefined || segment.lastId > afterId) &&
+    (untilId === undefined || segment.firstId <= untilId)
   );
 }
 

@@ -1,10 +1,11 @@
 /**
- * What the daemon remembers beside rows, as calls of the writer thread: accounts, consumers, cached results. Each call is a
+ * What the daemon remembers beside rows, as calls of the writer thread: accounts, consumers, cached results, sinks. Each call is a
  * transaction of its own, durable when it answers.
  */
 import type { Filter } from '../search/request.ts';
+import type { SinkCalls } from './sink-state.ts';
 
-export interface StateCalls extends AccountCalls, ConsumerCalls, ResultCalls {}
+export interface StateCalls extends AccountCalls, ConsumerCalls, ResultCalls, SinkCalls {}
 
 export const roles = ['admin', 'viewer', 'datasource'] as const;
 export type Role = (typeof roles)[number];
@@ -205,6 +206,16 @@ const stateMethods = {
   result: true,
   putResult: true,
   removeResult: true,
+  origin: true,
+  openSink: true,
+  sinks: true,
+  beginBatch: true,
+  finishBatch: true,
+  deadLetters: true,
+  retryDeadLetters: true,
+  dropDeadLetters: true,
+  dueDeadLetters: true,
+  settleDeadLetters: true,
 } as const satisfies Record<keyof StateCalls, true>;
 
 /** Every call as a function that goes through `call`. */

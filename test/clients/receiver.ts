@@ -32,6 +32,7 @@ export async function startReceiver(t: Test, inputs: readonly Record<string, unk
       server: { listen: '127.0.0.1:0' },
     }),
     logger: pino({ level: 'silent' }),
+    env: {},
     version: '0.0.0',
     onFatal: (error) => t.fail(String(error)),
   });

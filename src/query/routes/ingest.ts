@@ -46,10 +46,12 @@ export function ingestRoutes(options: IngestGateOptions): FastifyPluginAsyncZod 
             422: problemSchema,
             429: problemSchema,
             503: problemSchema,
+            508: problemSchema,
           },
         },
       },
       async (request, reply) => {
+        await gate.refuseOwn(request);
         const body = await gate.bodyOf(request);
         const posted = gate.read(() => readJsonEntries(body.toString('utf8'), readOptions));
         const stored = await gate.store(request, body, posted, 'http:/api/v1/logs');

@@ -99,6 +99,7 @@ function conditionsOf(filter: Filter, candidates: TextCandidates | null): Condit
   if (candidates !== null) conditions.add(candidates.sql, ...candidates.values);
   if (filter.start !== undefined) conditions.add('log.timestamp >= ?', filter.start);
   if (filter.afterId !== undefined) conditions.add('log.id > ?', filter.afterId);
+  if (filter.untilId !== undefined) conditions.add('log.id <= ?', filter.untilId);
   if (filter.end !== undefined) conditions.add('log.timestamp < ?', filter.end);
   if (filter.minSeverity !== undefined && filter.minSeverity !== 'TRACE') {
     const wanted = severitiesFrom(filter.minSeverity);

@@ -4,10 +4,16 @@ import type { Sqlite } from '../sqlite.ts';
 import { accountCalls } from './accounts.ts';
 import { consumerCalls } from './consumers.ts';
 import { resultCalls } from './results.ts';
+import { sinkCalls } from './sinks.ts';
 
 /** One call, in a transaction of its own. */
 export function callState(database: Sqlite, method: keyof StateCalls, args: readonly unknown[]): unknown {
-  const calls: StateCalls = { ...accountCalls(database), ...consumerCalls(database), ...resultCalls(database) };
+  const calls: StateCalls = {
+    ...accountCalls(database),
+    ...consumerCalls(database),
+    ...resultCalls(database),
+    ...sinkCalls(database),
+  };
   const call = calls[method] as (...args: readonly unknown[]) => unknown;
   return database.transaction(() => call(...args));
 }

@@ -1,0 +1,95 @@
+/**
+ * The rows committed last, kept in memory: a sink that keeps up takes them from here and never asks the store, which costs
+ * nothing and is at once. One that is behind reads the store until it has caught up.
+ */
+import type { LogRecord } from '../../record/log-record.ts';
+import type { LogRow } from '../../search/request.ts';
+import type { Store } from '../../store/store.ts';
+import { storedRow } from '../../store/stored-row.ts';
+
+interface Block {
+  readonly firstId: number;
+  readonly records: readonly LogRecord[];
+  readonly bytes: number;
+}
+
+/** What a record takes beside its texts, about. */
+const bytesPerRecord = 300;
+
+export class RecentRows {
+  readonly #maxBytes: number;
+  /** In order, without gaps between them. */
+  #blocks: Block[] = [];
+  #bytes = 0;
+  #lastId = 0;
+  #arrivals = new Set<() => void>();
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Of the row committed last since the start; 0 before the first. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  /** A store's append that keeps what it has committed. */
+  appendTo(store: Pick<Store, 'append'>): Store['append'] {
+    return async (batch) => {
+      const appended = await store.append(batch);
+      this.add(batch.records, appended.firstId);
+      return appended;
+    };
+  }
+
+  add(records: readonly LogRecord[], firstId: number): void {
+    if (records.length === 0) return;
+    if (firstId !== this.#lastId + 1) this.#clear(); // somebody has stored rows past us
+    const bytes = records.reduce((sum, record) => sum + bytesOf(record), 0);
+    this.#blocks.push({ firstId, records, bytes });
+    this.#bytes += bytes;
+    this.#lastId = firstId + records.length - 1;
+    while (this.#bytes > this.#maxBytes && this.#blocks.length > 1) this.#bytes -= this.#blocks.shift()?.bytes ?? 0;
+    const arrivals = this.#arrivals;
+    this.#arrivals = new Set();
+    for (const wake of arrivals) wake();
+  }
+
+  /** True when every row behind `position` is here. */
+  covers(position: number): boolean {
+    const [first] = this.#blocks;
+    return first !== undefined && position + 1 >= first.firstId && position <= this.#lastId;
+  }
+
+  /** The rows behind `position`, which `covers` it. Take them in one go: the next commit may remove some. */
+  *after(position: number): Generator<LogRow> {
+    for (const { firstId, records } of this.#blocks) {
+      for (let index = Math.max(position + 1 - firstId, 0); index < records.length; index++) {
+        yield storedRow(records[index] as LogRecord, firstId + index);
+      }
+    }
+  }
+
+  /** Resolves at the next commit, or when `signal` aborts. */
+  arrival(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const arrived = (): void => {
+        signal.removeEventListener('abort', arrived);
+        this.#arrivals.delete(arrived);
+        resolve();
+      };
+      this.#arrivals.add(arrived);
+      signal.addEventListener('abort', arrived);
+    });
+  }
+
+  #clear(): void {
+    this.#blocks = [];
+    this.#bytes = 0;
+  }
+}
+
+function bytesOf({ message, metadata }: LogRecord): number {
+  return metadata.reduce((sum, [type, value]) => sum + type.length + value.length, message.length + bytesPerRecord);
+}

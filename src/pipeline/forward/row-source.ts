@@ -1,0 +1,133 @@
+/** Gives a sink the rows behind its position: from memory where it keeps up, else from the store, hot file and segments alike. */
+import type { Clock } from '../../runtime/clock.ts';
+import { matchesFilter } from '../../search/match.ts';
+import type { Filter, LogRow } from '../../search/request.ts';
+import type { Store } from '../../store/store.ts';
+import type { RecentRows } from './recent-rows.ts';
+
+export interface ReadRows {
+  /** Those that the filter wants, in the order of arrival. */
+  readonly rows: readonly LogRow[];
+  /** Every row up to this id has been looked at. */
+  readonly lastId: number;
+  /** Ids that had gone to retention before they were read. */
+  readonly lostIds: number;
+}
+
+export interface ReadLimits {
+  readonly maxRows: number;
+  /** Of their text, about; the first row comes whatever its length. */
+  readonly maxBytes: number;
+}
+
+/** Ids looked at in one query: a filter that wants few rows must not run into the query's deadline. */
+const idsPerQuery = 50_000;
+const queryDeadlineMs = 60_000;
+/** A snapshot may be some 200 ms old. */
+const staleRetryMs = 50;
+const bytesPerRow = 160;
+
+export class RowSource {
+  readonly #store: Pick<Store, 'search'>;
+  readonly #recent: RecentRows;
+  readonly #clock: Clock;
+  #seenLastId = 0;
+  #firstId = 1;
+
+  constructor(store: Pick<Store, 'search'>, recent: RecentRows, clock: Clock) {
+    this.#store = store;
+    this.#recent = recent;
+    this.#clock = clock;
+  }
+
+  /** Of the row that arrived last, as far as anybody has looked. */
+  get lastId(): number {
+    return Math.max(this.#recent.lastId, this.#seenLastId);
+  }
+
+  /** Of the oldest row that is stored, as far as anybody has looked. */
+  get firstId(): number {
+    return this.#firstId;
+  }
+
+  /** Null when there is nothing behind `position` yet. @throws what `Store.search` throws. */
+  async read(position: number, filter: Filter, limits: ReadLimits, signal: AbortSignal): Promise<ReadRows | null> {
+    for (;;) {
+      if (this.#recent.covers(position)) return fromMemory(this.#recent, position, filter, limits);
+      const read = await this.#readStored(position, position + idsPerQuery, filter, limits, signal);
+      if (read.lastId > position) return read;
+      if (this.lastId <= position) return null;
+      await this.#clock.delay(staleRetryMs, signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  /** The rows behind `position` up to `lastId`, all of them: a batch that was made before. */
+  async readRange(position: number, lastId: number, filter: Filter, signal: AbortSignal): Promise<ReadRows> {
+    const rows: LogRow[] = [];
+    const limits = { maxRows: 5000, maxBytes: Infinity };
+    let at = position;
+    let lostIds = 0;
+    while (at < lastId) {
+      const read = await this.#readStored(at, lastId, filter, limits, signal);
+      if (read.lastId > at) {
+        rows.push(...read.rows);
+        lostIds += read.lostIds;
+        at = read.lastId;
+      } else {
+        await this.#clock.delay(staleRetryMs, signal);
+        signal.throwIfAborted();
+      }
+    }
+    return { rows, lastId, lostIds };
+  }
+
+  async #readStored(
+    position: number,
+    untilId: number,
+    filter: Filter,
+    limits: ReadLimits,
+    signal: AbortSignal,
+  ): Promise<ReadRows> {
+    // What SQL finds by scanning is left to SQL; the query is held against rows in memory, so that a page costs what it costs.
+    const { search: _search, metadata: _metadata, ...scanned } = filter;
+    const page = await this.#store.search(
+      { filter: { ...scanned, afterId: position, untilId }, order: 'arrival', limit: limits.maxRows },
+      { deadlineMs: queryDeadlineMs, signal },
+    );
+    this.#seenLastId = Math.max(this.#seenLastId, page.lastId);
+    this.#firstId = Math.max(page.firstId, 1);
+    const seenId = page.hasMore && page.last !== null ? page.last.id : Math.min(untilId, page.lastId);
+    const lostIds = page.firstId > position + 1 ? Math.min(page.firstId - 1, seenId) - position : 0;
+    const found = page.ndjson
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as LogRow);
+    return { ...taken(found, seenId, filter, limits), lostIds };
+  }
+}
+
+function fromMemory(recent: RecentRows, position: number, filter: Filter, limits: ReadLimits): ReadRows | null {
+  if (position === recent.lastId) return null;
+  return { ...taken(recent.after(position), recent.lastId, filter, limits), lostIds: 0 };
+}
+
+/** @param seenId of the last row there is to be looked at. */
+function taken(found: Iterable<LogRow>, seenId: number, filter: Filter, { maxRows, maxBytes }: ReadLimits) {
+  const rows: LogRow[] = [];
+  let bytes = 0;
+  for (const row of found) {
+    if (!matchesFilter(row, filter)) continue;
+    bytes += bytesOf(row);
+    if (rows.length > 0 && bytes > maxBytes) return { rows, lastId: row.id - 1 };
+    rows.push(row);
+    if (rows.length === maxRows || bytes > maxBytes) return { rows, lastId: row.id };
+  }
+  return { rows, lastId: seenId };
+}
+
+function bytesOf({ message, source, metadata }: LogRow): number {
+  let bytes = bytesPerRow + message.length + source.length;
+  for (const key in metadata) bytes += key.length + (metadata[key]?.length ?? 0) + 6;
+  return bytes;
+}

@@ -1,0 +1,220 @@
+/**
+ * One HTTP upstream: sends a body, waits for the whole answer within bounds, and says what a status means for the rows. What stands in the
+ * answer is for the sinks to read.
+ *
+ * Redirects are not followed: they would carry rows and credentials to a place nobody configured.
+ */
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gzip, constants as zlibConstants, zstdCompress } from 'node:zlib';
+import { Agent, request } from 'undici';
+import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
+import type { HttpOptions, TlsOptions } from './options.ts';
+import type { Delivery, SinkContext } from './sink.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly text: string;
+}
+
+export interface UpstreamRequest {
+  readonly url: string | URL;
+  readonly body: string | Uint8Array;
+  readonly contentType: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
+/** The answer of an upstream that took the request, or why it is none. */
+export type Sent =
+  | { readonly kind: 'answer'; readonly answer: Answer }
+  | Exclude<Delivery, { kind: 'delivered' | 'partly' }>;
+
+/** Longest answer that is read; a bulk answer has some 100 bytes a row. */
+const maxAnswerBytes = 32 * 1024 * 1024;
+const shownAnswerLength = 300;
+/** Bodies shorter than this are not compressed. */
+const minCompressedBytes = 1024;
+
+const compress = {
+  gzip: (body: Uint8Array) => promisify(gzip)(body, { level: 1 }),
+  zstd: (body: Uint8Array) => promisify(zstdCompress)(body, { params: { [zlibConstants.ZSTD_c_compressionLevel]: 1 } }),
+} as const;
+
+type Context = Pick<SinkContext, 'clock' | 'secrets' | 'concurrency'>;
+
+export class HttpUpstream {
+  readonly #options: HttpOptions;
+  readonly #context: Context;
+  /** Made anew after refusals and broken handshakes: certificates and secrets may have been replaced meanwhile. */
+  #connection: Promise<Connection> | null = null;
+
+  constructor(options: HttpOptions, context: Context) {
+    this.#options = options;
+    this.#context = context;
+  }
+
+  async send({ url, body, contentType, headers = {}, signal }: UpstreamRequest): Promise<Sent> {
+    const { compression } = this.#options;
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    const isCompressed = compression !== 'none' && bytes.length >= minCompressedBytes;
+    let sent: Sent;
+    try {
+      const { agent, authorization } = await (this.#connection ??= this.#connect());
+      const response = await request(url, {
+        method: 'POST',
+        dispatcher: agent,
+        signal,
+        headers: {
+          'content-type': contentType,
+          ...(isCompressed ? { 'content-encoding': compression } : {}),
+          ...this.#options.headers,
+          ...authorization,
+          ...headers,
+        },
+        body: isCompressed ? await compress[compression](bytes) : bytes,
+      });
+      const text = await textOf(response.body);
+      const answer = { status: response.statusCode, headers: response.headers, text };
+      sent = outcomeOf(answer, this.#context.clock.nowMs());
+    } catch (error) {
+      sent = failureOf(error, signal);
+    }
+    if (sent.kind === 'refused' || sent.kind === 'unavailable') await this.#forgetConnection();
+    return sent;
+  }
+
+  async close(): Promise<void> {
+    await this.#forgetConnection();
+  }
+
+  async #connect(): Promise<Connection> {
+    const { auth, tls } = this.#options;
+    const { concurrency, secrets } = this.#context;
+    const agent = new Agent({
+      connect: { timeout: 10_000, ...(await readTlsFiles(tls)) },
+      connections: concurrency,
+      pipelining: 1,
+      headersTimeout: 0, // the caller's signal bounds the whole
+      bodyTimeout: 0,
+    });
+    switch (auth?.type) {
+      case undefined:
+        return { agent, authorization: {} };
+      case 'basic': {
+        const pair = `${auth.username}:${await secrets(auth.password)}`;
+        return { agent, authorization: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` } };
+      }
+      case 'bearer':
+        return { agent, authorization: { authorization: `Bearer ${await secrets(auth.token)}` } };
+      case 'header':
+        return { agent, authorization: { [auth.name]: await secrets(auth.value) } };
+      default:
+        return auth satisfies never;
+    }
+  }
+
+  async #forgetConnection(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = null;
+    const { agent } = (await connection?.catch(() => null)) ?? {}; // what it failed with has been told
+    await agent?.destroy();
+  }
+}
+
+interface Connection {
+  readonly agent: Agent;
+  readonly authorization: Readonly<Record<string, string>>;
+}
+
+/** @throws RegressionError `CONFIG_INVALID` naming the file. */
+export async function readTlsFiles(tls: TlsOptions) {
+  const read = async (option: string, path: string | undefined): Promise<string | undefined> => {
+    if (path === undefined) return undefined;
+    return readFile(path, 'utf8').catch((error: unknown) => {
+      throw new RegressionError('CONFIG_INVALID', `tls.${option}: cannot read ${path}: ${messageOf(error)}`, {
+        cause: error,
+        hint: `Check sinks[].tls.${option}.`,
+      });
+    });
+  };
+  const [ca, cert, key] = await Promise.all([read('ca', tls?.ca), read('cert', tls?.cert), read('key', tls?.key)]);
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(tls?.server_name === undefined ? {} : { servername: tls.server_name }),
+  };
+}
+
+/** Always to its end, or the connection is given up: a body left unread would keep its socket for ever. */
+async function textOf(body: AsyncIterable<Uint8Array> & { destroy(): unknown }): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > maxAnswerBytes) {
+      body.destroy();
+      throw new Error(`the answer is longer than ${maxAnswerBytes} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function outcomeOf(answer: Answer, nowMs: number): Sent {
+  const { status, headers } = answer;
+  if (status >= 200 && status < 300) return { kind: 'answer', answer };
+  const reason = `${status} ${shown(answer.text)}`.trim();
+  if (status === 400 || status === 422) return { kind: 'rejected', reason };
+  if (status === 413) return { kind: 'rejected', reason, isTooLarge: true };
+  if (status === 401 || status === 403) {
+    return { kind: 'refused', reason, hint: "Check the sink's auth; rows wait until it is right." };
+  }
+  if (status === 508) {
+    return { kind: 'refused', reason, hint: "The sink's url leads back to where the rows come from." };
+  }
+  if (status >= 500 || status === 408 || status === 425 || status === 429) {
+    return { kind: 'unavailable', reason, retryAfterMs: retryAfterMs(headers['retry-after'], nowMs) };
+  }
+  const hint =
+    status >= 300 && status < 400
+      ? `Redirects are not followed: set the sink's url to ${String(headers['location'] ?? 'where it leads')}.`
+      : "Check the sink's url; rows wait until it is right.";
+  return { kind: 'refused', reason, hint };
+}
+
+/** Seconds or an HTTP date (RFC 9110 section 10.2.3); undefined when it is neither. */
+export function retryAfterMs(value: string | readonly string[] | undefined, nowMs: number): number | undefined {
+  if (typeof value !== 'string') return undefined;
+  if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1000;
+  const atMs = Date.parse(value);
+  return Number.isNaN(atMs) ? undefined : Math.max(atMs - nowMs, 0);
+}
+
+const hints: Readonly<Record<string, string>> = {
+  ENOTFOUND: "The name in the sink's url is not known to DNS.",
+  EAI_AGAIN: 'The name server does not answer.',
+  ECONNREFUSED: "Nobody listens at the sink's url.",
+  CERT_HAS_EXPIRED: "The upstream's certificate has expired.",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "The upstream's certificate is self-signed: set tls.ca to it.",
+  SELF_SIGNED_CERT_IN_CHAIN: "The upstream's authority is not known: set tls.ca.",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "The upstream's authority is not known: set tls.ca.",
+  ERR_TLS_CERT_ALTNAME_INVALID: "The upstream's certificate is for another name: set tls.server_name.",
+};
+
+function failureOf(error: unknown, signal: AbortSignal): Sent {
+  if (error instanceof RegressionError) {
+    return { kind: 'refused', reason: error.message, hint: error.hint ?? 'Check the configuration of the sink.' };
+  }
+  if (signal.aborted) return { kind: 'unavailable', reason: messageOf(signal.reason) };
+  const code = systemCodeOf(error) ?? systemCodeOf((error as { cause?: unknown }).cause) ?? '';
+  return { kind: 'unavailable', reason: messageOf(error), hint: hints[code] };
+}
+
+/** What an upstream says, in one line of bounded length. */
+export function shown(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ').trim();
+  return line.length <= shownAnswerLength ? line : `${line.slice(0, shownAnswerLength)}...`;
+}

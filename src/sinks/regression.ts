@@ -1,0 +1,69 @@
+/**
+ * Sends rows to another Regression, end to end exactly once: the upstream remembers each batch's Idempotency-Key in the transaction of
+ * its rows, for a day.
+ */
+import { z } from 'zod';
+import type { LogRow } from '../search/request.ts';
+import { HttpUpstream, shown } from './http-upstream.ts';
+import { idempotencyKey } from './http.ts';
+import { httpOptions } from './options.ts';
+import { type Delivery, type SinkKind, delivered } from './sink.ts';
+
+const options = z.strictObject({
+  ...httpOptions,
+  url: httpOptions.url.describe("The other Regression's server.listen, e.g. http://logs:8514"),
+});
+
+export const regression: SinkKind<typeof options> = {
+  options,
+  repeatsBatches: true,
+  create(given, context) {
+    const upstream = new HttpUpstream(given, context);
+    const url = `${given.url.replace(/\/$/, '')}/api/v1/logs`;
+    return {
+      describe: () => `regression ${given.url}`,
+      async deliver(rows, signal) {
+        const body = rows.map(lineOf).join('');
+        const headers = {
+          'idempotency-key': idempotencyKey(context, rows, body),
+          'regression-origin': context.origin,
+        };
+        const sent = await upstream.send({ url, body, contentType: 'application/x-ndjson', headers, signal });
+        return sent.kind === 'answer' ? deliveryOf(sent.answer.text) : sent;
+      },
+      close: () => upstream.close(),
+    };
+  },
+};
+
+/** Ids are each store's own: the upstream gives the row another. */
+function lineOf({ id: _id, ...row }: LogRow): string {
+  return `${JSON.stringify(row)}\n`;
+}
+
+const answerSchema = z.object({
+  accepted: z.int(),
+  rejected_count: z.int(),
+  rejected: z.array(z.object({ index: z.int(), reason: z.string() })),
+});
+
+function deliveryOf(text: string): Delivery {
+  const parsed = answerSchema.safeParse(jsonOf(text));
+  if (!parsed.success) {
+    const hint = "Does the sink's url lead to a Regression?";
+    return { kind: 'refused', reason: `not the answer of a Regression: ${shown(text)}`, hint };
+  }
+  const { rejected_count: count, rejected } = parsed.data;
+  if (count === 0) return delivered;
+  // More than it names: smaller batches are named whole.
+  if (count > rejected.length) return { kind: 'rejected', reason: `${count} rows are refused`, isTooLarge: true };
+  return { kind: 'partly', refused: rejected, again: [] };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the schema says that it is no answer
+  }
+}
