@@ -15,6 +15,7 @@ import type { Delivery, SinkContext } from './sink.ts';
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly bytes: Uint8Array;
   readonly text: string;
 }
 
@@ -75,8 +76,9 @@ export class HttpUpstream {
         },
         body: isCompressed ? await compress[compression](bytes) : bytes,
       });
-      const text = await textOf(response.body);
-      const answer = { status: response.statusCode, headers: response.headers, text };
+      const answered = await bytesIn(response.body);
+      const text = answered.toString('utf8');
+      const answer = { status: response.statusCode, headers: response.headers, bytes: answered, text };
       sent = outcomeOf(answer, this.#context.clock.nowMs());
     } catch (error) {
       sent = failureOf(error, signal);
@@ -149,7 +151,7 @@ export async function readTlsFiles(tls: TlsOptions) {
 }
 
 /** Always to its end, or the connection is given up: a body left unread would keep its socket for ever. */
-async function textOf(body: AsyncIterable<Uint8Array> & { destroy(): unknown }): Promise<string> {
+async function bytesIn(body: AsyncIterable<Uint8Array> & { destroy(): unknown }): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
@@ -160,7 +162,7 @@ async function textOf(body: AsyncIterable<Uint8Array> & { destroy(): unknown }):
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 function outcomeOf(answer: Answer, nowMs: number): Sent {

@@ -46,7 +46,8 @@ export interface Sink {
 }
 
 export type Delivery =
-  | { readonly kind: 'delivered' }
+  /** `unnamed`: but for some that the upstream refused for good without saying which. */
+  | { readonly kind: 'delivered'; readonly unnamed?: { readonly rows: number; readonly reason: string } }
   /** Of some rows, by their place: refused for good, or not taken this time. All others are delivered. */
   | { readonly kind: 'partly'; readonly refused: readonly RefusedRow[]; readonly again: readonly number[] }
   /** These rows are not taken, perhaps because of one of them. `isTooLarge`: because of their number or length. */

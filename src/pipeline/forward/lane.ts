@@ -11,6 +11,8 @@ export interface LaneOptions {
   readonly send: (rows: readonly LogRow[]) => Promise<Delivery>;
   /** A row alone was rejected, by a status and not by name. False: so many in a row were that it can hardly be the rows. */
   readonly mayBeRefused: (reason: string) => boolean;
+  /** Rows were refused for good, and nobody knows which. */
+  readonly onUnnamed: (rows: number, reason: string) => void;
 }
 
 export interface LaneOutcome {
@@ -29,7 +31,8 @@ export async function deliverAll(rows: readonly LogRow[], options: LaneOptions):
     const delivery = await options.send(part);
     switch (delivery.kind) {
       case 'delivered':
-        deliveredRows += part.length;
+        deliveredRows += part.length - (delivery.unnamed?.rows ?? 0);
+        if (delivery.unnamed !== undefined) options.onUnnamed(delivery.unnamed.rows, delivery.unnamed.reason);
         parts.shift();
         break;
       case 'partly': {

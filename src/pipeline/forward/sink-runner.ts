@@ -259,6 +259,7 @@ export class SinkRunner {
     const options = {
       send: (part: readonly LogRow[]) => this.#send(part, signal),
       mayBeRefused: (reason: string) => this.#mayBeRefused(reason),
+      onUnnamed: (count: number, reason: string) => this.#noteUnnamed(count, reason),
     };
     for (;;) {
       const outcomes = await Promise.all(lanesOf(rows, lanes).map((lane) => deliverAll(lane, options)));
@@ -295,6 +296,15 @@ export class SinkRunner {
     const hint = 'It refuses row after row: is it the sink that is set wrong? They wait.';
     this.#circuit.fail({ kind: 'refused', reason, hint });
     return false;
+  }
+
+  #noteUnnamed(count: number, reason: string): void {
+    const { metrics, logger, clock } = this.#options;
+    const hint = 'It does not say which; they are in the store.';
+    const message = `${count} records of a batch were refused: ${reason}`;
+    this.#lastError = { message, hint, at: new Date(clock.nowMs()).toISOString() };
+    metrics.sinkRefused.inc({ sink: this.name }, count);
+    logger.error({ sink: this.name, rows: count, reason, hint }, 'an upstream refused rows');
   }
 
   /** Rows that nobody wants cost no transaction each. */

@@ -44,6 +44,8 @@ export class HastyClock implements Clock {
   }
 }
 
+export type ConfiguredOptions = ConfiguredSink;
+
 /** A sink of the registry, with its options as a configuration would give them. */
 export function configured(type: SinkType, given: Record<string, unknown>): ConfiguredSink {
   const isCommon = (key: string): boolean => key in commonOptions.shape;

@@ -1,0 +1,131 @@
+/**
+ * Writes rows into the four tables by COPY, in one transaction. Ids are the store's own behind `firstId`, so a row that comes again meets
+ * itself: COPY then fails as a whole, and the same rows are merged by way of temporary tables, which is slower and needed only after a
+ * crash.
+ *
+ * postgresql.org/docs/current/sql-copy.html, "Text Format".
+ */
+import { finished } from 'node:stream/promises';
+import type { ClientBase } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import type { LogRow } from '../../search/request.ts';
+
+/** Of a log's metadata, as in SQLite: `log_id * 1024 + place`. */
+const metadataPerLog = 1024n;
+const UNIQUE_VIOLATION = '23505';
+
+const logsColumns = '(id, timestamp, severity, application_id, source, message)';
+const metadataColumns = '(id, log_id, metadata_type, metadata_value, app_version)';
+
+export interface Target {
+  readonly client: ClientBase;
+  /** Added to every id: the store's range. */
+  readonly firstId: bigint;
+  readonly applications: ApplicationIds;
+}
+
+/** @throws DatabaseError of pg; nothing of the rows is stored then. */
+export async function copyRows(target: Target, rows: readonly LogRow[]): Promise<void> {
+  const { client } = target;
+  const ids = await target.applications.resolve(client, rows);
+  const texts = textsOf(rows, target.firstId, ids);
+  try {
+    await inTransaction(client, async () => {
+      await copy(client, `COPY logs ${logsColumns} FROM STDIN`, texts.logs);
+      await copy(client, `COPY logs_metadata ${metadataColumns} FROM STDIN`, texts.metadata);
+    });
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error;
+    await inTransaction(client, () => merge(client, texts));
+  }
+}
+
+async function merge(client: ClientBase, texts: Texts): Promise<void> {
+  await client.query(`CREATE TEMPORARY TABLE IF NOT EXISTS incoming_logs (LIKE logs) ON COMMIT DELETE ROWS;
+    CREATE TEMPORARY TABLE IF NOT EXISTS incoming_metadata (LIKE logs_metadata) ON COMMIT DELETE ROWS`);
+  await copy(client, `COPY incoming_logs ${logsColumns} FROM STDIN`, texts.logs);
+  await copy(client, `COPY incoming_metadata ${metadataColumns} FROM STDIN`, texts.metadata);
+  await client.query(`INSERT INTO logs SELECT * FROM incoming_logs ON CONFLICT (id) DO NOTHING;
+    INSERT INTO logs_metadata SELECT * FROM incoming_metadata ON CONFLICT (id) DO NOTHING`);
+}
+
+async function inTransaction(client: ClientBase, work: () => Promise<void>): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    await work();
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined); // the connection is gone, and the transaction with it
+    throw error;
+  }
+}
+
+async function copy(client: ClientBase, sql: string, text: string): Promise<void> {
+  if (text === '') return;
+  const stream = client.query(copyFrom(sql));
+  stream.end(text);
+  await finished(stream);
+}
+
+interface Texts {
+  readonly logs: string;
+  readonly metadata: string;
+}
+
+function textsOf(rows: readonly LogRow[], firstId: bigint, applicationId: (row: LogRow) => string): Texts {
+  let logs = '';
+  let metadata = '';
+  const isPlain = firstId === 0n; // then ids are exact as numbers: 2^40 * 1024 is less than 2^53
+  for (const row of rows) {
+    const id = isPlain ? row.id : BigInt(row.id) + firstId;
+    logs += `${id}\t${row.timestamp}\t${row.severity}\t${applicationId(row)}\t${escaped(row.source)}\t${escaped(row.message)}\n`;
+    const version = row.version === null ? '\\N' : escaped(row.version);
+    let metadataId = typeof id === 'number' ? BigInt(id) * metadataPerLog : id * metadataPerLog;
+    for (const key in row.metadata) {
+      const value = row.metadata[key] ?? '';
+      metadata += `${metadataId++}\t${id}\t${escaped(key)}\t${escaped(value)}\t${version}\n`;
+    }
+  }
+  return { logs, metadata };
+}
+
+const special = /[\\\t\n\r]/;
+const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+function escaped(text: string): string {
+  return special.test(text) ? text.replaceAll(/[\\\t\n\r]/g, (character) => escapes[character] ?? '') : text;
+}
+
+/** Ids of applications in the database, made where they are new. */
+export class ApplicationIds {
+  readonly #known = new Map<string, string>();
+
+  /** @throws DatabaseError of pg. */
+  async resolve(client: ClientBase, rows: readonly LogRow[]): Promise<(row: LogRow) => string> {
+    for (const row of rows) {
+      const key = keyOf(row);
+      if (this.#known.has(key)) continue;
+      const values = [row.application, row.version, row.environment];
+      await client.query(
+        'INSERT INTO applications (name, version, environment, created_at) VALUES ($1, $2, $3, now()) ON CONFLICT DO NOTHING',
+        values,
+      );
+      const found = await client.query<{ id: string }>(
+        `SELECT id FROM applications WHERE name = $1 AND coalesce(version, '') = coalesce($2, '')
+           AND coalesce(environment, '') = coalesce($3, '')`,
+        values,
+      );
+      this.#known.set(key, found.rows[0]?.id ?? '');
+    }
+    return (row) => this.#known.get(keyOf(row)) ?? '';
+  }
+
+  /** Somebody may have emptied the database. */
+  forget(): void {
+    this.#known.clear();
+  }
+}
+
+function keyOf({ application, version, environment }: LogRow): string {
+  return `${application}\n${version ?? ''}\n${environment ?? ''}`;
+}

