@@ -28,7 +28,7 @@ function hexOf(address: string): string {
   return bytes.swap32().toString('hex').toUpperCase();
 }
 
-function ipv6Bytes(address: string): Buffer {
+export function ipv6Bytes(address: string): Buffer {
   // The URL parser knows every way to write one; what it gives has at most one `::` and no dots.
   const [head = '', tail = ''] = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1).split('::');
   const words = (text: string): number[] =>

@@ -1,0 +1,100 @@
+/**
+ * Puts datagrams into slabs, sends full or waiting ones off and counts what found no room: the thread's side of datagram-protocol.ts,
+ * however the datagrams are received.
+ */
+import {
+  type DatagramCounts,
+  type DatagramThreadOptions,
+  type FromDatagramThread,
+  datagramHeaderBytes,
+  maxPeersPerSlab,
+} from '../datagram-protocol.ts';
+import { messageEnd } from '../message-line.ts';
+
+/** While this many slabs are under way only full ones follow: many small ones would use up the slabs on little text. */
+const maxPartialUnderWay = 2;
+
+export class SlabFiller {
+  readonly #options: DatagramThreadOptions;
+  readonly #tell: (message: FromDatagramThread, transfer?: ArrayBuffer[]) => void;
+  /** Slabs that are here; the one being filled is not among them. */
+  readonly #free: ArrayBuffer[] = [];
+  #made = 0;
+  #filling: Buffer | null = null;
+  #filledBytes = 0;
+  #peers: string[] = [];
+  #places = new Map<string, number>();
+  #datagrams = 0;
+  #bytes = 0;
+  #empty = 0;
+  #dropped = 0;
+
+  constructor(options: DatagramThreadOptions, tell: (message: FromDatagramThread, transfer?: ArrayBuffer[]) => void) {
+    this.#options = options;
+    this.#tell = tell;
+  }
+
+  get counts(): DatagramCounts {
+    return { datagrams: this.#datagrams, bytes: this.#bytes, empty: this.#empty, dropped: this.#dropped };
+  }
+
+  /** There is something to send, and the daemon has not fallen behind. */
+  get shouldFlush(): boolean {
+    const underWay = this.#made - this.#free.length - (this.#filling === null ? 0 : 1);
+    return this.#filledBytes > 0 && underWay < maxPartialUnderWay;
+  }
+
+  /** Takes the datagram in `bytes[start, start + length)`; it is copied. */
+  take(bytes: Buffer, start: number, length: number, address: string): void {
+    this.#datagrams++;
+    this.#bytes += length;
+    const size = messageEnd(bytes.subarray(start, start + length));
+    if (size === 0) {
+      this.#empty++;
+      return;
+    }
+    const needed = datagramHeaderBytes + size;
+    const isFull = this.#filling !== null && this.#filledBytes + needed > this.#filling.length;
+    if (isFull || this.#peers.length === maxPeersPerSlab) this.flush();
+    this.#filling ??= this.#nextSlab();
+    if (this.#filling === null) {
+      this.#dropped++;
+      return;
+    }
+    this.#filling.writeUInt16LE(size, this.#filledBytes);
+    this.#filling.writeUInt16LE(this.#placeOf(address), this.#filledBytes + 2);
+    bytes.copy(this.#filling, this.#filledBytes + datagramHeaderBytes, start, start + size);
+    this.#filledBytes += needed;
+  }
+
+  /** The daemon has read the slab. */
+  returned(slab: ArrayBuffer): void {
+    this.#free.push(slab);
+  }
+
+  flush(): void {
+    if (this.#filling === null || this.#filledBytes === 0) return;
+    const slab = this.#filling.buffer as ArrayBuffer;
+    const usedBytes = this.#filledBytes;
+    this.#tell({ kind: 'datagrams', slab, usedBytes, peers: this.#peers, counts: this.counts }, [slab]);
+    this.#filling = null;
+    this.#filledBytes = 0;
+    this.#peers = [];
+    this.#places = new Map();
+  }
+
+  #placeOf(address: string): number {
+    const known = this.#places.get(address);
+    if (known !== undefined) return known;
+    this.#places.set(address, this.#peers.length);
+    return this.#peers.push(address) - 1;
+  }
+
+  #nextSlab(): Buffer | null {
+    const returned = this.#free.pop();
+    if (returned !== undefined) return Buffer.from(returned);
+    if (this.#made === this.#options.slabs) return null;
+    this.#made++;
+    return Buffer.from(new ArrayBuffer(this.#options.slabBytes));
+  }
+}
