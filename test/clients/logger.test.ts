@@ -65,16 +65,18 @@ void test('logger over TCP, counted and by lines', needs('logger'), async (t) =>
   ]);
 });
 
-void test('logger to a Unix stream socket, as to /dev/log', needs('logger'), async (t) => {
-  const { directory } = await startReceiver(t);
-  const path = join(directory, 'log.sock');
-  const { rows } = await startReceiver(t, [{ listen: `unix://${path}` }]);
-  await run('logger', ['-u', path, ...said, 'to the socket']);
+for (const kind of ['unix', 'unixgram']) {
+  void test(`logger to a socket of ${kind}://, as to /dev/log`, needs('logger'), async (t) => {
+    const { directory } = await startReceiver(t);
+    const path = join(directory, 'log.sock');
+    const { rows } = await startReceiver(t, [{ listen: `${kind}://${path}` }]);
+    await run('logger', ['-u', path, ...said, 'to the socket']);
 
-  t.match(await rows(1), [
-    { message: 'to the socket', application: 'checkout', severity: 'ERROR', metadata: { procid: '4711' } },
-  ]);
-});
+    t.match(await rows(1), [
+      { message: 'to the socket', application: 'checkout', severity: 'ERROR', metadata: { procid: '4711' } },
+    ]);
+  });
+}
 
 void test(
   'logger to a Unix datagram socket that socat passes on, as the documentation says',

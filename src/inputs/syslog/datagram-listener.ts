@@ -1,5 +1,5 @@
 /**
- * Takes syslog datagrams (RFC 5426: one message each). A thread of its own receives them (thread/datagram-thread.ts); here they become
+ * Takes syslog datagrams (RFC 5426: one message each), over UDP or a Unix socket. A thread of its own receives them (thread/datagram-thread.ts); here they become
  * lines, and what was lost is counted: by us when every slab waits for the store, by the kernel when its buffer was full.
  */
 import { Worker } from 'node:worker_threads';
@@ -14,6 +14,7 @@ import {
   minSlabBytes,
 } from './datagram-protocol.ts';
 import { readKernelDrops } from './kernel-drops.ts';
+import type { DatagramAddress } from './listen-address.ts';
 import { lineOf, peerOf } from './message-line.ts';
 import type { Notices } from './notices.ts';
 import type { SyslogOptions } from './options.ts';
@@ -23,17 +24,11 @@ const kernelDropsIntervalMs = 2000;
 const input = 'syslog';
 
 export interface DatagramListenerOptions {
-  readonly host: string;
-  readonly port: number;
+  readonly address: DatagramAddress;
   readonly options: SyslogOptions;
   readonly context: InputContext;
   readonly notices: Notices;
   readonly openStream: () => LineStream;
-}
-
-interface Bound {
-  readonly address: string;
-  readonly port: number;
 }
 
 export class DatagramListener {
@@ -41,7 +36,7 @@ export class DatagramListener {
   readonly #stopping = new AbortController();
   readonly #stopped = Promise.withResolvers<void>();
   #thread: Worker | null = null;
-  #bound: Bound | null = null;
+  #bound: DatagramAddress | null = null;
   #stream: LineStream | null = null;
   /** Slabs are read one behind the other. */
   #reading: Promise<void> = Promise.resolve();
@@ -53,16 +48,17 @@ export class DatagramListener {
     this.#options = options;
   }
 
+  /** The port in use; 0 for a Unix socket. */
   get port(): number {
-    return this.#bound?.port ?? 0;
+    return this.#bound?.kind === 'udp' ? this.#bound.port : 0;
   }
 
   /** @throws an Error with the system's `code` when the address cannot be listened on. */
   async start(): Promise<void> {
-    const { host, port, options, openStream } = this.#options;
+    const { address, options, openStream } = this.#options;
     const threadOptions: DatagramThreadOptions = {
-      host,
-      port,
+      address,
+      socketMode: Number.parseInt(options.socket_mode, 8),
       receiveBufferBytes: options.receive_buffer_bytes,
       slabBytes,
       slabs: Math.floor(options.queue_bytes / slabBytes),
@@ -78,7 +74,7 @@ export class DatagramListener {
     thread.on('message', (message: FromDatagramThread) => {
       switch (message.kind) {
         case 'listening':
-          this.#bound = message;
+          this.#bound = message.bound;
           this.#reportBuffer(message.grantedBytes);
           listening.resolve();
           return;
@@ -127,7 +123,7 @@ export class DatagramListener {
   async #read({ slab, usedBytes, peers }: Extract<FromDatagramThread, { kind: 'datagrams' }>): Promise<void> {
     const { context } = this.#options;
     const bytes = Buffer.from(slab, 0, usedBytes);
-    const metadataOfPeers = peers.map((address): Metadata => [['peer', peerOf(address)]]);
+    const metadataOfPeers = peers.map((address): Metadata => (address === '' ? [] : [['peer', peerOf(address)]]));
     const lines: Line[] = [];
     for (const { start, end, peer } of datagramsIn(bytes)) {
       lines.push(lineOf(bytes, start, end, metadataOfPeers[peer] ?? []));
@@ -166,8 +162,8 @@ export class DatagramListener {
   }
 
   async #countKernelDrops(): Promise<void> {
-    if (this.#bound === null) return;
-    const drops = await readKernelDrops(this.#bound.address, this.#bound.port);
+    if (this.#bound?.kind !== 'udp') return; // a Unix socket makes its senders wait
+    const drops = await readKernelDrops(this.#bound.host, this.#bound.port);
     if (drops === null || drops <= this.#toldKernelDrops) return;
     const more = drops - this.#toldKernelDrops;
     this.#toldKernelDrops = drops;
@@ -184,7 +180,7 @@ export class DatagramListener {
     const { options, context } = this.#options;
     const asked = options.receive_buffer_bytes;
     context.metrics.syslogReceiveBuffer.set({ listen: options.listen }, grantedBytes);
-    if (grantedBytes >= asked) return;
+    if (grantedBytes >= asked || this.#bound?.kind !== 'udp') return;
     context.logger.info(
       { asked, granted: grantedBytes, hint: `For bursts: sysctl net.core.rmem_max=${asked}` },
       `syslog on ${options.listen}: the kernel granted a smaller receive buffer than asked for`,

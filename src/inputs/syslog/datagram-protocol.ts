@@ -5,9 +5,12 @@
  * and sends it back. There are only so many; when all are under way, datagrams are dropped and counted.
  */
 
+import type { DatagramAddress } from './listen-address.ts';
+
 export interface DatagramThreadOptions {
-  readonly host: string;
-  readonly port: number;
+  readonly address: DatagramAddress;
+  /** Of a Unix socket: who may write to it. */
+  readonly socketMode: number;
   readonly receiveBufferBytes: number;
   readonly slabBytes: number;
   readonly slabs: number;
@@ -24,13 +27,13 @@ export interface DatagramCounts {
 }
 
 export type FromDatagramThread =
-  | { readonly kind: 'listening'; readonly address: string; readonly port: number; readonly grantedBytes: number }
+  | { readonly kind: 'listening'; readonly bound: DatagramAddress; readonly grantedBytes: number }
   | { readonly kind: 'failed'; readonly message: string; readonly code: string | undefined }
   | {
       readonly kind: 'datagrams';
       readonly slab: ArrayBuffer;
       readonly usedBytes: number;
-      /** Sender addresses; datagrams name theirs by its place. */
+      /** Sender addresses, empty from a Unix socket; datagrams name theirs by its place. */
       readonly peers: readonly string[];
       readonly counts: DatagramCounts;
     }

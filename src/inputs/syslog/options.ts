@@ -14,10 +14,12 @@ export const syslogOptions = z.strictObject({
     .string()
     .refine((listen) => parseListen(listen) !== null, {
       error:
-        'expected udp://, tcp:// or tls://ADDRESS:PORT or unix:///PATH, e.g. udp://127.0.0.1:5514 or tls://[::]:6514',
+        'expected udp://, tcp:// or tls://ADDRESS:PORT, unix:///PATH or unixgram:///PATH, e.g. udp://127.0.0.1:5514 or unixgram:///dev/log',
     })
     .default('udp://127.0.0.1:5514')
-    .describe('Where syslog is taken: `udp://`, `tcp://` or `tls://ADDRESS:PORT`, or `unix:///PATH` (a stream socket)'),
+    .describe(
+      'Where syslog is taken: `udp://`, `tcp://` or `tls://ADDRESS:PORT`, `unix:///PATH` (a stream socket) or `unixgram:///PATH` (a datagram socket, as `/dev/log` is)',
+    ),
   ...sourceOptions,
   format: z.enum(formats).default('syslog').describe('How messages are read; `syslog` is RFC 5424 and RFC 3164'),
   max_message_bytes: bytes({ min: 480, max: 16 * MiB })

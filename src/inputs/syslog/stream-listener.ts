@@ -12,7 +12,7 @@ import { systemCodeOf } from '../../runtime/errors.ts';
 import { removeStaleSocket } from '../../runtime/unix-socket.ts';
 import type { InputContext, Line, LineStream } from '../input.ts';
 import { type Frame, SyslogFramer } from './framer.ts';
-import type { ListenAddress } from './listen-address.ts';
+import type { StreamAddress } from './listen-address.ts';
 import { lineOf, peerOf } from './message-line.ts';
 import type { Notices } from './notices.ts';
 import type { SyslogOptions } from './options.ts';
@@ -25,7 +25,7 @@ const handshakeTimeoutMs = 10_000;
 const input = 'syslog';
 
 export interface StreamListenerOptions {
-  readonly address: Exclude<ListenAddress, { kind: 'udp' }>;
+  readonly address: StreamAddress;
   readonly options: SyslogOptions;
   readonly context: InputContext;
   readonly notices: Notices;

@@ -35,8 +35,8 @@ export class SyslogInput implements Input {
       });
     const shared = { options, context, notices, openStream };
     this.#listener =
-      address.kind === 'udp'
-        ? new DatagramListener({ ...shared, host: address.host, port: address.port })
+      address.kind === 'udp' || address.kind === 'unixgram'
+        ? new DatagramListener({ ...shared, address })
         : new StreamListener({ ...shared, address });
   }
 

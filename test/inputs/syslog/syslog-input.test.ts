@@ -1,10 +1,13 @@
 import { type Socket, createSocket } from 'node:dgram';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test, type Test } from 'tap';
 import { syslogOptions } from '../../../src/inputs/syslog/options.ts';
 import { SyslogInput } from '../../../src/inputs/syslog/syslog-input.ts';
 import { seededRandom } from '../../random.ts';
+import { tempDir } from '../../temp-dir.ts';
 import { RecordingContext } from '../recording-context.ts';
 
 async function listen(t: Test, context: RecordingContext, options: Record<string, unknown> = {}): Promise<SyslogInput> {
@@ -98,6 +101,50 @@ void test('what the pipeline does not take is dropped beyond the bound, and ever
   t.equal(context.lines.length + dropped, datagrams.length, 'received = stored + dropped');
   t.equal(context.warnings.length, 1, 'said once, not per datagram');
 });
+
+void test('a Unix datagram socket makes its senders wait instead of dropping, and only its owner removes it (F64)', async (t) => {
+  const path = join(await tempDir(t), 'log');
+  const context = new RecordingContext();
+  const release = context.hold();
+  const input = await listen(t, context, { listen: `unixgram://${path}`, queue_bytes: '256KiB', socket_mode: '0600' });
+  const count = 2000;
+  const child = spawn('python3', ['-c', unixSender, path, String(count)]);
+  const ended = once(child, 'close');
+  t.equal((await stat(path)).mode & 0o777, 0o600);
+  await t.rejects(listen(t, new RecordingContext(), { listen: `unixgram://${path}` }), { code: 'INPUT_UNAVAILABLE' });
+  await once(child.stdout, 'data'); // the sender waits: queue and kernel are full
+  release();
+  t.strictSame(await ended, [0, null]);
+  await untilTotal(context, count * 1000);
+  await input.stop();
+
+  t.equal(context.lines.length, count);
+  t.equal(await context.count('input_dropped_total'), 0);
+  t.ok(context.lines.every(({ metadata }) => metadata === undefined || metadata.length === 0));
+  await t.rejects(stat(path), { code: 'ENOENT' });
+});
+
+void test('a Unix datagram socket that a killed process left is replaced', async (t) => {
+  const path = join(await tempDir(t), 'log');
+  const left = spawn('python3', ['-c', 'import socket,sys; socket.socket(1,2).bind(sys.argv[1])', path]);
+  await once(left, 'close');
+  const input = await listen(t, new RecordingContext(), { listen: `unixgram://${path}` });
+
+  t.equal(input.describe(), `syslog on unixgram://${path}`);
+});
+
+/** Sends datagrams of 1,000 bytes to a Unix socket, as fast as it takes them; says so the first time that it has to wait. */
+const unixSender = `import socket, sys
+sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+sender.connect(sys.argv[1])
+said = False
+for index in range(int(sys.argv[2])):
+  datagram = ('<13>%d' % index).ljust(1000).encode()
+  try: sender.send(datagram, socket.MSG_DONTWAIT)
+  except BlockingIOError:
+    if not said: print('waits', flush=True)
+    said = True
+    sender.send(datagram)`;
 
 void test('an address in use is refused with a hint', async (t) => {
   const context = new RecordingContext();

@@ -1,5 +1,5 @@
 /**
- * Entry of the thread that owns a UDP socket. It does nothing but empty the kernel's buffer into slabs, so that a daemon that is busy
+ * Entry of the thread that owns a datagram socket. It does nothing but empty the kernel's buffer into slabs, so that a daemon that is busy
  * parsing or answering does not stop receiving: the default buffer holds some 200 datagrams, 4 ms at 50,000 a second.
  */
 import { createSocket } from 'node:dgram';
@@ -8,6 +8,7 @@ import { isIPv6 } from 'node:net';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { messageOf, systemCodeOf } from '../../../runtime/errors.ts';
 import type { DatagramThreadOptions, FromDatagramThread, ToDatagramThread } from '../datagram-protocol.ts';
+import type { DatagramAddress } from '../listen-address.ts';
 import { type NativeSocket, openNativeSocket } from './native-socket.ts';
 import { SlabFiller } from './slab-filler.ts';
 
@@ -22,10 +23,12 @@ const tell = (message: FromDatagramThread, transfer: ArrayBuffer[] = []): void =
 const filler = new SlabFiller(options, tell);
 
 try {
-  const { address } = await lookup(options.host);
-  const native = await openNativeSocket(address, options);
-  if (native === null) receiveWithNode(address);
-  else receiveNatively(native);
+  const { address } = options;
+  const resolved = address.kind === 'udp' ? { ...address, host: (await lookup(address.host)).address } : address;
+  const native = await openNativeSocket(resolved, options);
+  if (native !== null) receiveNatively(native);
+  else if (resolved.kind === 'udp') receiveWithNode(resolved);
+  else throw new Error('datagram sockets of Unix need the package koffi, which is not installed here');
 } catch (error) {
   tell({ kind: 'failed', message: messageOf(error), code: systemCodeOf(error) });
   port.close();
@@ -33,22 +36,24 @@ try {
 
 /** Never yields to the event loop: what the daemon says is asked for between two calls. */
 function receiveNatively(socket: NativeSocket): void {
-  const { address, port: boundPort, grantedBytes } = socket;
-  tell({ kind: 'listening', address, port: boundPort, grantedBytes });
+  const { bound, grantedBytes } = socket;
+  tell({ kind: 'listening', bound, grantedBytes });
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   const take = filler.take.bind(filler);
   let flushedAtMs = performance.now();
   let toldAtMs = flushedAtMs;
   let toldDatagrams = 0;
+  /** Who writes to a Unix socket can be made to wait, and is; a datagram of UDP is received, or lost without our count. */
+  const mayReceive = (): boolean => bound.kind === 'udp' || filler.hasRoom;
   for (;;) {
-    const received = socket.receive(!filler.shouldFlush, take);
+    const received = mayReceive() ? socket.receive(!filler.shouldFlush, take) : 0;
     for (let said = receiveMessageOnPort(port); said !== undefined; said = receiveMessageOnPort(port)) {
       const message = said.message as ToDatagramThread;
       if (message.kind === 'slab') {
         filler.returned(message.slab);
         continue;
       }
-      while (socket.receive(false, take) > 0); // what the kernel holds already
+      while (mayReceive() && socket.receive(false, take) > 0); // what the kernel holds already
       socket.close();
       filler.flush();
       tell({ kind: 'stopped', counts: filler.counts });
@@ -59,7 +64,7 @@ function receiveNatively(socket: NativeSocket): void {
     if (filler.shouldFlush && nowMs - flushedAtMs >= flushMs) {
       filler.flush();
       flushedAtMs = nowMs;
-    } else if (received === 0 && filler.shouldFlush) {
+    } else if (received === 0 && (filler.shouldFlush || !mayReceive())) {
       Atomics.wait(sleeper, 0, 0, 1); // a millisecond more fills the slab with what comes in it
     }
     if (nowMs - toldAtMs < countsIntervalMs) continue;
@@ -70,13 +75,13 @@ function receiveNatively(socket: NativeSocket): void {
   }
 }
 
-function receiveWithNode(address: string): void {
-  const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4' });
+function receiveWithNode({ host, port: wantedPort }: Extract<DatagramAddress, { kind: 'udp' }>): void {
+  const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4' });
   socket.once('error', (error) => {
     tell({ kind: 'failed', message: messageOf(error), code: systemCodeOf(error) });
     port.close();
   });
-  socket.bind(options.port, address, () => {
+  socket.bind(wantedPort, host, () => {
     socket.removeAllListeners('error');
     // Errors of a bound socket are ICMP answers to nothing we sent, or a lack of memory for a moment: receiving goes on.
     socket.on('error', () => undefined);
@@ -87,7 +92,8 @@ function receiveWithNode(address: string): void {
     }
     // Linux doubles what was asked for, for its own bookkeeping (socket(7)).
     const grantedBytes = socket.getRecvBufferSize() / 2;
-    tell({ kind: 'listening', address: socket.address().address, port: socket.address().port, grantedBytes });
+    const bound = { kind: 'udp', host: socket.address().address, port: socket.address().port } as const;
+    tell({ kind: 'listening', bound, grantedBytes });
   });
 
   let flushTimer: NodeJS.Timeout | null = null;

@@ -1,31 +1,35 @@
 /**
- * A UDP socket by recvmmsg(2), many datagrams a call, through koffi: Node's own costs three times as much CPU a datagram, which at 50,000/s
- * on a busy host is the difference between losing half and losing none. Linux on 64-bit little-endian machines; the layouts of the
- * structures are those of the kernel's ABI there (recvmmsg(2), ip(7), ipv6(7)).
+ * A datagram socket by recvmmsg(2), many datagrams a call, through koffi. For UDP, since Node's own costs three times as much CPU a
+ * datagram, which at 50,000/s on a busy host is the difference between losing half and losing none; for Unix, since Node has none. Linux on 64-bit little-endian machines; the layouts of the
+ * structures are those of the kernel's ABI there (recvmmsg(2), ip(7), ipv6(7), unix(7)).
  *
  * All calls block the thread: it does nothing else.
  */
+import { chmodSync, rmSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import type { DatagramThreadOptions } from '../datagram-protocol.ts';
+import type { DatagramAddress } from '../listen-address.ts';
 import { ipv6Bytes } from '../kernel-drops.ts';
 
 export interface NativeSocket {
-  readonly address: string;
-  readonly port: number;
+  readonly bound: DatagramAddress;
   /** The receive buffer granted, without the half that the kernel adds for itself. */
   readonly grantedBytes: number;
   /**
-   * Gives each datagram that is there to `take`; without any it waits, if it may, for up to 100 ms.
+   * Gives each datagram that is there to `take`, with its sender's address, empty from a Unix socket; without any it waits, if it
+   * may, for up to 100 ms.
    * @returns how many there were.
    */
   receive(mayWait: boolean, take: (bytes: Buffer, start: number, length: number, address: string) => void): number;
   close(): void;
 }
 
+const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const SO_RCVTIMEO = 20;
@@ -35,7 +39,8 @@ const MSG_DONTWAIT = 0x40;
 const MSG_WAITFORONE = 0x10000;
 
 const slots = 128;
-const slotBytes = 65_536;
+/** A datagram of a Unix socket may be longer, and is cut; one of UDP never is. */
+const slotBytes = 65_535;
 const waitMicros = 100_000n;
 /** struct mmsghdr, struct iovec, and room for a sockaddr_in6. */
 const headerBytes = 64;
@@ -43,10 +48,14 @@ const vectorBytes = 16;
 const nameBytes = 32;
 
 /**
+ * @param address an IP address, not a name; or a path, where a socket that nobody reads is replaced.
  * @returns null where koffi or the platform does not allow it: the caller takes Node's own socket.
  * @throws an Error with the system's `code` when the address cannot be bound.
  */
-export async function openNativeSocket(ip: string, options: DatagramThreadOptions): Promise<NativeSocket | null> {
+export async function openNativeSocket(
+  address: DatagramAddress,
+  options: DatagramThreadOptions,
+): Promise<NativeSocket | null> {
   if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return null;
   const koffi = await import('koffi').then(
     (module) => module.default,
@@ -56,6 +65,7 @@ export async function openNativeSocket(ip: string, options: DatagramThreadOption
   const libc = koffi.load(null);
   const call = {
     socket: libc.func('int socket(int, int, int)'),
+    connect: libc.func('int connect(int, void*, uint32_t)'),
     bind: libc.func('int bind(int, void*, uint32_t)'),
     getsockname: libc.func('int getsockname(int, void*, void*)'),
     setsockopt: libc.func('int setsockopt(int, int, int, void*, uint32_t)'),
@@ -65,10 +75,23 @@ export async function openNativeSocket(ip: string, options: DatagramThreadOption
   };
   const failed = (what: string): Error => {
     const code = getSystemErrorName(-koffi.errno());
-    return Object.assign(new Error(`${what} ${code} ${options.host}:${options.port}`), { code });
+    const where = address.kind === 'udp' ? `${address.host}:${address.port}` : address.path;
+    return Object.assign(new Error(`${what} ${code} ${where}`), { code });
   };
-  const fd = call.socket(isIPv6(ip) ? AF_INET6 : AF_INET, SOCK_DGRAM, 0) as number;
-  if (fd < 0) throw failed('socket');
+  const name = socketAddress(address);
+  const open = (): number => {
+    const fd = call.socket(name.readUInt16LE(), SOCK_DGRAM | SOCK_CLOEXEC, 0) as number;
+    if (fd < 0) throw failed('socket');
+    return fd;
+  };
+  if (address.kind === 'unixgram') {
+    const probe = open();
+    const isStale =
+      call.connect(probe, name, name.length) !== 0 && getSystemErrorName(-koffi.errno()) === 'ECONNREFUSED';
+    call.close(probe);
+    if (isStale) rmSync(address.path, { force: true });
+  }
+  const fd = open();
   const bufferBytes = int32(options.receiveBufferBytes);
   if (call.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, bufferBytes, 4) !== 0) {
     call.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, bufferBytes, 4);
@@ -76,13 +99,13 @@ export async function openNativeSocket(ip: string, options: DatagramThreadOption
   const timeout = Buffer.alloc(16);
   timeout.writeBigInt64LE(waitMicros, 8);
   call.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeout, 16);
-  const name = socketAddress(ip, options.port);
   if (call.bind(fd, name, name.length) !== 0) {
     const error = failed('bind');
     call.close(fd);
     throw error;
   }
-  call.getsockname(fd, name, int32(name.length));
+  if (address.kind === 'udp') call.getsockname(fd, name, int32(name.length));
+  else chmodSync(address.path, options.socketMode);
   const granted = int32(0);
   call.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, granted, int32(4));
 
@@ -102,13 +125,14 @@ export async function openNativeSocket(ip: string, options: DatagramThreadOption
     headers.writeBigUInt64LE(koffi.address(data) + BigInt(slot * slotBytes), vector); // iov_base
     headers.writeBigUInt64LE(BigInt(slotBytes), vector + 8); // iov_len
   }
+  // Of what makes its senders wait, only as many are taken as surely find room.
+  const atOnce = address.kind === 'udp' ? slots : 1;
   const addresses = new AddressTexts();
   return {
-    address: ip,
-    port: name.readUInt16BE(2),
+    bound: address.kind === 'udp' ? { ...address, port: name.readUInt16BE(2) } : address,
     grantedBytes: granted.readInt32LE() / 2,
     receive(mayWait, take) {
-      const count = call.recvmmsg(fd, control, slots, mayWait ? MSG_WAITFORONE : MSG_DONTWAIT, null) as number;
+      const count = call.recvmmsg(fd, control, atOnce, mayWait ? MSG_WAITFORONE : MSG_DONTWAIT, null) as number;
       for (let slot = 0; slot < count; slot++) {
         const header = slot * headerBytes;
         const length = headers.readUInt32LE(header + 56); // msg_len
@@ -119,6 +143,7 @@ export async function openNativeSocket(ip: string, options: DatagramThreadOption
     },
     close() {
       call.close(fd);
+      if (address.kind === 'unixgram') rmSync(address.path, { force: true });
       koffi.free(data);
       koffi.free(control);
     },
@@ -131,8 +156,14 @@ function int32(value: number): Buffer {
   return buffer;
 }
 
-/** sockaddr_in or sockaddr_in6. */
-function socketAddress(ip: string, port: number): Buffer {
+/** sockaddr_in, sockaddr_in6 or sockaddr_un. */
+function socketAddress(address: DatagramAddress): Buffer {
+  if (address.kind === 'unixgram') {
+    const path = Buffer.from(`\0\0${address.path}\0`);
+    path.writeUInt16LE(AF_UNIX);
+    return path;
+  }
+  const { host: ip, port } = address;
   const isV6 = isIPv6(ip);
   const buffer = Buffer.alloc(isV6 ? 28 : 16);
   buffer.writeUInt16LE(isV6 ? AF_INET6 : AF_INET);
@@ -146,8 +177,11 @@ function socketAddress(ip: string, port: number): Buffer {
 class AddressTexts {
   #known = new Map<string, string>();
 
+  /** Empty when it is no IP address. */
   textOf(buffer: Buffer, at: number): string {
-    const isV6 = buffer.readUInt16LE(at) === AF_INET6;
+    const family = buffer.readUInt16LE(at);
+    if (family !== AF_INET && family !== AF_INET6) return '';
+    const isV6 = family === AF_INET6;
     const key = isV6 ? buffer.toString('latin1', at + 8, at + 24) : buffer.toString('latin1', at + 4, at + 8);
     const known = this.#known.get(key);
     if (known !== undefined) return known;

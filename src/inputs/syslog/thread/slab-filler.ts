@@ -44,6 +44,11 @@ export class SlabFiller {
     return this.#filledBytes > 0 && underWay < maxPartialUnderWay;
   }
 
+  /** The next datagram finds room, however long it is. */
+  get hasRoom(): boolean {
+    return this.#free.length > 0 || this.#made < this.#options.slabs;
+  }
+
   /** Takes the datagram in `bytes[start, start + length)`; it is copied. */
   take(bytes: Buffer, start: number, length: number, address: string): void {
     this.#datagrams++;
