@@ -11,6 +11,7 @@ import { LiveFeed } from './query/live-feed.ts';
 import type { Clock } from './runtime/clock.ts';
 import { type DataDirLock, lockDataDir } from './runtime/data-dir-lock.ts';
 import { RegressionError, messageOf } from './runtime/errors.ts';
+import { keepHeapSmall } from './runtime/heap-size.ts';
 import type { Logger } from './runtime/logger.ts';
 import type { Metrics } from './runtime/metrics.ts';
 import { openStore } from './store/remote-store.ts';
@@ -45,6 +46,7 @@ const maxRecentBytes = 16 * 1024 * 1024;
 /** @throws RegressionError `DATA_DIR_LOCKED`, `DATA_DIR_UNUSABLE`, and what opening the store throws. */
 export async function openLocalPipeline(options: LocalPipelineOptions): Promise<LocalPipeline> {
   const { config, clock, metrics, logger, onFatal } = options;
+  keepHeapSmall();
   const lock = await takeDataDir(config.data_dir, options.command);
   let store: Store;
   try {

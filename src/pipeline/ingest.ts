@@ -23,7 +23,7 @@ import type { Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { type ApplicationDefaults, recordOf } from './record-of.ts';
 import { type Format, RecordReader } from './record-reader.ts';
-import { SourceStream, bytesPerRecord } from './source-stream.ts';
+import { SourceStream, bytesOfRecord } from './source-stream.ts';
 
 export interface IngestOptions {
   readonly store: Pick<Store, 'append'>;
@@ -93,7 +93,7 @@ export class Ingest implements Service {
    */
   commit(given: readonly LogRecord[], request?: IngestRequest): Promise<void> {
     const records = given.map(this.#options.transform).filter((record) => record !== null);
-    const bytes = records.reduce((sum, { message }) => sum + message.length + bytesPerRecord, 0);
+    const bytes = records.reduce((sum, record) => sum + bytesOfRecord(record), 0);
     return this.#queue.commit({ records, position: undefined, gaps: [], request, bytes });
   }
 

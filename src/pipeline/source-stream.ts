@@ -32,8 +32,10 @@ const maxLinesPerSlice = 500;
 const minWatchMs = 5;
 const maxWatchMs = 1000;
 
-/** What a record takes in memory beside its text, roughly. */
-export const bytesPerRecord = 300;
+/** What a record takes in memory while it waits, roughly: its objects weigh more than its text. */
+export function bytesOfRecord({ message, metadata }: LogRecord): number {
+  return 300 + message.length + 160 * metadata.length;
+}
 
 export class SourceStream implements LineStream {
   readonly #options: SourceStreamOptions;
@@ -145,7 +147,7 @@ export class SourceStream implements LineStream {
       if (refusal !== undefined) failures++;
       const transformed = transform(record);
       if (transformed === null) continue;
-      bytes += transformed.message.length + bytesPerRecord;
+      bytes += bytesOfRecord(transformed);
       records.push(transformed);
     }
     if (failures > 0) metrics.parseFailures.inc({ format: source.format }, failures);

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { RegressionError } from '../../runtime/errors.ts';
 import { type Segment, type SegmentManifest, segmentFileNames } from '../segments.ts';
 import { durableRename, syncPath } from './durable-rename.ts';
+import { buildMetadataIndex } from './metadata-index.ts';
 import { removeDatabase } from './new-database.ts';
 import { rangesOf } from './segment-directory.ts';
 import { Sqlite } from './sqlite.ts';
@@ -66,7 +67,7 @@ function build(path: string, closed: Segment): { readonly rows: number; readonly
       PRAGMA cache_size = -${cacheBytes / 1024}`);
     dropState(database);
     database.exec('PRAGMA secure_delete = OFF');
-    database.exec('CREATE INDEX logs_metadata_type_value ON logs_metadata (metadata_type, metadata_value)');
+    buildMetadataIndex(database);
     buildTextIndex(database);
     database.exec('PRAGMA analysis_limit = 1000; ANALYZE');
     check(database, closed);
