@@ -17,6 +17,8 @@ import { commonOptions } from './sinks/options.ts';
 import { sinks as sinkKinds } from './sinks/registry.ts';
 import { secretsFrom } from './sinks/secrets.ts';
 import type { SinkKind } from './sinks/sink.ts';
+import { Scheduler } from './schedule/scheduler.ts';
+import { TaskRunner } from './schedule/task-runner.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -49,6 +51,8 @@ export class Daemon implements Service {
   #inputs: Input[] = [];
   #server: QueryServer | null = null;
   #forwarder: Forwarder | null = null;
+  #scheduler: Scheduler | null = null;
+  #tasks: TaskRunner | null = null;
   #token: AdminToken | null = null;
   #isStarted = false;
 
@@ -71,6 +75,8 @@ export class Daemon implements Service {
   async stop(): Promise<void> {
     this.#isStarted = false;
     await this.#server?.stop();
+    await this.#scheduler?.stop();
+    await this.#tasks?.stop();
     const stopping = Promise.all(this.#inputs.toReversed().map((input) => input.stop()));
     const waited = new AbortController();
     await Promise.race([stopping, this.#clock.delay(inputGraceMs, waited.signal)]);
@@ -81,6 +87,8 @@ export class Daemon implements Service {
     await this.#pipeline?.close();
     this.#server = null;
     this.#forwarder = null;
+    this.#scheduler = null;
+    this.#tasks = null;
     this.#inputs = [];
     this.#pipeline = null;
   }
@@ -113,6 +121,11 @@ export class Daemon implements Service {
       metrics,
       secrets: secretsFrom(env),
     });
+    const { store } = pipeline;
+    const runner = new TaskRunner({ config: config.tasks, store, dataDir: config.data_dir, clock, metrics, logger });
+    this.#tasks = runner;
+    const scheduler = new Scheduler({ config: config.tasks, runner, store, clock, metrics, logger });
+    this.#scheduler = scheduler;
     // The server first: an address that cannot be had is found before anything is read.
     this.#server = new QueryServer({
       store: pipeline.store,
@@ -123,6 +136,7 @@ export class Daemon implements Service {
       logger,
       queryTimeoutMs: config.server.query_timeout,
       health: () => this.#health(),
+      tasks: { runner, nextRun: (name) => scheduler.nextRun(name) },
       inputs: () => this.#inputs.map((input) => ({ describes: input.describe(), files: input.files?.() ?? null })),
       listen: config.server.listen,
       allowRemote: config.server.allow_remote,
@@ -150,6 +164,8 @@ export class Daemon implements Service {
     };
     this.#inputs = config.inputs.map((input) => createInput(input, context));
     for (const input of this.#inputs) await input.start();
+    await runner.start();
+    await scheduler.start();
   }
 
   #health(): readonly HealthPart[] {

@@ -2,7 +2,7 @@
  * A typed client of the query endpoint, on undici: `import { RegressionClient } from 'regression/client'`. Errors are
  * RegressionErrors with the endpoint's own code and hint.
  */
-import { type Dispatcher, Agent, Client, request } from 'undici';
+import { type Dispatcher, Agent, request } from 'undici';
 import { type ErrorCode, RegressionError, errorCodes, messageOf } from '../runtime/errors.ts';
 import type {
   Application,
@@ -29,9 +29,11 @@ import type {
 } from './types.ts';
 
 import type { InputsAnswer } from '../query/routes/inputs.ts';
+import type { TaskAnswer } from '../query/routes/tasks.ts';
 
 export { RegressionError } from '../runtime/errors.ts';
 export type { InputsAnswer } from '../query/routes/inputs.ts';
+export type { TaskAnswer } from '../query/routes/tasks.ts';
 export type * from './types.ts';
 
 export interface ClientOptions {
@@ -52,7 +54,7 @@ export interface TaskOutcome {
 export class RegressionClient {
   readonly #origin: string;
   readonly #token: string;
-  readonly #dispatcher: Dispatcher | undefined;
+  readonly #dispatcher: Dispatcher;
 
   constructor({ url, token, certificate }: ClientOptions) {
     const isSocket = url.startsWith('unix:');
@@ -61,9 +63,7 @@ export class RegressionClient {
     // A consumer may wait a minute for rows, a tail for ever: the endpoint ends what takes too long.
     const timeouts = { headersTimeout: 120_000, bodyTimeout: 0 };
     const tls = certificate === undefined ? {} : { ca: certificate, checkServerIdentity: () => undefined };
-    this.#dispatcher = isSocket
-      ? new Client('http://localhost', { socketPath: url.slice(5), ...timeouts })
-      : new Agent({ connect: tls, ...timeouts });
+    this.#dispatcher = new Agent({ connect: isSocket ? { socketPath: url.slice(5) } : tls, ...timeouts });
   }
 
   /** One page of rows. */
@@ -254,13 +254,19 @@ export class RegressionClient {
     return this.#get('inputs', { ...query }, signal);
   }
 
-  /** Runs a task of the daemon; resolves when it is done. */
-  runTask(name: string, signal?: AbortSignal): Promise<TaskOutcome> {
-    return this.#send('POST', `tasks/${name}/run?wait=true`, undefined, signal);
+  /** How the tasks are doing. */
+  async tasks(signal?: AbortSignal): Promise<readonly TaskAnswer[]> {
+    return (await this.#get<{ tasks: readonly TaskAnswer[] }>('tasks', {}, signal)).tasks;
+  }
+
+  /** Runs a task of the daemon; resolves when it is done, however long that takes. */
+  async runTask(name: string, signal?: AbortSignal): Promise<TaskOutcome> {
+    const body = await this.#ask('POST', `tasks/${name}/run?wait=true`, undefined, signal, { headersTimeout: 0 });
+    return JSON.parse(await body.text()) as TaskOutcome;
   }
 
   async close(): Promise<void> {
-    await this.#dispatcher?.close();
+    await this.#dispatcher.close();
   }
 
   async #get<Answer>(path: string, query: Query | FilterQuery = {}, signal?: AbortSignal): Promise<Answer> {
@@ -274,18 +280,25 @@ export class RegressionClient {
   }
 
   /** @throws RegressionError with the endpoint's code; `DAEMON_UNREACHABLE`. */
-  async #ask(method: Method, path: string, json: unknown, signal: AbortSignal | undefined) {
+  async #ask(
+    method: Method,
+    path: string,
+    json: unknown,
+    signal: AbortSignal | undefined,
+    timeouts: { readonly headersTimeout?: number } = {},
+  ) {
     let response: Dispatcher.ResponseData;
     try {
       response = await request(`${this.#origin}/api/v1/${path}`, {
         method,
+        ...timeouts,
         headers: {
           authorization: `Bearer ${this.#token}`,
           ...(json === undefined ? {} : { 'content-type': 'application/json' }),
         },
         ...(json === undefined ? {} : { body: JSON.stringify(json) }),
         ...(signal === undefined ? {} : { signal }),
-        ...(this.#dispatcher === undefined ? {} : { dispatcher: this.#dispatcher }),
+        dispatcher: this.#dispatcher,
       });
     } catch (error) {
       if (signal?.aborted) throw error;

@@ -3,6 +3,7 @@
  * every command says the same with and without a daemon, there is one way to ask.
  */
 import type { RegressionClient } from '../client/client.ts';
+import type { Config } from '../config/schema.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import type { CommonFlags, Surroundings } from './command.ts';
 
@@ -28,7 +29,7 @@ export async function openEndpoint(
   const { probeDataDir } = await import('../runtime/data-dir-lock.ts');
   const { config } = await effectiveConfig(flags, surroundings);
   const holder = await probeDataDir(config.data_dir);
-  if (holder === null) return openOwn(config.data_dir, command, mayCreate);
+  if (holder === null) return openOwn(config, command, mayCreate);
   if (holder.server === null) {
     throw new RegressionError(
       'DATA_DIR_LOCKED',
@@ -52,7 +53,8 @@ async function openDaemons(url: string, dataDir: string, certPath: string | unde
 }
 
 /** A server on a socket of our own in a private directory, for as long as the command runs. */
-async function openOwn(dataDir: string, command: string, mayCreate: boolean): Promise<Endpoint> {
+async function openOwn(config: Config, command: string, mayCreate: boolean): Promise<Endpoint> {
+  const dataDir = config.data_dir;
   const { existsSync } = await import('node:fs');
   const { mkdir, mkdtemp, rm } = await import('node:fs/promises');
   const { tmpdir } = await import('node:os');
@@ -66,6 +68,7 @@ async function openOwn(dataDir: string, command: string, mayCreate: boolean): Pr
   const { systemClock } = await import('../runtime/clock.ts');
   const { lockDataDir } = await import('../runtime/data-dir-lock.ts');
   const { createMetrics } = await import('../runtime/metrics.ts');
+  const { TaskRunner } = await import('../schedule/task-runner.ts');
   const { openStore } = await import('../store/remote-store.ts');
   const { hotFileName, segmentsDirectoryName } = await import('../store/segments.ts');
   const hasData = [hotFileName, segmentsDirectoryName].some((name) => existsSync(path.join(dataDir, name)));
@@ -85,13 +88,18 @@ async function openOwn(dataDir: string, command: string, mayCreate: boolean): Pr
   const { token } = await loadOrCreateAdminToken(dataDir);
   const feed = new LiveFeed();
   const append = feed.appendTo(store);
+  const metrics = createMetrics();
+  const logger = pino({ level: 'silent' });
+  const runner = new TaskRunner({ config: config.tasks, store, dataDir, clock: systemClock, metrics, logger });
+  opened.defer(() => runner.stop());
   const server = new QueryServer({
     store,
     feed,
     append: (records) => append({ records, positions: [], gaps: [] }),
     clock: systemClock,
-    metrics: createMetrics(),
-    logger: pino({ level: 'silent' }),
+    metrics,
+    logger,
+    tasks: { runner, nextRun: () => null },
     queryTimeoutMs: 60_000, // nobody else waits
     health: () => [],
     listen: `unix:${path.join(socketDirectory, 'query.sock')}`,

@@ -1,10 +1,12 @@
 /** Which commands exist. A new one is a file, a line here and a test. */
+import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { consumers } from './consumers.ts';
 import { doctor } from './doctor.ts';
 import { importFiles } from './import.ts';
 import { logs } from './logs.ts';
 import { parse } from './parse.ts';
+import { restore } from './restore.ts';
 import { rotate } from './rotate.ts';
 import { run } from './run.ts';
 import { sql } from './sql.ts';
@@ -25,6 +27,8 @@ export const commands = {
   token,
   status,
   doctor,
-  verify,
   rotate,
+  backup,
+  verify,
+  restore,
 };

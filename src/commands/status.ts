@@ -1,5 +1,5 @@
 /** `regression status`: health in one screen. */
-import type { InputsAnswer } from '../client/client.ts';
+import type { InputsAnswer, TaskAnswer } from '../client/client.ts';
 import type { Command } from './command.ts';
 
 const shownProblems = 5;
@@ -18,8 +18,11 @@ export const status: Command<object> = {
       const answer = await endpoint.client.inputs({}, surroundings.signal);
       const page = await endpoint.client.logs({ limit: 1, order: 'arrival' }, surroundings.signal);
       const lastId = page.stats.last_id;
+      const tasks = await endpoint.client.tasks(surroundings.signal);
       surroundings.stdout.write(
-        flags.json ? `${JSON.stringify({ ...summary(answer), last_id: lastId })}\n` : text(answer, lastId),
+        flags.json
+          ? `${JSON.stringify({ ...summary(answer), last_id: lastId, tasks })}\n`
+          : `${text(answer, lastId)}${tasksText(tasks)}`,
       );
     } finally {
       await endpoint.close();
@@ -86,6 +89,23 @@ function text(answer: InputsAnswer, lastId: number): string {
   for (const { path, last_error } of problems.slice(0, shownProblems)) out += row('problem', `${path}: ${last_error}`);
   if (problems.length > shownProblems) out += row('', `and ${number(problems.length - shownProblems)} more files`);
   return out;
+}
+
+function tasksText(tasks: readonly TaskAnswer[]): string {
+  return tasks
+    .map(({ name, state, progress, doing, last, next_run_at: next }) => {
+      const parts = [
+        state === 'running'
+          ? `${Math.round((progress ?? 0) * 100)} % done (${doing})`
+          : state === 'waiting'
+            ? doing
+            : null,
+        last === null ? 'never run' : `${last.ok ? 'done' : 'FAILED'} ${last.finished_at}: ${last.message}`,
+        next === null ? null : `next ${next}`,
+      ];
+      return `${name.padEnd(12)}${parts.filter((part) => part !== null).join('; ')}\n`;
+    })
+    .join('');
 }
 
 export function gapText({ path, start_offset, end_offset, reason, found_at }: InputsAnswer['gaps'][number]): string {

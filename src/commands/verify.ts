@@ -1,4 +1,4 @@
-/** `regression verify --sources`: the files that are still on disk against what is stored of them. */
+/** `regression verify`: the restore drill of the newest backup; with `--sources` the files on disk against what is stored of them. */
 import { RegressionError } from '../runtime/errors.ts';
 import type { InputsAnswer } from '../client/client.ts';
 import type { Config } from '../config/schema.ts';
@@ -25,16 +25,18 @@ interface Verdict {
 
 export const verify: Command<Flags> = {
   usage: 'verify',
-  summary: 'Prove that what is stored is what the files say',
+  summary: 'Prove that the newest backup can be restored, or (--sources) that what is stored is what the files say',
   flags: {
     sources: { type: 'boolean', describe: 'Count the lines of each file generation that is still on disk again' },
   },
   examples: [
+    ['regression verify', 'restores the newest backup in a place of its own, checks every page, asks it questions'],
     ['regression verify --sources', 'lines before the position = lines stored + empty lines, for each generation'],
   ],
   async run(flags, surroundings) {
     if (flags.sources !== true) {
-      throw new RegressionError('USAGE', 'verify needs to know what', { hint: 'regression verify --sources' });
+      const { runTask } = await import('./run-task.ts');
+      return runTask('verify', flags, surroundings);
     }
     const { openEndpoint } = await import('./endpoint.ts');
     const { effectiveConfig } = await import('./effective-config.ts');

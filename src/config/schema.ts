@@ -183,7 +183,11 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe('What the messages say'),
   tasks: z
-    .strictObject({ rotate: tasks.rotate.options.prefault({}).describe(tasks.rotate.summary) })
+    .strictObject({
+      rotate: tasks.rotate.options.prefault({}).describe(tasks.rotate.summary),
+      backup: tasks.backup.options.prefault({}).describe(tasks.backup.summary),
+      verify: tasks.verify.options.prefault({}).describe(tasks.verify.summary),
+    })
     .prefault({})
     .describe('What the daemon does to its files on a schedule'),
   log: z

@@ -4,6 +4,8 @@ import type { LogRecord } from '../record/log-record.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import type { TaskRunner } from '../schedule/task-runner.ts';
+import type { TaskName } from '../tasks/registry.ts';
 import type { Accounts } from './accounts.ts';
 import type { Audit } from './audit.ts';
 import type { LiveFeed } from './live-feed.ts';
@@ -21,6 +23,13 @@ export interface InputStatus {
   readonly files: FilesStatus | null;
 }
 
+/** Where tasks are run and asked about. */
+export interface TaskDesk {
+  readonly runner: Pick<TaskRunner, 'run' | 'status'>;
+  /** Null for a task that is not on a schedule. */
+  readonly nextRun: (name: TaskName) => Date | null;
+}
+
 export interface QueryContext {
   readonly store: Store;
   /** Rows as they are committed. */
@@ -35,6 +44,8 @@ export interface QueryContext {
   readonly health: () => readonly HealthPart[];
   /** Absent where no inputs run. */
   readonly inputs?: (() => readonly InputStatus[]) | undefined;
+  /** Absent where no tasks run. */
+  readonly tasks?: TaskDesk | undefined;
 }
 
 /** What the server adds for its routes. */

@@ -21,6 +21,8 @@ export const errorCodes = {
   STORE_TOO_NEW: { exitCode: 1 },
   /** The disk is full, or below what the store keeps free. */
   STORE_FULL: { exitCode: 1 },
+  /** What should be a backup or an archive is none, or is damaged. */
+  BACKUP_INVALID: { exitCode: 1 },
   /** A write failed and was rolled back. */
   STORE_WRITE_FAILED: { exitCode: 1 },
   STORE_CLOSED: { exitCode: 1 },

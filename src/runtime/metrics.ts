@@ -91,6 +91,16 @@ export function createMetrics() {
       'sink',
     ]),
     sinkDeadLetters: gauge('sink_dead_letters', 'Dead letters kept', ['sink']),
+    taskRuns: counter('task_runs_total', 'Runs of tasks, by how they ended', ['task', 'outcome']),
+    taskSkipped: counter('task_skipped_total', 'Scheduled runs left out because the one before was under way', [
+      'task',
+    ]),
+    taskRunning: gauge('task_running', '1 while the task runs', ['task']),
+    taskProgress: gauge('task_progress_ratio', 'How far the run under way is', ['task']),
+    taskLastOutcome: gauge('task_last_ok', '1 when the last run succeeded, 0 when it failed', ['task']),
+    taskLastSeconds: gauge('task_last_seconds', 'How long the last run took', ['task']),
+    taskLastSuccess: gauge('task_last_success_timestamp_seconds', 'When the task last succeeded', ['task']),
+    taskNextRun: gauge('task_next_run_timestamp_seconds', 'When the task is due next', ['task']),
     requests: counter('http_requests_total', 'HTTP requests answered', ['route', 'status']),
   };
 }

@@ -17,7 +17,7 @@ import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from './pa
 import type { StateCalls } from './state.ts';
 import type { ErrorCode } from '../runtime/errors.ts';
 import type { Damage } from './damage.ts';
-import type { Segment, SegmentManifest } from './segments.ts';
+import type { HotCopy, RemovalReason, Segment, SegmentManifest } from './segments.ts';
 
 /** The writer thread's calls. They are answered in the order sent, except `pin` and `rotate`, which may wait. */
 export interface WriterCalls {
@@ -36,6 +36,8 @@ export interface WriterCalls {
   /** Closes the hot file once no snapshot is pinned; null when it holds no rows. */
   rotate(): Segment | null;
   segmentSealed(manifest: SegmentManifest): void;
+  segments(): readonly Segment[];
+  removeSegments(firstIds: readonly number[], reason: RemovalReason): void;
   stats(): WriterStats;
   close(): void;
 }
@@ -52,6 +54,8 @@ export interface ReaderCalls {
   patternHistory(snapshot: string, request: PatternHistoryRequest): PatternHistory;
   /** @throws RegressionError `QUERY_INVALID`, `FORBIDDEN`: see sql-statement.ts. */
   sql(snapshot: string, request: SqlRequest): SqlAnswer;
+  /** Writes what the snapshot sees into a new file at `path`. */
+  copyHot(snapshot: string, path: string): HotCopy;
   /** Closes the open snapshot, if any, and removes its alias directory. */
   release(): void;
 }

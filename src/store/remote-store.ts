@@ -25,8 +25,9 @@ import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from './pa
 import type { SqlAnswer, SqlRequest, WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { remoteState } from './state.ts';
+import { completeRestore } from './replaced-data.ts';
 import { Sealing } from './sealing.ts';
-import { type Segment, hotFileName, segmentsDirectoryName } from './segments.ts';
+import { type HotCopy, type RemovalReason, type Segment, hotFileName, segmentsDirectoryName } from './segments.ts';
 import type { Appended, QueryLimits, Store, StoreStats } from './store.ts';
 import { defaultLimits } from './store-limits.ts';
 import { ThreadLink } from './thread-link.ts';
@@ -62,6 +63,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const snapshotsPath = join(dataDir, 'snapshots');
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    completeRestore(dataDir);
     await rm(snapshotsPath, { recursive: true, force: true }); // aliases of a killed process
     await mkdir(snapshotsPath, { mode: 0o700 });
   } catch (error) {
@@ -107,7 +109,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const readers = new ReaderPool({ ...shared, maxThreads: options.maxReaderThreads ?? 2, maxMemoryBytes: null });
   // Apart from the others: a statement that takes all the time and memory it may holds up only the next statement.
   const sqlReaders = new ReaderPool({ ...shared, maxThreads: 1, maxMemoryBytes: sqlMemoryBytes });
-  pools = [readers, sqlReaders];
+  // Long work for tasks; nobody's question waits behind it.
+  const copyReaders = new ReaderPool({ ...shared, maxThreads: 1, maxMemoryBytes: null });
+  pools = [readers, sqlReaders, copyReaders];
   sealing = new Sealing({
     directory: join(dataDir, segmentsDirectoryName),
     clock: options.clock ?? systemClock,
@@ -115,14 +119,19 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     onFailed: (segment, error) => options.onSealFailed?.(segment, error),
   });
   sealing.update(segments);
-  return new RemoteStore(writer, readers, sqlReaders, sealing);
+  return new RemoteStore(writer, { readers, sqlReaders, copyReaders }, sealing);
+}
+
+interface Pools {
+  readonly readers: ReaderPool;
+  readonly sqlReaders: ReaderPool;
+  readonly copyReaders: ReaderPool;
 }
 
 class RemoteStore implements Store {
   readonly #writer: ThreadLink<WriterCalls>;
-  readonly #readers: ReaderPool;
+  readonly #pools: Pools;
   readonly #sealing: Sealing;
-  readonly #sqlReaders: ReaderPool;
   readonly #applications: ApplicationIds;
   readonly state = remoteState(async (method, args) => {
     this.#refuseWhenClosed();
@@ -135,11 +144,10 @@ class RemoteStore implements Store {
   #hasFailed = false;
   #closed: Promise<void> | null = null;
 
-  constructor(writer: ThreadLink<WriterCalls>, readers: ReaderPool, sqlReaders: ReaderPool, sealing: Sealing) {
+  constructor(writer: ThreadLink<WriterCalls>, pools: Pools, sealing: Sealing) {
     this.#writer = writer;
     this.#sealing = sealing;
-    this.#readers = readers;
-    this.#sqlReaders = sqlReaders;
+    this.#pools = pools;
     this.#applications = new ApplicationIds((applications) => writer.call('applicationIds', [applications]));
   }
 
@@ -151,7 +159,7 @@ class RemoteStore implements Store {
     try {
       const { answer } = await sending;
       const appended = await answer;
-      this.#readers.noteCommit();
+      this.#pools.readers.noteCommit();
       return appended;
     } catch (error) {
       this.#hasFailed = true;
@@ -180,22 +188,22 @@ class RemoteStore implements Store {
 
   search(request: SearchRequest, limits: QueryLimits): Promise<SearchPage> {
     this.#refuseWhenClosed();
-    return this.#readers.run((reader, snapshot) => reader.call('search', [snapshot, request]), limits);
+    return this.#pools.readers.run((reader, snapshot) => reader.call('search', [snapshot, request]), limits);
   }
 
   hits(request: HitsRequest, limits: QueryLimits): Promise<readonly HitsBucket[]> {
     this.#refuseWhenClosed();
-    return this.#readers.run((reader, snapshot) => reader.call('hits', [snapshot, request]), limits);
+    return this.#pools.readers.run((reader, snapshot) => reader.call('hits', [snapshot, request]), limits);
   }
 
   fieldCounts(request: FieldCountsRequest, limits: QueryLimits): Promise<FieldCounts> {
     this.#refuseWhenClosed();
-    return this.#readers.run((reader, snapshot) => reader.call('fieldCounts', [snapshot, request]), limits);
+    return this.#pools.readers.run((reader, snapshot) => reader.call('fieldCounts', [snapshot, request]), limits);
   }
 
   patternHistory(request: PatternHistoryRequest, limits: QueryLimits): Promise<PatternHistory> {
     this.#refuseWhenClosed();
-    return this.#readers.run((reader, snapshot) => reader.call('patternHistory', [snapshot, request]), limits);
+    return this.#pools.readers.run((reader, snapshot) => reader.call('patternHistory', [snapshot, request]), limits);
   }
 
   patterns(): Promise<StoredPatterns> {
@@ -207,6 +215,21 @@ class RemoteStore implements Store {
     return this.#writer.call('rotate', []);
   }
 
+  segments(): Promise<readonly Segment[]> {
+    this.#refuseWhenClosed();
+    return this.#writer.call('segments', []);
+  }
+
+  removeSegments(firstIds: readonly number[], reason: RemovalReason): Promise<void> {
+    this.#refuseWhenClosed();
+    return this.#writer.call('removeSegments', [firstIds, reason]);
+  }
+
+  copyHot(path: string, limits: QueryLimits): Promise<HotCopy> {
+    this.#refuseWhenClosed();
+    return this.#pools.copyReaders.run((reader, snapshot) => reader.call('copyHot', [snapshot, path]), limits);
+  }
+
   sealed(): Promise<void> {
     this.#refuseWhenClosed();
     return this.#sealing.finished();
@@ -214,7 +237,7 @@ class RemoteStore implements Store {
 
   sql(request: SqlRequest, limits: QueryLimits): Promise<SqlAnswer> {
     this.#refuseWhenClosed();
-    return this.#sqlReaders.run((reader, snapshot) => reader.call('sql', [snapshot, request]), limits);
+    return this.#pools.sqlReaders.run((reader, snapshot) => reader.call('sql', [snapshot, request]), limits);
   }
 
   async stats(): Promise<StoreStats> {
@@ -230,7 +253,7 @@ class RemoteStore implements Store {
   async #close(): Promise<void> {
     await this.#sent;
     await this.#sealing.stop();
-    await Promise.all([this.#readers.close(), this.#sqlReaders.close()]);
+    await Promise.all(Object.values(this.#pools).map((pool: ReaderPool) => pool.close()));
     await this.#writer.call('close', []);
     await this.#writer.exited();
   }

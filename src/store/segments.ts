@@ -39,6 +39,18 @@ export interface SegmentManifest {
   readonly sealedAt: string;
 }
 
+/** What a copy of the hot file goes with: the state of the store at one moment. */
+export interface HotCopy {
+  readonly segments: readonly Segment[];
+  /** Of the last row in the store; 0 without rows. */
+  readonly lastId: number;
+  /** Of the first row in the hot file; null when it has none. */
+  readonly firstHotId: number | null;
+}
+
+/** Why rows are not in the store any more. */
+export type RemovalReason = 'archived' | 'age' | 'size' | 'disk_full';
+
 /** False when no row of the segment can be among the answers. */
 export function mayMatch(segment: Segment, { start, end, afterId, untilId }: Filter): boolean {
   return (

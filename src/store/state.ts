@@ -1,11 +1,12 @@
 /**
- * What the daemon remembers beside rows, as calls of the writer thread: accounts, consumers, cached results, sinks. Each call is a
- * transaction of its own, durable when it answers.
+ * What the daemon remembers beside rows, as calls of the writer thread: accounts, consumers, cached results, sinks, runs of tasks.
+ * Each call is a transaction of its own, durable when it answers.
  */
 import type { Filter } from '../search/request.ts';
+import type { RemovalReason } from './segments.ts';
 import type { SinkCalls } from './sink-state.ts';
 
-export interface StateCalls extends AccountCalls, ConsumerCalls, ResultCalls, SinkCalls {}
+export interface StateCalls extends AccountCalls, ConsumerCalls, ResultCalls, SinkCalls, TaskCalls, RemovalCalls {}
 
 export const roles = ['admin', 'viewer', 'datasource'] as const;
 export type Role = (typeof roles)[number];
@@ -172,6 +173,47 @@ export interface ResultCalls {
   removeResult(key: string): boolean;
 }
 
+/** How the last run of a task ended; times are ISO 8601. */
+export interface TaskRun {
+  readonly name: string;
+  /** When the run was due, or the task was first seen by a scheduler. */
+  readonly scheduledAt: string | null;
+  /** Null, like what follows, before the first run. */
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+  readonly isOk: boolean | null;
+  readonly message: string | null;
+  readonly details: Readonly<Record<string, string | number | boolean | null>>;
+  readonly lastOkAt: string | null;
+}
+
+export interface TaskCalls {
+  taskRuns(): readonly TaskRun[];
+  /** A scheduler knows the task from now on. */
+  noteTaskSeen(name: string, now: string): void;
+  /** @returns the run as stored, with the time of the last good one. */
+  recordTaskRun(run: Omit<TaskRun, 'lastOkAt'>): TaskRun;
+}
+
+export interface RemovedSegment {
+  readonly firstId: number;
+  readonly lastId: number;
+  readonly rows: number;
+  readonly minTimestamp: string;
+  readonly maxTimestamp: string;
+  readonly reason: RemovalReason;
+  readonly removedAt: string;
+  /** When it was brought back; null while it is not in the store. */
+  readonly restoredAt: string | null;
+}
+
+export interface RemovalCalls {
+  /** Every segment that a task ever took out of the store. */
+  removedSegments(): readonly RemovedSegment[];
+  /** They are about to be brought back; the next start no longer takes their files for leftovers. */
+  noteRestored(firstIds: readonly number[], now: string): void;
+}
+
 /** The same calls from another thread. */
 export type Remote<Calls> = {
   readonly [M in keyof Calls]: Calls[M] extends (...args: infer Args) => infer Result
@@ -216,6 +258,11 @@ const stateMethods = {
   dropDeadLetters: true,
   dueDeadLetters: true,
   settleDeadLetters: true,
+  taskRuns: true,
+  noteTaskSeen: true,
+  recordTaskRun: true,
+  removedSegments: true,
+  noteRestored: true,
 } as const satisfies Record<keyof StateCalls, true>;
 
 /** Every call as a function that goes through `call`. */

@@ -15,7 +15,7 @@ import type {
 } from '../search/request.ts';
 import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from './patterns.ts';
 import type { SqlAnswer, SqlRequest } from './protocol.ts';
-import type { Segment } from './segments.ts';
+import type { HotCopy, RemovalReason, Segment } from './segments.ts';
 import type { Remote, StateCalls } from './state.ts';
 
 export interface Store {
@@ -69,6 +69,18 @@ export interface Store {
    * a store in memory.
    */
   rotate(): Promise<Segment | null>;
+
+  /** As they are now, in the order of arrival. */
+  segments(): Promise<readonly Segment[]>;
+
+  /**
+   * Takes whole segments out of the store for good, and remembers that: the files go once no query reads them. Unknown ids are no
+   * error, so that it can be repeated.
+   */
+  removeSegments(firstIds: readonly number[], reason: RemovalReason): Promise<void>;
+
+  /** Writes a copy of the hot file, complete and synced, while rows come in. @throws RegressionError, the file may be left half. */
+  copyHot(path: string, limits: QueryLimits): Promise<HotCopy>;
 
   /** Resolves when every closed segment is sealed. */
   sealed(): Promise<void>;

@@ -22,7 +22,7 @@ export class ThreadLink<Calls> {
 
   /** @param entry name of the thread's entry file beside thread/, without extension. */
   constructor(
-    entry: 'writer-thread' | 'reader-thread' | 'sealer-thread',
+    entry: 'writer-thread' | 'reader-thread' | 'sealer-thread' | 'file-job-thread',
     workerData: unknown,
     onNotice: (notice: never) => void = () => undefined,
   ) {

@@ -1,6 +1,12 @@
 /** Which tasks exist. */
+import type { z } from 'zod';
+import { backup } from './backup.ts';
 import { rotate } from './rotate.ts';
+import { verify } from './verify.ts';
 
-export const tasks = { rotate };
+export const tasks = { rotate, backup, verify };
 
 export type TaskName = keyof typeof tasks;
+
+/** The options of each, as the configuration has them. */
+export type TasksConfig = { readonly [Name in TaskName]: z.output<(typeof tasks)[Name]['options']> };

@@ -5,7 +5,7 @@
 import { closeSync, existsSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { RegressionError, messageOf } from '../../runtime/errors.ts';
 import type { Damage } from '../damage.ts';
-import { durableRename } from './durable-rename.ts';
+import { durableRename } from '../durable-rename.ts';
 import { readMigrations, tooNew } from './migrate.ts';
 import { applicationId, createDatabase } from './new-database.ts';
 import { completeRotation, nextPathOf } from './rotation.ts';

@@ -5,7 +5,7 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { WriterOptions } from '../protocol.ts';
-import { durableRename } from './durable-rename.ts';
+import { durableRename } from '../durable-rename.ts';
 import { migrate } from './migrate.ts';
 import type { Damage } from '../damage.ts';
 import { damageOf, replaceDamaged, setAsideWal } from './damage.ts';

@@ -6,7 +6,7 @@
  */
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { syncDirectory, syncPath } from './durable-rename.ts';
+import { syncDirectory, syncPath } from '../durable-rename.ts';
 import { migrate } from './migrate.ts';
 import { Sqlite } from './sqlite.ts';
 

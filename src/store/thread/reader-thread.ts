@@ -6,7 +6,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { ReaderCalls, ReaderOptions } from '../protocol.ts';
 import { countFields } from './field-counts.ts';
-import type { Segment } from '../segments.ts';
+import { copyHot } from './hot-copy.ts';
+import type { HotCopy, Segment } from '../segments.ts';
 import { capWasmMemory } from './memory-cap.ts';
 import { OpenSegments } from './open-segments.ts';
 import { patternHistory } from './pattern-history.ts';
@@ -55,6 +56,11 @@ serve<ReaderCalls>(parentPort, {
   fieldCounts: (snapshot, request) => consistent(snapshot, (sources) => countFields(sources, request)),
   patternHistory: (snapshot, request) => consistent(snapshot, ({ hot }) => patternHistory(hot, request)),
   sql: (snapshot, request) => consistent(snapshot, ({ hot }) => runSql(hot, request)),
+  copyHot: (snapshot, path) =>
+    consistent(snapshot, ({ hot: database }) => {
+      const copy = (): HotCopy => copyHot(database, segments, path);
+      return hot === null ? copy() : hot.outsideTransaction(copy);
+    }),
   release() {
     hot?.close();
     hot = null;

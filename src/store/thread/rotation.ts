@@ -10,7 +10,7 @@
  */
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { RegressionError } from '../../runtime/errors.ts';
-import { durableRename, syncPath } from './durable-rename.ts';
+import { durableRename, syncPath } from '../durable-rename.ts';
 import { createDatabase, removeDatabase } from './new-database.ts';
 import type { Sqlite } from './sqlite.ts';
 

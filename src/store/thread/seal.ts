@@ -5,12 +5,12 @@
  * queries until the manifest, written last, says that the segment is complete. A sealed segment has journal mode `delete`, so any
  * SQLite tool can open it.
  */
-import { createHash } from 'node:crypto';
-import { constants, copyFileSync, closeSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { constants, copyFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RegressionError } from '../../runtime/errors.ts';
 import { type Segment, type SegmentManifest, segmentFileNames } from '../segments.ts';
-import { durableRename, syncPath } from './durable-rename.ts';
+import { durableRename, syncPath } from '../durable-rename.ts';
+import { hashFile } from './file-hash.ts';
 import { buildMetadataIndex } from './metadata-index.ts';
 import { removeDatabase } from './new-database.ts';
 import { rangesOf } from './segment-directory.ts';
@@ -43,7 +43,7 @@ export function sealSegment(closed: Segment, directory: string, nowMs: () => num
     lastId,
     minTimestamp,
     maxTimestamp,
-    sha256: sha256Of(unfinishedPath),
+    sha256: hashFile(unfinishedPath).sha256,
     sealedAt: new Date(nowMs()).toISOString(),
   };
   durableRename(unfinishedPath, join(directory, names.sealed));
@@ -102,19 +102,4 @@ function check(database: Sqlite, closed: Segment): void {
       hint: 'The closed file still answers queries; check the disk, and copy the file away.',
     },
   );
-}
-
-function sha256Of(path: string): string {
-  const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafe(1024 * 1024);
-  const descriptor = openSync(path, 'r');
-  try {
-    for (;;) {
-      const length = readSync(descriptor, buffer);
-      if (length === 0) return hash.digest('hex');
-      hash.update(buffer.subarray(0, length));
-    }
-  } finally {
-    closeSync(descriptor);
-  }
 }

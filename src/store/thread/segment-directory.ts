@@ -53,6 +53,16 @@ export class SegmentDirectory {
     this.#replaced.push(join(this.path, segmentFileNames(firstId).closed));
   }
 
+  /** They are gone from the list; their files stay on disk until `removeReplaced`. */
+  remove(firstIds: ReadonlySet<number>): void {
+    this.#segments = this.#segments.filter(({ firstId }) => !firstIds.has(firstId));
+    for (const firstId of firstIds) {
+      const { manifest, sealed, closed } = segmentFileNames(firstId);
+      // The manifest first: without it the sealed file is nobody's.
+      for (const name of [manifest, sealed, closed]) this.#replaced.push(join(this.path, name));
+    }
+  }
+
   /** Nobody opens the replaced files any more. */
   removeReplaced(): void {
     for (const path of this.#replaced) rmSync(path, { force: true });

@@ -23,13 +23,29 @@ export class Snapshot {
     this.#hotPath = hotPath;
     this.#openedOn = filesAt(hotPath);
     this.database = openAlias(hotPath, directory, { withWal: true, cacheBytes });
-    this.database.run('BEGIN');
-    this.database.all('SELECT 1 FROM sqlite_schema LIMIT 1'); // the state is fixed by the first read
+    this.#begin();
+  }
+
+  /** Runs `work`, which may write other files, outside the transaction that holds the state. The file itself is opened read-only. */
+  outsideTransaction<Result>(work: () => Result): Result {
+    this.database.run('COMMIT');
+    this.database.exec('PRAGMA query_only = OFF');
+    try {
+      return work();
+    } finally {
+      this.database.exec('PRAGMA query_only = ON');
+      this.#begin();
+    }
   }
 
   /** False once another program has written to the file in spite of the pin: what was read since may be of two states. */
   get isIntact(): boolean {
     return filesAt(this.#hotPath) === this.#openedOn;
+  }
+
+  #begin(): void {
+    this.database.run('BEGIN');
+    this.database.all('SELECT 1 FROM sqlite_schema LIMIT 1'); // the state is fixed by the first read
   }
 
   close(): void {

@@ -19,11 +19,12 @@ import { encodeRows } from '../batch-encoding.ts';
 import { encodePatterns } from '../pattern-encoding.ts';
 import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from '../patterns.ts';
 import type { SqlAnswer, SqlRequest, WriterOptions } from '../protocol.ts';
-import type { Segment } from '../segments.ts';
+import type { HotCopy, RemovalReason, Segment } from '../segments.ts';
 import { remoteState } from '../state.ts';
 import { defaultLimits } from '../store-limits.ts';
 import type { Appended, Store, StoreStats } from '../store.ts';
 import { countFields } from './field-counts.ts';
+import { copyHot } from './hot-copy.ts';
 import { OpenSegments } from './open-segments.ts';
 import { patternHistory } from './pattern-history.ts';
 import { type Sources, countHits, searchRows } from './queries.ts';
@@ -91,6 +92,22 @@ export class SqliteStore implements Store {
     const segment = await this.#writer.rotate();
     this.#openSegments.keepOnly(this.#writer.segments);
     return segment;
+  }
+
+  async segments(): Promise<readonly Segment[]> {
+    this.#refuseWhenClosed();
+    return this.#writer.segments;
+  }
+
+  async removeSegments(firstIds: readonly number[], reason: RemovalReason): Promise<void> {
+    this.#refuseWhenClosed();
+    this.#writer.removeSegments(firstIds, reason);
+    this.#openSegments.keepOnly(this.#writer.segments);
+  }
+
+  async copyHot(path: string): Promise<HotCopy> {
+    this.#refuseWhenClosed();
+    return copyHot(this.#writer.database, this.#writer.segments, path);
   }
 
   /** Seals in the calling thread, which then does nothing else. */

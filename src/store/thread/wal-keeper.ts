@@ -10,7 +10,7 @@
  */
 import { existsSync, linkSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { syncDirectory } from './durable-rename.ts';
+import { syncDirectory } from '../durable-rename.ts';
 
 const walPathOf = (path: string): string => `${path}-wal`;
 const keptPathOf = (path: string): string => `${path}-wal.kept`;

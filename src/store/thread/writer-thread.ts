@@ -43,6 +43,8 @@ function serveWriter(writer: Writer): void {
     pin: () => writer.pin(),
     unpin: (pin) => writer.unpin(pin),
     rotate: () => writer.rotate(),
+    segments: () => writer.segments,
+    removeSegments: (firstIds, reason) => writer.removeSegments(firstIds, reason),
     segmentSealed: (manifest) => writer.segmentSealed(manifest),
     stats: () => writer.stats(),
     close() {

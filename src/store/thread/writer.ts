@@ -10,7 +10,13 @@ import type { IngestRequest, StoredGap, StoredPosition } from '../../record/batc
 import type { Application } from '../../record/log-record.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { EncodedBatch, WriterNotice, WriterOptions, WriterStats } from '../protocol.ts';
-import { type Segment, type SegmentManifest, segmentFileNames, segmentsDirectoryName } from '../segments.ts';
+import {
+  type RemovalReason,
+  type Segment,
+  type SegmentManifest,
+  segmentFileNames,
+  segmentsDirectoryName,
+} from '../segments.ts';
 import type { StoredPatterns } from '../patterns.ts';
 import type { StateCalls } from '../state.ts';
 import { appendRows, applicationIdOf, findRequest, readGaps, readPositions } from './append-rows.ts';
@@ -21,6 +27,7 @@ import { buildNext, refuseLeftWal, swapHotFile } from './rotation.ts';
 import { SegmentDirectory, rangesOf } from './segment-directory.ts';
 import type { Sqlite } from './sqlite.ts';
 import { WalKeeper, forgetKeptWal, hasForeignReader } from './wal-keeper.ts';
+import { recordRemoval, removedIds } from './state/removals.ts';
 import { callState } from './state/state-calls.ts';
 
 /** Reopen before the next append, though no append is in doubt: no id is negative. */
@@ -67,6 +74,7 @@ export class Writer {
     this.#segments = this.#isInMemory ? null : new SegmentDirectory(join(dirname(options.path), segmentsDirectoryName));
     this.#database = this.#open(true);
     this.#continueIds();
+    this.#forgetRemoved();
     this.#announceSegments();
   }
 
@@ -195,6 +203,17 @@ export class Writer {
     this.#pins.afterOpenPins(() => segments.removeReplaced());
   }
 
+  /** Takes segments out of the store; unknown ids are no error. */
+  removeSegments(firstIds: readonly number[], reason: RemovalReason): void {
+    const segments = this.#segments;
+    const removed = this.segments.filter(({ firstId }) => firstIds.includes(firstId));
+    if (segments === null || removed.length === 0) return;
+    this.#database.transaction(() => recordRemoval(this.#database, removed, reason, this.#nowMs()));
+    segments.remove(new Set(removed.map(({ firstId }) => firstId)));
+    this.#announceSegments();
+    this.#pins.afterOpenPins(() => segments.removeReplaced());
+  }
+
   get segments(): readonly Segment[] {
     return this.#segments?.segments ?? [];
   }
@@ -282,6 +301,17 @@ export class Writer {
       this.#database.run(`INSERT INTO sqlite_sequence (name, seq) VALUES ('logs', ?)`, [lastId]);
     });
     this.#lastId = lastId;
+  }
+
+  /** A removal that a crash interrupted is completed. */
+  #forgetRemoved(): void {
+    const segments = this.#segments;
+    if (segments === null) return;
+    const removed = new Set(removedIds(this.#database));
+    const left = this.segments.filter(({ firstId }) => removed.has(firstId));
+    if (left.length === 0) return;
+    segments.remove(new Set(left.map(({ firstId }) => firstId)));
+    segments.removeReplaced();
   }
 
   #announceSegments(): void {

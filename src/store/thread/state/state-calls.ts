@@ -5,6 +5,8 @@ import { accountCalls } from './accounts.ts';
 import { consumerCalls } from './consumers.ts';
 import { resultCalls } from './results.ts';
 import { sinkCalls } from './sinks.ts';
+import { removalCalls } from './removals.ts';
+import { taskCalls } from './tasks.ts';
 
 /** One call, in a transaction of its own. */
 export function callState(database: Sqlite, method: keyof StateCalls, args: readonly unknown[]): unknown {
@@ -13,6 +15,8 @@ export function callState(database: Sqlite, method: keyof StateCalls, args: read
     ...consumerCalls(database),
     ...resultCalls(database),
     ...sinkCalls(database),
+    ...taskCalls(database),
+    ...removalCalls(database),
   };
   const call = calls[method] as (...args: readonly unknown[]) => unknown;
   return database.transaction(() => call(...args));

@@ -1,0 +1,77 @@
+/** `regression restore`: a backup in the place of the data, while no daemon runs. */
+import type { Command } from './command.ts';
+import { ProgressBar } from './progress-bar.ts';
+
+interface Flags {
+  readonly backup: string;
+  readonly to?: string;
+  readonly dryRun?: boolean;
+}
+
+export const restore: Command<Flags> = {
+  usage: 'restore <backup>',
+  summary: 'Bring a backup back; what is in the data directory is set aside',
+  positionals: {
+    backup: { type: 'string', describe: 'Directory of the backup; `latest` for the newest in tasks.backup.dir' },
+  },
+  flags: {
+    to: { type: 'string', describe: 'Directory to restore to, instead of the data directory', requiresArg: true },
+    dryRun: { type: 'boolean', describe: 'Only check that the backup is complete and its checksums are right' },
+  },
+  examples: [
+    ['regression restore latest', 'after the daemon was stopped; it goes on from the positions of the backup'],
+    ['regression restore /backup/backup-20261124T023000000Z --to ./then', 'look at an old state beside the new one'],
+    ['regression restore latest --dry-run', 'is it all there?'],
+  ],
+  async run({ backup: name, to, dryRun, ...flags }, surroundings) {
+    const path = await import('node:path');
+    const { readBackup } = await import('../backup/manifest.ts');
+    const { restoreBackup } = await import('../backup/restore.ts');
+    const { checkBackup } = await import('../backup/place.ts');
+    const { lockDataDir } = await import('../runtime/data-dir-lock.ts');
+    const { effectiveConfig } = await import('./effective-config.ts');
+    const { config } = await effectiveConfig(flags, surroundings);
+    const { cwd, signal, stdout, stderr } = surroundings;
+    const backup =
+      name === 'latest' ? await latest(config.tasks.backup.dir, cwd) : await readBackup(path.resolve(cwd, name));
+    const { rows, created_at: createdAt } = backup.manifest;
+    const bar = new ProgressBar(stderr);
+    const progress = (share: number, doing: string): void => bar.draw(share, doing);
+    const dataDir = path.resolve(cwd, to ?? config.data_dir);
+    const details = { backup: backup.directory, rows, created_at: createdAt, data_dir: dataDir };
+    try {
+      if (dryRun === true) {
+        await checkBackup(backup, { signal, progress });
+        bar.clear();
+        const text = `${backup.directory} of ${createdAt} is complete: ${rows} rows, every checksum right; nothing was changed`;
+        stdout.write(flags.json ? `${JSON.stringify({ ...details, dry_run: true, replaced: null })}\n` : `${text}\n`);
+        return;
+      }
+      const { mkdir } = await import('node:fs/promises');
+      await mkdir(dataDir, { recursive: true, mode: 0o700 });
+      const lock = await lockDataDir(dataDir, 'restore');
+      try {
+        const { replaced } = await restoreBackup(backup, { dataDir, nowMs: Date.now(), signal, progress });
+        bar.clear();
+        const aside = replaced === null ? '' : `; what was there is now in ${replaced}`;
+        const text = `restored ${rows} rows of ${createdAt} to ${dataDir}${aside}`;
+        stdout.write(flags.json ? `${JSON.stringify({ ...details, dry_run: false, replaced })}\n` : `${text}\n`);
+      } finally {
+        await lock.release();
+      }
+    } finally {
+      bar.clear();
+    }
+  },
+};
+
+async function latest(directory: string | undefined, cwd: string) {
+  const path = await import('node:path');
+  const { listBackups } = await import('../backup/manifest.ts');
+  const { RegressionError } = await import('../runtime/errors.ts');
+  const { noBackupDir } = await import('../tasks/task.ts');
+  if (directory === undefined) throw noBackupDir();
+  const newest = (await listBackups(path.resolve(cwd, directory))).at(-1);
+  if (newest === undefined) throw new RegressionError('NOT_FOUND', `there is no complete backup in ${directory}`);
+  return newest;
+}

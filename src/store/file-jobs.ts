@@ -1,0 +1,77 @@
+/**
+ * Work on whole database files that are not the live one, in a thread that gives way to ingest: copies, checks,
+ * exports. Used by backup, archive and restore.
+ */
+import type { ArchiveFormat } from './archive-format.ts';
+import { ThreadLink } from './thread-link.ts';
+
+export type FileJob =
+  /** Copies and syncs; shared blocks where the file system can. */
+  | { readonly job: 'copy'; readonly from: string; readonly to: string }
+  | { readonly job: 'hash'; readonly path: string }
+  /** Opens the database. `isFull`: integrity_check and foreign keys, else quick_check. */
+  | { readonly job: 'check'; readonly path: string; readonly isFull: boolean }
+  /** Writes the rows of a sealed segment as one compressed file, synced. */
+  | { readonly job: 'pack'; readonly path: string; readonly to: string; readonly format: ArchiveFormat }
+  /** Decompresses (zstd); `sha256` is of what came out. */
+  | { readonly job: 'unpack'; readonly path: string; readonly to: string };
+
+export interface HashedFile {
+  readonly bytes: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+export interface CheckedFile {
+  /** `ok`, or what is wrong. */
+  readonly verdict: string;
+  readonly rows: number;
+  readonly metadataRows: number;
+  /** Of the rows; null without rows. */
+  readonly firstId: number | null;
+  readonly lastId: number | null;
+  readonly schemaVersion: number;
+}
+
+interface Results {
+  readonly copy: HashedFile;
+  readonly hash: HashedFile;
+  readonly check: CheckedFile;
+  readonly pack: HashedFile;
+  readonly unpack: HashedFile;
+}
+
+export interface FileJobCalls {
+  run(job: FileJob): Promise<Results[keyof Results]>;
+}
+
+/** A thread for jobs, one after another; it begins with the first and goes with `await using`, or with the signal. */
+export class FileJobs implements AsyncDisposable {
+  readonly #signal: AbortSignal;
+  #thread: ThreadLink<FileJobCalls> | null = null;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /** @throws RegressionError from the job; the signal's reason when it aborts, the job is then given up where it is. */
+  async run<Job extends FileJob>(job: Job): Promise<Results[Job['job']]> {
+    this.#signal.throwIfAborted();
+    this.#thread ??= new ThreadLink<FileJobCalls>('file-job-thread', null);
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const onAbort = (): void => {
+      reject(this.#signal.reason instanceof Error ? this.#signal.reason : new Error('aborted'));
+      void this[Symbol.asyncDispose]();
+    };
+    this.#signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return (await Promise.race([this.#thread.call('run', [job]), aborted])) as Results[Job['job']];
+    } finally {
+      this.#signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#thread?.terminate();
+  }
+}

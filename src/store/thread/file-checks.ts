@@ -1,0 +1,54 @@
+/** Copies database files and finds out whether one is sound and what it holds, without changing it. */
+import { chmodSync, constants, copyFileSync, rmSync } from 'node:fs';
+import { RegressionError, messageOf } from '../../runtime/errors.ts';
+import type { CheckedFile, HashedFile } from '../file-jobs.ts';
+import { closeAlias, openAlias } from './alias.ts';
+import { syncPath } from '../durable-rename.ts';
+import { hashFile } from './file-hash.ts';
+import { rangesOf } from './segment-directory.ts';
+import type { Sqlite } from './sqlite.ts';
+
+const cacheBytes = 16 * 1024 * 1024;
+
+export function copyFile(from: string, to: string): HashedFile {
+  rmSync(to, { force: true });
+  copyFileSync(from, to, constants.COPYFILE_FICLONE);
+  chmodSync(to, 0o600);
+  syncPath(to);
+  return hashFile(to); // of what was written, not of what was read
+}
+
+/** @throws RegressionError `STORE_CORRUPT` for a file that cannot even be opened. */
+export function checkFile(path: string, isFull: boolean): CheckedFile {
+  const directory = `${path}.check`;
+  rmSync(directory, { recursive: true, force: true });
+  const database = openAlias(path, directory, { withWal: false, cacheBytes });
+  try {
+    const ranges = rangesOf(database);
+    const count = (table: string): number =>
+      database.get<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`)?.rows ?? 0;
+    return {
+      verdict: verdictOf(database, isFull),
+      rows: count('logs'),
+      metadataRows: count('logs_metadata'),
+      firstId: ranges?.firstId ?? null,
+      lastId: ranges?.lastId ?? null,
+      schemaVersion: database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0,
+    };
+  } catch (error) {
+    if (error instanceof RegressionError && error.code === 'STORE_CORRUPT') {
+      return { verdict: messageOf(error), rows: 0, metadataRows: 0, firstId: null, lastId: null, schemaVersion: 0 };
+    }
+    throw error;
+  } finally {
+    closeAlias(database, directory);
+  }
+}
+
+function verdictOf(database: Sqlite, isFull: boolean): string {
+  if (!isFull) return database.all<{ quick_check: string }>('PRAGMA quick_check(1)')[0]?.quick_check ?? 'no answer';
+  const found = database.all<{ integrity_check: string }>('PRAGMA integrity_check(1)')[0]?.integrity_check;
+  if (found !== 'ok') return found ?? 'no answer';
+  const broken = database.all<{ table: string; rowid: number }>('PRAGMA foreign_key_check');
+  return broken.length === 0 ? 'ok' : `${broken.length} references to rows that are not there (${broken[0]?.table})`;
+}
