@@ -84,6 +84,10 @@ function nextAction(seen: Seen, { is_running, files, generations, inputs }: Inpu
   if (followed?.last_error)
     return `Reading fails (${followed.last_error}); it is tried again at every look. Remove the cause.`;
   if (followed === undefined) {
+    const isRead = generations.some(({ is_ended, inode, offset }) => {
+      return is_ended && inode === String(seen.stat?.ino) && offset === Number(seen.stat?.size);
+    });
+    if (isRead) return 'It has been read to its end and rotated; it is followed again if it grows. Nothing to do.';
     const isOwn = inputs.every(({ include }) => include === null);
     return isOwn
       ? 'The running daemon follows no files: does it run with this configuration?'

@@ -34,7 +34,7 @@ export class ChunkReader {
       if (BigInt(tail.readOffset) > followed.size) followed.size = BigInt(tail.readOffset);
       if (tail.readOffset !== before) {
         followed.lastReadAtMs = this.#work.context.clock.monotonicMs();
-        if (followed.ending === 'finish') followed.ending = null; // it was not quiet after all
+        if (followed.ending === 'finish' && !followed.isCopy) followed.ending = null; // it was not quiet after all
       }
       if (outcome === 'truncated') await this.#truncated(followed);
       else if (outcome === 'end' && followed.ending === 'finish') await this.#work.finish(followed);

@@ -2,15 +2,18 @@
  * A generation goes on in another file: under a name out of the globs, in a copytruncate's copy, packed. What was read of it is
  * found there and the rest is read; what cannot be found was read to its end, as far as anybody knows.
  */
-import { open } from 'node:fs/promises';
 import type { Gap } from '../../record/batch.ts';
 import type { FileWork } from './file-work.ts';
 import { birthOf } from './fingerprint.ts';
 import type { Followed } from './followed-files.ts';
 import { inodeKey } from './known-generations.ts';
+import { type Neighbour, openNeighbour } from './neighbour.ts';
 import type { PackedReadings } from './packed-readings.ts';
 import type { LostBehind } from './packed-rest.ts';
-import type { Neighbour, RotationSearch } from './rotation-search.ts';
+import type { RotationSearch } from './rotation-search.ts';
+
+/** So long is a file looked for again that may be there but could not be asked. */
+const doubtMs = 10_000;
 
 export class Continuations {
   readonly #work: FileWork;
@@ -44,6 +47,8 @@ export class Continuations {
     }
     const copy = await this.copyOf(followed, search);
     if (copy !== null && (await this.goOnIn(followed, copy, () => [])) !== null) return;
+    const lostForMs = this.#work.context.clock.monotonicMs() - (followed.rotatedAtMs ?? 0);
+    if (search.isInDoubt && lostForMs < doubtMs) return; // the next scan sees more
     followed.ending = 'drop';
     this.#work.loop.wake(followed);
   }
@@ -62,7 +67,7 @@ export class Continuations {
       return [];
     }
     const { tail } = followed;
-    const file = await open(copy.path);
+    const file = await openNeighbour(copy);
     const stat = await file.stat({ bigint: true });
     if (this.#work.followed.isTaken(inodeKey(stat))) {
       await file.close();
@@ -79,6 +84,8 @@ export class Continuations {
     });
     await this.#work.attach(followed, file);
     followed.size = stat.size;
+    followed.isCopy = true;
+    followed.ending = 'finish';
     this.#work.loop.wake(followed);
     return lostBehind(Number(stat.size));
   }

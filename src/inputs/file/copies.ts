@@ -7,9 +7,9 @@ import type { FilePosition } from '../../record/batch.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { placeOf } from './file-work.ts';
 import { readAt } from './fingerprint.ts';
-import { type Neighbour, type RotationSearch, holds } from './rotation-search.ts';
+import { type Neighbour, openNeighbour, openPacked } from './neighbour.ts';
+import { type RotationSearch, holds } from './rotation-search.ts';
 import type { Tail } from './tail.ts';
-import { openWholeFile } from './whole-file.ts';
 
 /** How long a file that is as yet the beginning of another may stand still until it counts as a file of its own. */
 const copyQuietMs = 5000;
@@ -71,20 +71,20 @@ export async function likenessToKnown(
   if (original === null || (original.isPacked && neighbour.isPacked)) return 'open';
   try {
     if (!original.isPacked) {
-      await using file = await open(original.path);
+      await using file = await openNeighbour(original);
       return await likenessTo(neighbour, (offset, length) => readAt(file, offset, length));
     }
-    await using file = await open(neighbour.path);
-    return await packedLikenessTo((offset, length) => readAt(file, offset, length), original.path, neighbour.stat.size);
+    await using file = await openNeighbour(neighbour);
+    return await packedLikenessTo((offset, length) => readAt(file, offset, length), original, neighbour.stat.size);
   } catch {
     return 'open'; // gone meanwhile
   }
 }
 
-async function likenessTo({ path, stat, isPacked }: Neighbour, readOriginal: ReadOriginal): Promise<Likeness> {
-  if (isPacked) return packedLikenessTo(readOriginal, path);
-  await using file = await open(path);
-  return await plainLikenessTo(readOriginal, file, Number(stat.size)); // before the file is closed
+async function likenessTo(neighbour: Neighbour, readOriginal: ReadOriginal): Promise<Likeness> {
+  if (neighbour.isPacked) return packedLikenessTo(readOriginal, neighbour);
+  await using file = await openNeighbour(neighbour);
+  return await plainLikenessTo(readOriginal, file, Number(neighbour.stat.size)); // before the file is closed
 }
 
 /** By samples: copies of many gigabytes are looked at while they grow. */
@@ -98,11 +98,11 @@ export async function plainLikenessTo(readOriginal: ReadOriginal, file: FileHand
   return size === 0 ? 'other' : 'same';
 }
 
-/** The first `limit` bytes of the unpacked content of the file at `path`, or all of it. */
-async function packedLikenessTo(readOriginal: ReadOriginal, path: string, limit?: bigint): Promise<Likeness> {
+/** The first `limit` bytes of the unpacked content of the file, or all of it. */
+async function packedLikenessTo(readOriginal: ReadOriginal, neighbour: Neighbour, limit?: bigint): Promise<Likeness> {
   const wanted = limit === undefined ? Infinity : Number(limit);
   try {
-    await using whole = await openWholeFile(path);
+    await using whole = await openPacked(neighbour);
     let end = 0;
     for await (const chunk of whole.content() as AsyncIterable<Buffer>) {
       const ours = chunk.subarray(0, wanted - end);

@@ -16,6 +16,8 @@ export class Encounters {
   readonly #copies: Copies;
   /** Files that were refused, as they were: looked into again once they have changed. */
   readonly #refused = new Map<string, string>();
+  /** Files that are ended generations, read to their end, as they were: met again once they have changed. */
+  readonly #atRest = new Map<string, string>();
   readonly #ownInodes: ReadonlySet<string>;
   #ownPaths: readonly string[] = [];
   /** The newest time a position moved before this run; null on the very first. */
@@ -38,6 +40,7 @@ export class Encounters {
   endScan(seen: ReadonlySet<string>): void {
     this.#isFirstScan = false;
     for (const key of this.#refused.keys()) if (!seen.has(key)) this.#refused.delete(key);
+    for (const key of this.#atRest.keys()) if (!seen.has(key)) this.#atRest.delete(key);
   }
 
   /**
@@ -47,10 +50,10 @@ export class Encounters {
   async meetKnown(sightings: readonly Sighting[]): Promise<readonly Sighting[]> {
     const others: Sighting[] = [];
     for (const sighting of sightings) {
-      if (!this.#isWanted(sighting)) continue;
+      if (!this.#isWanted(sighting) || this.#isAtRest(sighting)) continue;
       const isKnown = this.#work.known.hasInode(sighting.stat);
-      if (!isKnown || !(await this.#opened(sighting, (file) => this.#followKnown(sighting, file))))
-        others.push(sighting);
+      const isFollowed = isKnown && (await this.#opened(sighting, (file) => this.#followKnown(sighting, file)));
+      if (!isFollowed && !this.#isAtRest(sighting)) others.push(sighting);
     }
     return others;
   }
@@ -110,11 +113,21 @@ export class Encounters {
     }
   }
 
-  async #followKnown({ path, key }: Sighting, file: FileHandle): Promise<boolean> {
+  #isAtRest({ key, stat }: Sighting): boolean {
+    return this.#atRest.get(key) === versionOf(stat);
+  }
+
+  async #followKnown(sighting: Sighting, file: FileHandle): Promise<boolean> {
+    const { path, key } = sighting;
     const stat = await file.stat({ bigint: true });
     if (inodeKey(stat) !== key) return false; // replaced since the scan: the next one meets it
     const known = await this.#work.known.claim(file, stat);
     if (known === null) return false;
+    if (known.isEnded && known.offset >= Number(stat.size)) {
+      this.#work.known.add(known);
+      this.#atRest.set(key, versionOf(sighting.stat));
+      return false;
+    }
     const head = await readAt(file, 0, this.#work.options.fingerprint_bytes);
     await this.#follow(file, stat, { ...known, path }, head);
     return true;
@@ -142,9 +155,6 @@ export class Encounters {
     }
     const offset = this.#isSkipped(stat) ? await this.#work.endOf(file, stat, head) : 0;
     const followed = await this.#follow(file, stat, this.#work.newGeneration(path, stat, head, offset), head);
-    if (followed !== null && this.#work.isRotatedHere(path)) {
-      followed.renamedAtMs = this.#work.context.clock.monotonicMs();
-    }
     // That its beginning was passed over must be remembered from the start.
     if (offset > 0) followed?.tail.moveTo({ path });
     return true;
@@ -154,7 +164,11 @@ export class Encounters {
     const realPath = realPathOf(position.path);
     const { realPath: _before, ...evidence } = position.evidence ?? {};
     const now = { ...evidence, ...(realPath === position.path ? {} : { realPath }) };
-    return this.#work.follow(file, stat, { ...position, evidence: now }, head);
+    const followed = await this.#work.follow(file, stat, { ...position, evidence: now }, head);
+    if (followed !== null && this.#work.isRotatedHere(position.path)) {
+      followed.renamedAtMs = this.#work.context.clock.monotonicMs();
+    }
+    return followed;
   }
 
   #isSkipped(stat: BigIntStats): boolean {

@@ -10,7 +10,6 @@
  * continuations.ts, packed-readings.ts and truncation.ts; what was missed in unseen-files.ts and, at the start, lost-generations.ts.
  * These decisions are made one at a time (one-at-a-time.ts).
  */
-import type { StoredPosition } from '../../record/batch.ts';
 import type { FilesStatus, Input, InputContext, InputKind } from '../input.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { Continuations } from './continuations.ts';
@@ -78,7 +77,7 @@ export class FileInput implements Input {
     this.#lost = new LostGenerations(work, this.#globs, this.#packed, continuations);
     this.#unseen = new UnseenFiles(work, this.#globs, this.#packed, continuations, this.#copies);
     this.#rotated = new RotatedFiles(work, continuations, this.#unseen);
-    const truncation = new Truncation(work, this.#encounters, continuations);
+    const truncation = new Truncation(work, this.#encounters, continuations, this.#unseen);
     const reader = new ChunkReader(work, (followed) => truncation.truncated(followed));
     const hints = { onChange: (path: string) => this.#lookSoon(path), onRename: () => this.#scanSoon() };
     this.#watcher = isWatching
@@ -111,12 +110,11 @@ export class FileInput implements Input {
     const positions = await this.#context.knownPositions();
     this.#work.startFrom(positions);
     this.#encounters.startFrom(positions);
-    let gone: readonly StoredPosition[] = [];
-    await this.#scanOnce(async (search) => {
-      gone = await this.#lost.find(search);
+    await this.#scanOnce(() => {
+      this.#lost.begin();
       this.#unseen.expectSinceLastRun(positions);
     });
-    for (const position of gone) await this.#lost.writeGap(position);
+    await this.#lost.settled();
     this.#looping = this.#scanLoop();
   }
 
@@ -127,6 +125,7 @@ export class FileInput implements Input {
     await this.#scanning;
     await this.#work.loop.drained();
     await this.#packed.settled();
+    await this.#lost.settled();
     const deadlineMs = this.#context.clock.monotonicMs() + lastReadMs;
     for (const followed of this.#work.followed) await this.#letGo(followed, deadlineMs);
   }
@@ -166,6 +165,7 @@ export class FileInput implements Input {
   async drained(): Promise<void> {
     await this.#work.loop.drained();
     await this.#packed.settled();
+    await this.#lost.settled();
     await this.#work.loop.drained();
   }
 
@@ -196,14 +196,15 @@ export class FileInput implements Input {
     else this.#work.loop.wake(followed);
   }
 
-  /** @param decideMore what else is to be decided before anything else is. */
-  async #scanOnce(decideMore?: (search: RotationSearch) => Promise<void>): Promise<void> {
+  /** @param onceMet what is to be known before anything is looked for that is in no path. */
+  async #scanOnce(onceMet?: () => void): Promise<void> {
     const startedAtMs = this.#context.clock.monotonicMs();
     this.#watcher?.watchExisting();
     await this.#work.decisions.run(async () => {
       const search = new RotationSearch();
       await this.#meet(await sightings(this.#globs, this.#work, this.#stopped.signal), search);
-      await decideMore?.(search);
+      onceMet?.();
+      await this.#lost.find(search);
       await this.#packed.retry(search);
       await this.#unseen.look(search);
       this.#copies.endScan();
@@ -238,7 +239,7 @@ export class FileInput implements Input {
     this.#work.followed.seenAt(path, followed);
     if (tail.position.path !== path) {
       if (isRotatedName(path, tail.position.path) || this.#work.isRotatedHere(path)) {
-        followed.renamedAtMs = this.#context.clock.monotonicMs();
+        followed.renamedAtMs ??= this.#context.clock.monotonicMs();
         this.#unseen.expectAfter(tail.position, followed.mtimeNs);
       }
       tail.moveTo({ path });

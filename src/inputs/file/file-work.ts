@@ -125,6 +125,7 @@ export class FileWork {
       mtimeNs: stat.mtimeNs,
       ctimeNs: stat.ctimeNs,
       isDeleted: false,
+      isCopy: false,
       ending: null,
       lastError: null,
     };
@@ -137,11 +138,11 @@ export class FileWork {
   }
 
   /** Follows the file of a generation that has lost its path; takes the handle over. */
-  async followRotated(file: FileHandle, realPath: string, position: FilePosition): Promise<void> {
+  async followRotated(file: FileHandle, realPath: string, position: FilePosition): Promise<Followed | null> {
     const stat = await file.stat({ bigint: true });
     const head = await readAt(file, 0, this.options.fingerprint_bytes);
     const evidence = { ...position.evidence, realPath };
-    await this.follow(file, stat, { ...position, evidence }, head, true);
+    return this.follow(file, stat, { ...position, evidence }, head, true);
   }
 
   /** True when the file at `path` has a rotated name of one that is followed. */

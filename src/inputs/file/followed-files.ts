@@ -18,6 +18,8 @@ export interface Followed {
   mtimeNs: bigint;
   ctimeNs: bigint;
   isDeleted: boolean;
+  /** A copytruncate's copy: nobody writes to it, so it is over once it is read to its end. */
+  isCopy: boolean;
   /** `finish` once it is read to its end; `drop` without reading it; `closing` while the store is told that it is over. */
   ending: 'finish' | 'drop' | 'closing' | null;
   lastError: string | null;

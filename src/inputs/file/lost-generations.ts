@@ -8,14 +8,21 @@ import type { Continuations } from './continuations.ts';
 import type { FileWork } from './file-work.ts';
 import type { FileGlobs } from './glob.ts';
 import { inodeKey } from './known-generations.ts';
+import { openNeighbour } from './neighbour.ts';
 import type { PackedReadings } from './packed-readings.ts';
 import type { RotationSearch } from './rotation-search.ts';
+
+/** So long, and not shorter than `rotate_wait`, is a file looked for again that may be there but could not be asked. */
+const doubtMs = 10_000;
 
 export class LostGenerations {
   readonly #work: FileWork;
   readonly #globs: FileGlobs;
   readonly #packed: PackedReadings;
   readonly #continuations: Continuations;
+  #lost: readonly StoredPosition[] = [];
+  #giveUpAtMs = 0;
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(work: FileWork, globs: FileGlobs, packed: PackedReadings, continuations: Continuations) {
     this.#work = work;
@@ -24,30 +31,55 @@ export class LostGenerations {
     this.#continuations = continuations;
   }
 
-  /**
-   * Those of which most was read choose first: what was read of the others says less about which file they are.
-   *
-   * @returns those that are in no file any more.
-   */
-  async find(search: RotationSearch): Promise<readonly StoredPosition[]> {
-    const lost = this.#work.known
+  /** Behind the first scan. Those of which most was read choose first: what was read of the others says less about which file they are. */
+  begin(): void {
+    this.#lost = this.#work.known
       .unclaimed()
       .filter(({ path, generation }) => this.#globs.matches(path) && this.#work.followed.takeGeneration(generation))
       .toSorted((a, b) => readEndOf(b) - readEndOf(a));
-    const gone: StoredPosition[] = [];
-    for (const position of lost) if (!(await this.#find(position, search))) gone.push(position);
-    return gone;
+    this.#giveUpAtMs = this.#work.context.clock.monotonicMs() + Math.max(this.#work.options.rotate_wait, doubtMs);
   }
 
-  /** Says of a generation that is in no file any more what is lost. */
-  async writeGap(position: StoredPosition): Promise<void> {
+  /** By every scan: those found are read on; those that are surely in no file any more are gaps. */
+  async find(search: RotationSearch): Promise<void> {
+    const inDoubt: StoredPosition[] = [];
+    for (const position of this.#lost) {
+      if (this.#isMetSince(position)) continue;
+      const isFound = await this.#find(position, search).catch((error: unknown) => {
+        this.#work.report(position.path, `cannot read what became of ${position.path}`, error);
+        return null;
+      });
+      if (isFound === true) continue;
+      const isOver = this.#work.context.clock.monotonicMs() >= this.#giveUpAtMs;
+      if ((isFound === null || search.isInDoubt) && !isOver) inDoubt.push(position);
+      else this.#giveUp(position);
+    }
+    this.#lost = inDoubt;
+  }
+
+  /** Resolves when what is lost has been said. */
+  settled(): Promise<void> {
+    return this.#writing;
+  }
+
+  /** A scan has found it in the globs after all. */
+  #isMetSince(position: StoredPosition): boolean {
+    return !this.#work.known.unclaimed().includes(position);
+  }
+
+  #giveUp(position: StoredPosition): void {
     const { generation, path, offset } = position;
+    const ended = { ...position, isEnded: true };
+    this.#work.known.forget(position);
+    this.#work.remember(ended);
     this.#work.context.logger.warn(
       { path, offset },
       'a followed file is gone since the last run; what was not read of it is lost',
     );
     const gap: Gap = { generation, path, startOffset: offset, endOffset: null, reason: 'deleted' };
-    await this.#work.openStream(path).write({ lines: [], position: { ...position, isEnded: true }, gaps: [gap] });
+    this.#writing = this.#writing
+      .then(() => this.#work.openStream(path).write({ lines: [], position: ended, gaps: [gap] }))
+      .catch((error: unknown) => this.#work.report(path, `cannot say what is lost of ${path}`, error));
   }
 
   async #find(position: StoredPosition, search: RotationSearch): Promise<boolean> {
@@ -55,10 +87,16 @@ export class LostGenerations {
     if (moved !== null && !this.#continuations.isTaken(moved) && (await this.#followAt(moved.path, position)))
       return true;
     const copy = await search.byContent(position, (neighbour) => this.#continuations.isTaken(neighbour));
-    this.#work.known.forget(position);
     if (copy === null) return false;
     if (copy.isPacked) this.#packed.begin(copy, position, this.#work.openStream(position.path));
-    else await this.#work.followRotated(await open(copy.path), copy.path, position);
+    else {
+      const followed = await this.#work.followRotated(await openNeighbour(copy), copy.path, position);
+      if (followed !== null) {
+        followed.isCopy = true;
+        followed.ending = 'finish';
+      }
+    }
+    this.#work.known.forget(position);
     return true;
   }
 

@@ -9,8 +9,9 @@ import { messageOf } from '../../runtime/errors.ts';
 import type { LineStream } from '../input.ts';
 import type { FileWork } from './file-work.ts';
 import { sha256 } from './fingerprint.ts';
+import { type Neighbour, versionOf } from './neighbour.ts';
 import { type LostBehind, packedHead, readPackedRest } from './packed-rest.ts';
-import { type Neighbour, type RotationSearch, versionOf } from './rotation-search.ts';
+import type { RotationSearch } from './rotation-search.ts';
 
 /** A packed file that cannot be read to its end may still be written: it is tried again by scans, this often and this far apart. */
 const maxAttempts = 30;
@@ -112,14 +113,14 @@ export class PackedReadings {
   /** @returns false when it was broken off by a stop. */
   async #read(reading: Reading): Promise<boolean> {
     const { options } = this.#work;
-    const { path } = reading.neighbour;
-    const head = await packedHead(path, options.fingerprint_bytes);
+    const { neighbour } = reading;
+    const head = await packedHead(neighbour, options.fingerprint_bytes);
     if (head.length > reading.position.fingerprintBytes) {
       reading.position = { ...reading.position, fingerprint: sha256(head), fingerprintBytes: head.length };
     }
     return readPackedRest(
       {
-        path,
+        neighbour,
         position: reading.position,
         stream: reading.stream,
         encoding: this.#work.encodingOf(head),

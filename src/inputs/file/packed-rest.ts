@@ -7,12 +7,11 @@ import type { Line, LineStream } from '../input.ts';
 import { checkBytes, sha256 } from './fingerprint.ts';
 import type { Encoding } from './encoding.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { openWholeFile } from './whole-file.ts';
+import { type Neighbour, openPacked } from './neighbour.ts';
 
-/** True when the file at `path` unpacks to what `position` was read from. Reads as far as that was. */
-export async function isPackedCopyOf(path: string, position: FilePosition): Promise<boolean> {
-  await using whole = await openWholeFile(path);
-  if (!whole.isCompressed) return false;
+/** True when the file unpacks to what `position` was read from. Reads as far as that was. */
+export async function isPackedCopyOf(neighbour: Neighbour, position: FilePosition): Promise<boolean> {
+  await using whole = await openPacked(neighbour);
   const check = position.evidence?.check ?? { end: position.offset, bytes: 0, sha256: '' };
   const neededBytes = Math.max(check.end, position.offset, position.fingerprintBytes);
   let head: Buffer = Buffer.alloc(0);
@@ -32,8 +31,8 @@ export async function isPackedCopyOf(path: string, position: FilePosition): Prom
 }
 
 /** The first bytes of the unpacked content. */
-export async function packedHead(path: string, bytes: number): Promise<Buffer> {
-  await using whole = await openWholeFile(path);
+export async function packedHead(neighbour: Neighbour, bytes: number): Promise<Buffer> {
+  await using whole = await openPacked(neighbour);
   let head: Buffer = Buffer.alloc(0);
   for await (const chunk of whole.content() as AsyncIterable<Buffer>) {
     head = Buffer.concat([head, chunk]).subarray(0, bytes);
@@ -43,9 +42,9 @@ export async function packedHead(path: string, bytes: number): Promise<Buffer> {
 }
 
 /** True when the file is packed to its end and not damaged. */
-export async function unpacks(path: string): Promise<boolean> {
+export async function unpacks(neighbour: Neighbour): Promise<boolean> {
   try {
-    await using whole = await openWholeFile(path);
+    await using whole = await openPacked(neighbour);
     await finished(whole.content().resume());
     return true;
   } catch {
@@ -57,7 +56,7 @@ export async function unpacks(path: string): Promise<boolean> {
 export type LostBehind = (contentEnd: number) => readonly Gap[];
 
 export interface PackedRestOptions {
-  readonly path: string;
+  readonly neighbour: Neighbour;
   readonly position: FilePosition;
   readonly stream: LineStream;
   readonly encoding: Encoding;
@@ -75,7 +74,7 @@ export interface PackedRestOptions {
  */
 export async function readPackedRest(options: PackedRestOptions, lostBehind: LostBehind): Promise<boolean> {
   const { stream, signal, encoding, maxLineBytes, onLines } = options;
-  await using whole = await openWholeFile(options.path);
+  await using whole = await openPacked(options.neighbour);
   let { position } = options;
   const { generation, path, offset: startOffset } = position;
   const isInsideLine = position.evidence?.insideLineAt === startOffset;

@@ -2,29 +2,33 @@
  * Looks around a log file's path for what rotation made of it: by inode, by content, compressed or not. One search sees each
  * directory once; nothing here is opened for good.
  */
-import type { BigIntStats, Dirent } from 'node:fs';
-import { open, readdir, stat as statPath } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { readdir, stat as statPath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { FilePosition } from '../../record/batch.ts';
 import { birthOf, holdsContentOf } from './fingerprint.ts';
 import { inodeKey } from './known-generations.ts';
+import { type Neighbour, openNeighbour } from './neighbour.ts';
 import { isPackedCopyOf } from './packed-rest.ts';
 import { isPackedName, originalsOf } from './rotated-names.ts';
 
-export interface Neighbour {
-  readonly path: string;
-  readonly stat: BigIntStats;
-  readonly isPacked: boolean;
-}
-
 /** Directories below a log's own that are searched too (`archive/`, `old/`). */
 const maxSubdirectories = 20;
+const statsAtOnce = 32;
+/** At most as often is a directory looked at that is changing under our eyes. */
+const maxLooks = 5;
 
 /** Times of files have the kernel's tick (up to 10 ms), and what packs them rounds: within this they say nothing. */
 const sameTimeNs = 50_000_000n;
 
 export class RotationSearch {
   readonly #directories = new Map<string, Promise<Tree>>();
+  #isInDoubt = false;
+
+  /** A file that may have been the one that was looked for could not be asked: renamed meanwhile, or not packed to its end. */
+  get isInDoubt(): boolean {
+    return this.#isInDoubt;
+  }
 
   /** Where the file of `position` is now, whatever it is called. */
   async byInode(position: FilePosition): Promise<Neighbour | null> {
@@ -42,7 +46,13 @@ export class RotationSearch {
     const neighbours = (await this.#rotatedOf(position))
       .filter((neighbour) => !isTaken(neighbour))
       .toSorted((a, b) => Number(b.stat.mtimeNs - a.stat.mtimeNs));
-    for (const neighbour of neighbours) if (await holds(neighbour, position)) return neighbour;
+    for (const neighbour of neighbours) {
+      try {
+        if (await holdsOrThrows(neighbour, position)) return neighbour;
+      } catch {
+        this.#isInDoubt = true;
+      }
+    }
     return null;
   }
 
@@ -75,11 +85,6 @@ export class RotationSearch {
   }
 }
 
-/** Names the file as it is: another one after every write, the same under another name. */
-export function versionOf({ stat: { dev, ino, size, mtimeNs, birthtimeNs } }: Neighbour): string {
-  return `${dev}:${ino}:${birthtimeNs}:${size}:${mtimeNs}`;
-}
-
 interface Tree {
   /** By the names their rotation may have begun with. */
   readonly byOriginal: ReadonlyMap<string, readonly Neighbour[]>;
@@ -91,18 +96,38 @@ function directoriesOf({ path, evidence }: FilePosition): readonly string[] {
 }
 
 /** True when `neighbour` holds what was read of `position`. False also when that cannot be found out now. */
-export async function holds({ path, stat, isPacked }: Neighbour, position: FilePosition): Promise<boolean> {
+export async function holds(neighbour: Neighbour, position: FilePosition): Promise<boolean> {
   try {
-    if (isPacked) return await isPackedCopyOf(path, position);
-    if (Number(stat.size) < position.offset) return false;
-    await using file = await open(path);
-    return await holdsContentOf(file, position);
+    return await holdsOrThrows(neighbour, position);
   } catch {
     return false; // gone, not readable, or not packed to its end yet: the next search sees it again
   }
 }
 
+async function holdsOrThrows(neighbour: Neighbour, position: FilePosition): Promise<boolean> {
+  if (neighbour.isPacked) return isPackedCopyOf(neighbour, position);
+  if (Number(neighbour.stat.size) < position.offset) return false;
+  await using file = await openNeighbour(neighbour);
+  return await holdsContentOf(file, position);
+}
+
+/** Rotation may rename while we look, and a file be missed under both its names: two looks must see the same. */
 async function listTree(directory: string): Promise<Tree> {
+  let before = await look(directory);
+  for (let attempt = 1; attempt < maxLooks; attempt++) {
+    const now = await look(directory);
+    if (isSame(before, now)) break;
+    before = now;
+  }
+  return treeOf(before);
+}
+
+function isSame(some: readonly Neighbour[], others: readonly Neighbour[]): boolean {
+  const inodes = new Map(others.map(({ path, stat }) => [path, inodeKey(stat)]));
+  return some.length === others.length && some.every(({ path, stat }) => inodes.get(path) === inodeKey(stat));
+}
+
+async function look(directory: string): Promise<readonly Neighbour[]> {
   const entries = await entriesOf(directory);
   const subdirectories = entries.filter((entry) => entry.isDirectory()).slice(0, maxSubdirectories);
   const below = await Promise.all(
@@ -112,12 +137,19 @@ async function listTree(directory: string): Promise<Tree> {
     }),
   );
   const all = [...entries.map((entry) => ({ entry, path: join(directory, entry.name) })), ...below.flat()];
+  const paths = all.filter(({ entry }) => entry.isFile()).map(({ path }) => path);
   const found: Neighbour[] = [];
-  for (const { entry, path } of all) {
-    if (!entry.isFile()) continue;
-    const stat = await statPath(path, { bigint: true }).catch(() => null);
-    if (stat?.isFile()) found.push({ path, stat, isPacked: isPackedName(path) });
+  for (let from = 0; from < paths.length; from += statsAtOnce) {
+    const stats = paths.slice(from, from + statsAtOnce).map(async (path): Promise<Neighbour[]> => {
+      const stat = await statPath(path, { bigint: true }).catch(() => null); // gone meanwhile
+      return stat?.isFile() ? [{ path, stat, isPacked: isPackedName(path) }] : [];
+    });
+    found.push(...(await Promise.all(stats)).flat());
   }
+  return found;
+}
+
+function treeOf(found: readonly Neighbour[]): Tree {
   const byOriginal = new Map<string, Neighbour[]>();
   for (const neighbour of found) {
     for (const original of originalsOf(neighbour.path)) {

@@ -1,23 +1,38 @@
 /**
  * A followed file was truncated: its content was replaced in place. What was read and is still there goes on; else the rest of the
- * old content is looked for in a copy (copytruncate), and what is in none is a gap. The new content is read from its beginning.
+ * old content is looked for in a copy (copytruncate), and what is in none is a gap. The new content is read from its beginning, if the
+ * file is still at its path; one that has a rotated name is met anew, since it may be the copy of another.
  */
+import type { FileHandle } from 'node:fs/promises';
 import type { Gap } from '../../record/batch.ts';
 import type { Continuations } from './continuations.ts';
 import type { Encounters } from './encounters.ts';
 import type { FileWork } from './file-work.ts';
 import type { Followed } from './followed-files.ts';
-import { RotationSearch } from './rotation-search.ts';
+import { inodeKey } from './known-generations.ts';
+import type { Neighbour } from './neighbour.ts';
+import { RotationSearch, holds } from './rotation-search.ts';
+import type { UnseenFiles } from './unseen-files.ts';
+
+const maxAttempts = 5;
+
+/** A copy, and whose copy it was before. */
+interface Overwritten {
+  readonly copy: Neighbour;
+  readonly before: Followed;
+}
 
 export class Truncation {
   readonly #work: FileWork;
   readonly #encounters: Encounters;
   readonly #continuations: Continuations;
+  readonly #unseen: UnseenFiles;
 
-  constructor(work: FileWork, encounters: Encounters, continuations: Continuations) {
+  constructor(work: FileWork, encounters: Encounters, continuations: Continuations, unseen: UnseenFiles) {
     this.#work = work;
     this.#encounters = encounters;
     this.#continuations = continuations;
+    this.#unseen = unseen;
   }
 
   /** Called by the reading loop: decides in its turn, then writes, which may take long. */
@@ -29,43 +44,83 @@ export class Truncation {
   }
 
   async #decide(followed: Followed): Promise<() => Promise<void>> {
-    const { tail } = followed;
-    const { path, generation } = tail.position;
+    const { tail, isCopy } = followed;
+    const { path } = tail.position;
     const { readOffset } = tail;
     const lastSize = Number(followed.size);
     const size = Number((await tail.stat())?.size ?? 0);
     const kept = await tail.keptPrefix(size);
     this.#work.context.logger.info({ path, offset: readOffset, size, kept }, 'a followed file was truncated');
-    const gapFrom = (startOffset: number, endOffset: number | null): Gap[] => [
-      { generation, path, startOffset, endOffset, reason: 'truncated' },
-    ];
-    const seen = lastSize > readOffset ? gapFrom(readOffset, lastSize) : [];
+    this.#unseen.expectAfter(tail.position, followed.mtimeNs); // it may have been truncated twice
+    const unread = unreadOf(followed);
     // Something was written around the truncation: then something may have been written between the copy and it.
     const lostBehind = (copyEnd: number): Gap[] => {
-      if (lastSize > copyEnd) return gapFrom(copyEnd, lastSize);
-      return size > 0 || copyEnd > readOffset ? gapFrom(copyEnd, null) : [];
+      if (lastSize > copyEnd) return [gapOf(followed, copyEnd, lastSize)];
+      return size > 0 || copyEnd > readOffset ? [gapOf(followed, copyEnd, null)] : [];
     };
+    if (isCopy || this.#work.followed.at(path) !== followed) {
+      return () => this.#work.finish(followed, isCopy ? unread : lostBehind(readOffset));
+    }
     // The new content is read through the descriptor at hand: the path may lead elsewhere by now.
     const file = tail.takeFile();
     if (file === null) return async () => undefined;
-    const thenAnew =
-      (write: () => Promise<void>, offset = 0) =>
-      async (): Promise<void> => {
-        try {
-          await write();
-        } catch (error) {
-          await file.close();
-          throw error;
-        }
-        await this.#encounters.followAnew(file, path, offset);
-      };
-    if (kept > 0) return thenAnew(() => this.#work.finish(followed, seen), kept);
-    const copy = await this.#continuations.copyOf(followed, new RotationSearch());
-    if (copy === null) return thenAnew(() => this.#work.finish(followed, lostBehind(readOffset)));
-    const lost = await this.#continuations.goOnIn(followed, copy, lostBehind);
-    if (lost === null) return thenAnew(() => this.#work.finish(followed, seen)); // somebody else reads the copy
-    return thenAnew(async () => {
-      if (lost.length > 0) await tail.writeGaps(lost);
-    });
+    try {
+      if (kept > 0) return this.#thenAnew(file, path, kept, () => this.#work.finish(followed, unread));
+      const { overwritten, copy } = await this.#findCopy(followed);
+      const lost = copy === null ? null : await this.#continuations.goOnIn(followed, copy, lostBehind);
+      return this.#thenAnew(file, path, 0, async () => {
+        if (overwritten !== null) await this.#work.finish(overwritten.before, unreadOf(overwritten.before));
+        if (lost === null) await this.#work.finish(followed, lostBehind(readOffset));
+        else if (lost.length > 0) await tail.writeGaps(lost);
+      });
+    } catch (error) {
+      await file.close(); // the next look opens it again, and decides again
+      throw error;
+    }
   }
+
+  #thenAnew(file: FileHandle, path: string, offset: number, write: () => Promise<void>) {
+    return async (): Promise<void> => {
+      try {
+        await write();
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+      await this.#encounters.followAnew(file, path, offset);
+    };
+  }
+
+  /** What was found may be renamed before it is asked: then it is looked for again. */
+  async #findCopy(followed: Followed): Promise<{ overwritten: Overwritten | null; copy: Neighbour | null }> {
+    for (let attempt = 1; ; attempt++) {
+      const search = new RotationSearch();
+      const overwritten = await this.#overwrittenBy(followed, search);
+      const copy = overwritten?.copy ?? (await this.#continuations.copyOf(followed, search));
+      if (copy !== null || !search.isInDoubt || attempt === maxAttempts) return { overwritten, copy };
+    }
+  }
+
+  /** The copy of the rotation before is still read, and the copy of this one was written over it: that generation is over. */
+  async #overwrittenBy(followed: Followed, search: RotationSearch): Promise<Overwritten | null> {
+    const holderOf = ({ stat }: Neighbour): Followed | undefined => this.#work.followed.get(inodeKey(stat));
+    const copy = await search.byContent(followed.tail.identity, (neighbour) => holderOf(neighbour)?.isCopy !== true);
+    const before = copy === null ? undefined : holderOf(copy);
+    if (copy === null || before === undefined || before.ending === 'closing') return null;
+    if (await holds(copy, before.tail.identity)) return null;
+    this.#work.followed.remove(before);
+    return { copy, before };
+  }
+}
+
+function gapOf({ tail }: Followed, startOffset: number, endOffset: number | null): Gap {
+  const { generation, path } = tail.position;
+  return { generation, path, startOffset, endOffset, reason: 'truncated' };
+}
+
+/** What was seen of it and not read. */
+function unreadOf(followed: Followed): Gap[] {
+  const { readOffset } = followed.tail;
+  const lastSize = Number(followed.size);
+  return lastSize > readOffset ? [gapOf(followed, readOffset, lastSize)] : [];
 }

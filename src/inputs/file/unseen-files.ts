@@ -4,7 +4,6 @@
  *
  * What is found is something known, a copy of something known, something unseen, or not to be told yet: then the next scan decides.
  */
-import { open } from 'node:fs/promises';
 import type { FilePosition, StoredPosition } from '../../record/batch.ts';
 import type { Continuations } from './continuations.ts';
 import { type Copies, likenessToKnown, likenessToTail } from './copies.ts';
@@ -14,7 +13,8 @@ import type { FileGlobs } from './glob.ts';
 import { KnownGenerations, inodeKey, isRepetitive, tellingBytes } from './known-generations.ts';
 import type { PackedReadings } from './packed-readings.ts';
 import { packedHead, unpacks } from './packed-rest.ts';
-import { type Neighbour, type RotationSearch, holds, versionOf } from './rotation-search.ts';
+import { type Neighbour, openNeighbour, versionOf } from './neighbour.ts';
+import { type RotationSearch, holds } from './rotation-search.ts';
 
 /** What rotated so shortly before the last run ended may not have been decided then. */
 const undecidedMs = 600_000;
@@ -81,7 +81,7 @@ export class UnseenFiles {
         if (!neighbour.isPacked && this.#globs.matches(neighbour.path)) continue; // the scan meets it
         const verdict = await this.#verdictOn(neighbour, search);
         if (verdict === 'open') isOpen = true;
-        if (verdict === 'unseen') await this.#read(before.path, neighbour);
+        if (verdict === 'unseen' && !(await this.#read(before.path, neighbour))) isOpen = true;
       }
       if (!isOpen && this.#work.context.clock.monotonicMs() >= untilMs) this.#anchors.delete(generation);
     }
@@ -92,12 +92,15 @@ export class UnseenFiles {
     if (head === null) return this.#onceStoodStill(neighbour, () => this.#giveUp(neighbour));
     if (head.length === 0) return 'known'; // nothing that could be read
     const tails = [...this.#work.followed].map(({ tail }) => tail).filter((tail) => isAlike(tail.head, head));
-    const known = this.#work.known.withHead(head).filter(({ offset }) => offset > 0);
+    const alike = this.#work.known.withHead(head);
+    const known = alike.filter(({ offset }) => offset > 0);
     for (const tail of tails) if (tail.readOffset > 0 && (await holds(neighbour, tail.identity))) return 'known';
     for (const position of known) if (await holds(neighbour, position)) return this.#settle(neighbour);
     if (this.#isBeingRead(head)) return 'open';
+    // What is known by an unfinished line only may be looking for this very file.
+    const isWantedByOther = alike.some(({ offset, isEnded }) => offset === 0 && !isEnded);
     const isSuspect = neighbour.isPacked
-      ? tails.length + known.length > 0 && !(await unpacks(neighbour.path))
+      ? tails.length + known.length > 0 && !(await unpacks(neighbour))
       : head.length < this.#work.options.fingerprint_bytes;
     if (isSuspect && neighbour.isPacked) return this.#onceStoodStill(neighbour, () => this.#giveUp(neighbour));
     const likenesses = [
@@ -107,7 +110,7 @@ export class UnseenFiles {
     if (likenesses.includes('same') && head.length >= tellingBytes && !isRepetitive(head))
       return this.#settle(neighbour);
     const isOther = likenesses.every((likeness) => likeness === 'other');
-    return isOther && !isSuspect ? 'unseen' : this.#onceStoodStill(neighbour, () => 'unseen');
+    return isOther && !isSuspect && !isWantedByOther ? 'unseen' : this.#onceStoodStill(neighbour, () => 'unseen');
   }
 
   #onceStoodStill(neighbour: Neighbour, decide: () => Verdict): Verdict {
@@ -132,15 +135,18 @@ export class UnseenFiles {
     return isShorter || new KnownGenerations(positions).withHead(head).length > 0;
   }
 
-  async #read(path: string, neighbour: Neighbour): Promise<void> {
+  /** @returns false when it has gone from its path meanwhile. */
+  async #read(path: string, neighbour: Neighbour): Promise<boolean> {
     try {
       const head = await headOf(neighbour, this.#work.options.fingerprint_bytes);
       const position = this.#work.newGeneration(path, neighbour.stat, head, 0);
       this.#work.context.logger.info({ path: neighbour.path }, 'a file that rotated away unseen is read');
       if (neighbour.isPacked) this.#packed.begin(neighbour, position, this.#work.openStream(path));
-      else await this.#work.followRotated(await open(neighbour.path), neighbour.path, position);
+      else await this.#work.followRotated(await openNeighbour(neighbour), neighbour.path, position);
+      return true;
     } catch (error) {
       this.#work.report(neighbour.path, `cannot read ${neighbour.path}`, error);
+      return false;
     }
   }
 }
@@ -155,9 +161,9 @@ function isAlike(head: Buffer, other: Buffer): boolean {
   return bytes > 0 && head.subarray(0, bytes).equals(other.subarray(0, bytes));
 }
 
-async function headOf({ path, isPacked }: Neighbour, bytes: number): Promise<Buffer> {
-  if (isPacked) return packedHead(path, bytes);
-  await using file = await open(path);
+async function headOf(neighbour: Neighbour, bytes: number): Promise<Buffer> {
+  if (neighbour.isPacked) return packedHead(neighbour, bytes);
+  await using file = await openNeighbour(neighbour);
   return await readAt(file, 0, bytes);
 }
 

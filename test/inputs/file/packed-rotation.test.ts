@@ -155,8 +155,8 @@ void test('a packed file that is still being written is not read as something el
   await logs.start();
   await logs.move('app.log', 'app.log.1');
   const packed = gzipSync(await readFile(logs.path('app.log.1')));
-  for (const share of [0.3, 0.6, 0.9, 1]) {
-    await writeFile(logs.path('app.log.1.gz'), packed.subarray(0, Math.floor(packed.length * share)));
+  for (const bytes of [0, 1, 5, 3000, packed.length - 1, packed.length]) {
+    await writeFile(logs.path('app.log.1.gz'), packed.subarray(0, bytes));
     logs.context.clock.advance(1000);
     await logs.look();
   }
@@ -186,6 +186,28 @@ void test('an unseen packed file that is not whole yet: what there is at once, t
 
   const wanted = linesOf(numbered('first', 0, 10) + numbered('unseen', 0, 20_000));
   t.strictSame(logs.context.texts.toSorted(), wanted.toSorted());
+  t.strictSame(logs.context.gaps, []);
+});
+
+void test('a start while the only file left is not packed to its end: it is found once it is, and no gap is stated (F6)', async (t) => {
+  const logs = await follow(t);
+  await logs.append('app.log', numbered('first', 0, 1000));
+  await logs.start();
+  await logs.stop();
+  await logs.append('app.log', numbered('first', 1000, 2000));
+  const packed = gzipSync(await readFile(logs.path('app.log')));
+  await writeFile(logs.path('app.log.1.gz'), packed.subarray(0, packed.length >> 1));
+  await unlink(logs.path('app.log'));
+  await logs.restart();
+  logs.context.clock.advance(1000);
+  await logs.look();
+  await writeFile(logs.path('app.log.1.gz'), packed);
+  logs.context.clock.advance(1000);
+  await logs.look();
+  await logs.waitOutRotation();
+  await logs.restart();
+
+  t.strictSame(logs.context.texts, linesOf(numbered('first', 0, 2000)));
   t.strictSame(logs.context.gaps, []);
 });
 
