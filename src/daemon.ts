@@ -102,6 +102,13 @@ export class Daemon implements Service {
     };
   }
 
+  /** How it stands, in one line: what does not work, else what it does. */
+  get status(): string {
+    const failing = this.#health().filter(({ ok }) => !ok);
+    if (failing.length > 0) return failing.map(({ name, reason }) => `${name}: ${reason ?? 'not ready'}`).join('; ');
+    return `${this.summary.inputs.join(', ') || 'no inputs'}; answers on ${this.summary.server}`;
+  }
+
   async #start(): Promise<void> {
     const { config, logger, version, env, onFatal } = this.#options;
     const clock = this.#clock;

@@ -15,6 +15,7 @@ export const run: Command<object> = {
   async run(flags, surroundings) {
     const { effectiveConfig } = await import('./effective-config.ts');
     const { createLogger } = await import('../runtime/logger.ts');
+    const { ServiceManager } = await import('../runtime/service-manager.ts');
     const { Daemon } = await import('../daemon.ts');
     const { signal, env } = surroundings;
     const { config } = await effectiveConfig(flags, surroundings);
@@ -24,11 +25,14 @@ export const run: Command<object> = {
     signal.addEventListener('abort', () => ended.resolve(), { once: true });
     const daemon = new Daemon({ config, logger, version, env, onFatal: (error) => ended.reject(error) });
     await daemon.start();
+    const serviceManager = new ServiceManager({ env, logger, status: () => daemon.status });
     if (flags.json) surroundings.stdout.write(`${JSON.stringify(daemon.summary)}\n`);
     else surroundings.stdout.write(banner(daemon.summary, surroundings));
     try {
+      await serviceManager.ready();
       if (!signal.aborted) await ended.promise;
     } finally {
+      serviceManager.stopping();
       await daemon.stop();
     }
     if (!flags.json) surroundings.stdout.write('stopped; everything read is stored\n');

@@ -8,6 +8,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { getSystemErrorName } from 'node:util';
+import { MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM, openLibc, unixSocketAddress } from '../../../runtime/libc.ts';
 import type { DatagramThreadOptions } from '../datagram-protocol.ts';
 import type { DatagramAddress } from '../listen-address.ts';
 import { ipv6Bytes } from '../kernel-drops.ts';
@@ -25,17 +26,13 @@ export interface NativeSocket {
   close(): void;
 }
 
-const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
-const SOCK_DGRAM = 2;
-const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const SO_RCVTIMEO = 20;
 /** Passes over net.core.rmem_max; needs CAP_NET_ADMIN. */
 const SO_RCVBUFFORCE = 33;
-const MSG_DONTWAIT = 0x40;
 const MSG_WAITFORONE = 0x10000;
 
 const slots = 128;
@@ -56,13 +53,9 @@ export async function openNativeSocket(
   address: DatagramAddress,
   options: DatagramThreadOptions,
 ): Promise<NativeSocket | null> {
-  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return null;
-  const koffi = await import('koffi').then(
-    (module) => module.default,
-    () => null, // an optional dependency
-  );
-  if (koffi === null) return null;
-  const libc = koffi.load(null);
+  const libc = await openLibc();
+  if (libc === null) return null;
+  const { koffi } = libc;
   const call = {
     socket: libc.func('int socket(int, int, int)'),
     connect: libc.func('int connect(int, void*, uint32_t)'),
@@ -158,11 +151,7 @@ function int32(value: number): Buffer {
 
 /** sockaddr_in, sockaddr_in6 or sockaddr_un. */
 function socketAddress(address: DatagramAddress): Buffer {
-  if (address.kind === 'unixgram') {
-    const path = Buffer.from(`\0\0${address.path}\0`);
-    path.writeUInt16LE(AF_UNIX);
-    return path;
-  }
+  if (address.kind === 'unixgram') return unixSocketAddress(address.path);
   const { host: ip, port } = address;
   const isV6 = isIPv6(ip);
   const buffer = Buffer.alloc(isV6 ? 28 : 16);

@@ -1,0 +1,36 @@
+/**
+ * The C library by koffi, an optional package, for the few system calls that Node has no way to. Linux on 64-bit little-endian
+ * machines, whose structures the callers write themselves.
+ */
+import type koffiModule from 'koffi';
+
+export interface Libc {
+  readonly koffi: typeof koffiModule;
+  /** Declares a function, in C: `int close(int)`. */
+  func(declaration: string): (...args: unknown[]) => unknown;
+}
+
+export const AF_UNIX = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_CLOEXEC = 0o2000000;
+export const MSG_DONTWAIT = 0x40;
+
+/** Null where koffi or the platform does not allow it: the caller has another way, or says so. */
+export async function openLibc(): Promise<Libc | null> {
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return null;
+  const koffi = await import('koffi').then(
+    (module) => module.default,
+    () => null, // not installed
+  );
+  if (koffi === null) return null;
+  const library = koffi.load(null);
+  return { koffi, func: (declaration) => library.func(declaration) };
+}
+
+/** sockaddr_un of a path (unix(7)); of an abstract name when it begins with `@`, as service managers write those. */
+export function unixSocketAddress(path: string): Buffer {
+  const isAbstract = path.startsWith('@');
+  const address = Buffer.from(`\0\0${isAbstract ? `\0${path.slice(1)}` : `${path}\0`}`);
+  address.writeUInt16LE(AF_UNIX);
+  return address;
+}
