@@ -19,6 +19,8 @@ import type {
   LogRow,
   LogsPage,
   LogsQuery,
+  DiffQuery,
+  PatternsQuery,
   PullLimits,
   Role,
   RowContext,
@@ -28,10 +30,12 @@ import type {
   User,
 } from './types.ts';
 
+import type { DiffAnswer, PatternsAnswer } from '../query/pattern-schemas.ts';
 import type { InputsAnswer } from '../query/routes/inputs.ts';
 import type { TaskAnswer } from '../query/routes/tasks.ts';
 
 export { RegressionError } from '../runtime/errors.ts';
+export type { ChangeAnswer, DiffAnswer, PatternAnswer, PatternsAnswer } from '../query/pattern-schemas.ts';
 export type { InputsAnswer } from '../query/routes/inputs.ts';
 export type { TaskAnswer } from '../query/routes/tasks.ts';
 export type * from './types.ts';
@@ -134,6 +138,16 @@ export class RegressionClient {
     } finally {
       left.abort();
     }
+  }
+
+  /** What the messages say, see GET /api/v1/patterns. */
+  patterns(query: PatternsQuery = {}, signal?: AbortSignal): Promise<PatternsAnswer> {
+    return this.#get('patterns', { ...query }, signal);
+  }
+
+  /** What changed between two releases, or two spans of time. */
+  comparePatterns(query: DiffQuery, signal?: AbortSignal): Promise<DiffAnswer> {
+    return this.#get('patterns/diff', { ...query }, signal);
   }
 
   /** One SELECT or WITH; for admins. */

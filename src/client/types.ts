@@ -160,3 +160,33 @@ export interface Application {
   readonly owner: string | null;
   readonly created_at: string;
 }
+
+/** A span of time and a release, both optional. */
+export interface SpanQuery {
+  readonly start?: string | undefined;
+  readonly end?: string | undefined;
+  readonly application?: string | undefined;
+  readonly version?: string | undefined;
+  readonly environment?: string | undefined;
+}
+
+export interface PatternsQuery extends SpanQuery {
+  readonly severity?: string | undefined;
+  /** `count`, `rare`, `new` or `burst`. */
+  readonly sort?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+/** Two releases (`baseline`, `target`), or two spans of time. */
+export interface DiffQuery {
+  readonly baseline?: string | undefined;
+  readonly target?: string | undefined;
+  readonly baseline_start?: string | undefined;
+  readonly baseline_end?: string | undefined;
+  readonly target_start?: string | undefined;
+  readonly target_end?: string | undefined;
+  readonly application?: string | undefined;
+  readonly environment?: string | undefined;
+  readonly min_support?: number | undefined;
+  readonly limit?: number | undefined;
+}

@@ -1,12 +1,14 @@
 /** Which commands exist. A new one is a file, a line here and a test. */
 import { backup } from './backup.ts';
 import { check } from './check.ts';
+import { compare } from './compare.ts';
 import { consumers } from './consumers.ts';
 import { doctor } from './doctor.ts';
 import { importFiles } from './import.ts';
 import { logs } from './logs.ts';
 import { parse } from './parse.ts';
 import { restore } from './restore.ts';
+import { patterns } from './patterns.ts';
 import { rotate } from './rotate.ts';
 import { run } from './run.ts';
 import { sql } from './sql.ts';
@@ -22,6 +24,8 @@ export const commands = {
   import: importFiles,
   logs,
   sql,
+  patterns,
+  compare,
   consumers,
   user,
   token,

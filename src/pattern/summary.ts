@@ -35,7 +35,7 @@ export interface Variable {
   readonly place: number;
   /** The word as the template has it: `status=<val>`. */
   readonly word: string;
-  /** Most frequent first; counts are at least half of the truth. Examples only when `isMany`. */
+  /** Most frequent first; counts are at least four fifths of the truth. Examples only when `isMany`. */
   readonly values: readonly { readonly value: string; readonly count: number; readonly firstSeen: string }[];
   readonly isMany: boolean;
   readonly minimum: number | null;

@@ -26,6 +26,7 @@ import { ingestRoutes } from './routes/ingest.ts';
 import { inputRoutes } from './routes/inputs.ts';
 import { logsRoutes } from './routes/logs.ts';
 import { operationRoutes } from './routes/operation.ts';
+import { patternRoutes } from './routes/patterns.ts';
 import { resultRoutes } from './routes/results.ts';
 import { rowRoutes } from './routes/row.ts';
 import { sqlRoutes } from './routes/sql.ts';
@@ -196,6 +197,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   await server.register(rowRoutes(context));
   await server.register(hitsRoutes(context));
   await server.register(fieldRoutes(context));
+  await server.register(patternRoutes(context));
   await server.register(tailRoutes(context));
   await server.register(consumerRoutes(context));
   if (options.ingest !== undefined) await server.register(ingestRoutes({ ...context, ...options.ingest }));
