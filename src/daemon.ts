@@ -144,6 +144,7 @@ export class Daemon implements Service {
       queryTimeoutMs: config.server.query_timeout,
       health: () => this.#health(),
       tasks: { runner, nextRun: (name) => scheduler.nextRun(name) },
+      forwarder: this.#forwarder,
       inputs: () => this.#inputs.map((input) => ({ describes: input.describe(), files: input.files?.() ?? null })),
       listen: config.server.listen,
       allowRemote: config.server.allow_remote,

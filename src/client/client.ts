@@ -32,11 +32,13 @@ import type {
 
 import type { DiffAnswer, PatternsAnswer } from '../query/pattern-schemas.ts';
 import type { InputsAnswer } from '../query/routes/inputs.ts';
+import type { DeadLetterAnswer, SinksAnswer } from '../query/routes/sinks.ts';
 import type { TaskAnswer } from '../query/routes/tasks.ts';
 
 export { RegressionError } from '../runtime/errors.ts';
 export type { ChangeAnswer, DiffAnswer, PatternAnswer, PatternsAnswer } from '../query/pattern-schemas.ts';
 export type { InputsAnswer } from '../query/routes/inputs.ts';
+export type { DeadLetterAnswer, SinksAnswer } from '../query/routes/sinks.ts';
 export type { TaskAnswer } from '../query/routes/tasks.ts';
 export type * from './types.ts';
 
@@ -266,6 +268,31 @@ export class RegressionClient {
   /** What is followed, how far, and what is lost; of one file when `path` is given. */
   inputs(query: InputsQuery = {}, signal?: AbortSignal): Promise<InputsAnswer> {
     return this.#get('inputs', { ...query }, signal);
+  }
+
+  /** Where each sink stands. */
+  sinks(signal?: AbortSignal): Promise<SinksAnswer> {
+    return this.#get('sinks', {}, signal);
+  }
+
+  deadLetters(
+    query: { readonly sink?: string | undefined; readonly limit?: number | undefined } = {},
+    signal?: AbortSignal,
+  ): Promise<readonly DeadLetterAnswer[]> {
+    return this.#get('dead_letters', { ...query }, signal);
+  }
+
+  /** Has dead letters of a sink sent once more, or drops them; all of them without `ids`. */
+  changeDeadLetters(
+    action: 'retry' | 'drop',
+    sink: string,
+    ids?: readonly number[],
+  ): Promise<{ readonly letters: number }> {
+    return this.#send(
+      'POST',
+      `sinks/${encodeURIComponent(sink)}/dead_letters/${action}`,
+      ids === undefined ? {} : { ids },
+    );
   }
 
   /** How the tasks are doing. */

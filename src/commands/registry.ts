@@ -3,6 +3,7 @@ import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { compare } from './compare.ts';
 import { consumers } from './consumers.ts';
+import { deadletters } from './deadletters.ts';
 import { doctor } from './doctor.ts';
 import { importFiles } from './import.ts';
 import { logs } from './logs.ts';
@@ -27,6 +28,7 @@ export const commands = {
   patterns,
   compare,
   consumers,
+  deadletters,
   user,
   token,
   status,

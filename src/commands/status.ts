@@ -1,5 +1,5 @@
 /** `regression status`: health in one screen. */
-import type { InputsAnswer, TaskAnswer } from '../client/client.ts';
+import type { InputsAnswer, SinksAnswer, TaskAnswer } from '../client/client.ts';
 import type { Command } from './command.ts';
 
 const shownProblems = 5;
@@ -16,13 +16,14 @@ export const status: Command<object> = {
     const endpoint = await openEndpoint({ command: 'status' }, flags, surroundings);
     try {
       const answer = await endpoint.client.inputs({}, surroundings.signal);
+      const { sinks } = await endpoint.client.sinks(surroundings.signal);
       const page = await endpoint.client.logs({ limit: 1, order: 'arrival' }, surroundings.signal);
       const lastId = page.stats.last_id;
       const tasks = await endpoint.client.tasks(surroundings.signal);
       surroundings.stdout.write(
         flags.json
-          ? `${JSON.stringify({ ...summary(answer), last_id: lastId, tasks })}\n`
-          : `${text(answer, lastId)}${tasksText(tasks)}`,
+          ? `${JSON.stringify({ ...summary(answer), last_id: lastId, sinks, tasks })}\n`
+          : `${text(answer, lastId, sinks)}${tasksText(tasks)}`,
       );
     } finally {
       await endpoint.close();
@@ -52,7 +53,7 @@ function summary({ is_running, inputs, files, generations, gaps }: InputsAnswer)
   };
 }
 
-function text(answer: InputsAnswer, lastId: number): string {
+function text(answer: InputsAnswer, lastId: number, sinks: SinksAnswer['sinks']): string {
   const { is_running, inputs, files, formats, unread_bytes, waiting_bytes, generations, lines, rows, gaps, problems } =
     summary(answer);
   const number = (value: number): string => value.toLocaleString('en-US');
@@ -80,6 +81,7 @@ function text(answer: InputsAnswer, lastId: number): string {
       `${number(unread_bytes)} bytes, and ${number(waiting_bytes)} of lines that wait for their end`,
     );
   }
+  for (const sink of sinks) out += sinkText(sink);
   out += row('generations', `${number(generations)} known, ${number(lines)} lines in ${number(rows)} rows`);
   out += row(
     'gaps',
@@ -106,6 +108,29 @@ function tasksText(tasks: readonly TaskAnswer[]): string {
       return `${name.padEnd(12)}${parts.filter((part) => part !== null).join('; ')}\n`;
     })
     .join('');
+}
+
+function sinkText(sink: SinksAnswer['sinks'][number]): string {
+  const number = (value: number): string => value.toLocaleString('en-US');
+  const lag =
+    sink.lag_rows === 0
+      ? 'all delivered'
+      : `${number(sink.lag_rows)} rows behind${sink.lag_bytes === null ? '' : ` (about ${number(sink.lag_bytes)} bytes)`}`;
+  const state = sink.state === null ? '' : `, ${sink.state}${sink.circuit === 'closed' ? '' : ', circuit open'}`;
+  const since = sink.last_success_at === null ? '' : `, last success ${sink.last_success_at}`;
+  let out = `${'sink'.padEnd(12)}${sink.describes ?? sink.name}: ${lag}${state}${since}\n`;
+  const counted = [
+    sink.dead_letters === 0
+      ? ''
+      : `${number(sink.dead_letters)} dead letters (regression deadletters list ${sink.name})`,
+    sink.dropped_rows === 0 ? '' : `${number(sink.dropped_rows)} rows went unsent`,
+  ].filter((part) => part !== '');
+  if (counted.length > 0) out += `${''.padEnd(12)}${counted.join('; ')}\n`;
+  if (sink.last_error !== null && sink.state !== 'idle') {
+    const hint = sink.last_error.hint === null ? '' : ` ${sink.last_error.hint}`;
+    out += `${''.padEnd(12)}${sink.last_error.at} ${sink.last_error.message}.${hint}\n`;
+  }
+  return out;
 }
 
 export function gapText({ path, start_offset, end_offset, reason, found_at }: InputsAnswer['gaps'][number]): string {

@@ -9,6 +9,7 @@ import type { TaskName } from '../tasks/registry.ts';
 import type { Accounts } from './accounts.ts';
 import type { Audit } from './audit.ts';
 import type { LiveFeed } from './live-feed.ts';
+import type { Forwarder } from '../pipeline/forward/forwarder.ts';
 import type { Store } from '../store/store.ts';
 
 export interface HealthPart {
@@ -46,6 +47,8 @@ export interface QueryContext {
   readonly inputs?: (() => readonly InputStatus[]) | undefined;
   /** Absent where no tasks run. */
   readonly tasks?: TaskDesk | undefined;
+  /** Absent where nothing is forwarded. */
+  readonly forwarder?: Pick<Forwarder, 'status' | 'wake' | 'measure'> | undefined;
 }
 
 /** What the server adds for its routes. */

@@ -28,6 +28,7 @@ import { logsRoutes } from './routes/logs.ts';
 import { operationRoutes } from './routes/operation.ts';
 import { patternRoutes } from './routes/patterns.ts';
 import { resultRoutes } from './routes/results.ts';
+import { sinkRoutes } from './routes/sinks.ts';
 import { rowRoutes } from './routes/row.ts';
 import { sqlRoutes } from './routes/sql.ts';
 import { tailRoutes } from './routes/tail.ts';
@@ -192,6 +193,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
 
   await server.register(operationRoutes(context));
   await server.register(inputRoutes(context));
+  await server.register(sinkRoutes(context));
   await server.register(accountRoutes(context));
   await server.register(logsRoutes(context));
   await server.register(rowRoutes(context));

@@ -35,6 +35,8 @@ export interface ForwarderOptions {
   readonly random?: () => number;
 }
 
+const circuitNumbers = { closed: 0, half_open: 1, open: 2 } as const;
+
 /** How long `stop` lets sinks deliver what is there already. What is not delivered then is after the next start. */
 const drainMs = 3000;
 
@@ -83,6 +85,22 @@ export class Forwarder implements Service {
     const stored = await this.#options.store.state.sinks();
     const letters = new Map(stored.map(({ name, deadLetters }) => [name, deadLetters]));
     return Promise.all(this.#runners.map((runner) => runner.status(letters.get(runner.name) ?? 0)));
+  }
+
+  /** Sets the gauges of every sink to what they are now. */
+  async measure(): Promise<void> {
+    const { metrics } = this.#options;
+    for (const status of await this.status()) {
+      const labels = { sink: status.name };
+      metrics.sinkLagRows.set(labels, status.lagRows);
+      metrics.sinkLagSeconds.set(labels, status.lagSeconds);
+      metrics.sinkLagBytes.set(labels, status.lagBytes);
+      metrics.sinkDeadLetters.set(labels, status.deadLetters);
+      metrics.sinkCircuit.set(labels, status.state === 'held' ? 3 : circuitNumbers[status.circuit]);
+      if (status.lastSuccessAt !== null) {
+        metrics.sinkLastSuccess.set(labels, Date.parse(status.lastSuccessAt) / 1000);
+      }
+    }
   }
 
   /** The lowest row id that a sink still needs; null when none needs any. Retention keeps what lies behind it. */

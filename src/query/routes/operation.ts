@@ -52,6 +52,7 @@ export function operationRoutes(context: QueryContext): FastifyPluginAsyncZod {
         serializerCompiler: () => (data) => data as string,
       },
       async (_request, reply) => {
+        await context.forwarder?.measure();
         const { registry } = context.metrics;
         return reply.type(registry.contentType).send(await registry.metrics());
       },
