@@ -5,6 +5,7 @@ import { compare } from './compare.ts';
 import { consumers } from './consumers.ts';
 import { deadletters } from './deadletters.ts';
 import { doctor } from './doctor.ts';
+import { exportRows } from './export.ts';
 import { importFiles } from './import.ts';
 import { logs } from './logs.ts';
 import { parse } from './parse.ts';
@@ -23,6 +24,7 @@ export const commands = {
   check,
   parse,
   import: importFiles,
+  export: exportRows,
   logs,
   sql,
   patterns,

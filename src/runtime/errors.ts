@@ -40,6 +40,8 @@ export const errorCodes = {
   SERVER_UNAVAILABLE: { exitCode: 1 },
   /** The daemon answered with an error, or did not answer. */
   DAEMON_UNREACHABLE: { exitCode: 1 },
+  /** Rows did not arrive where they were exported to, or others than were sent. */
+  EXPORT_FAILED: { exitCode: 1 },
   UNAUTHORIZED: { exitCode: 1 },
   /** Who asks may not do this. */
   FORBIDDEN: { exitCode: 1 },

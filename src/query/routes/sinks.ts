@@ -43,7 +43,11 @@ const letterSchema = z.object({
   row: z.looseObject({ id: z.int(), message: z.string() }).describe('The row as it was refused'),
 });
 
-export const sinksSchema = z.object({ is_running: z.boolean(), sinks: z.array(sinkSchema) });
+export const sinksSchema = z.object({
+  is_running: z.boolean(),
+  origin: z.string().describe('Names this store wherever its rows go'),
+  sinks: z.array(sinkSchema),
+});
 export type SinksAnswer = z.output<typeof sinksSchema>;
 export type DeadLetterAnswer = z.output<typeof letterSchema>;
 
@@ -70,12 +74,18 @@ export function sinkRoutes({ store, forwarder, audit, queryTimeoutMs }: RouteCon
         },
       },
       async () => {
-        if (forwarder !== undefined) return { is_running: true, sinks: (await forwarder.status()).map(runningSink) };
+        const origin = await store.state.origin();
+        if (forwarder !== undefined)
+          return { is_running: true, origin, sinks: (await forwarder.status()).map(runningSink) };
         const { lastId } = await store.search(
           { filter: {}, order: 'arrival', limit: 1 },
           { deadlineMs: queryTimeoutMs },
         );
-        return { is_running: false, sinks: (await store.state.sinks()).map((sink) => restingSink(sink, lastId)) };
+        return {
+          is_running: false,
+          origin,
+          sinks: (await store.state.sinks()).map((sink) => restingSink(sink, lastId)),
+        };
       },
     );
     server.get(

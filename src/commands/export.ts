@@ -1,0 +1,156 @@
+/** `regression export`: rows as NDJSON or CSV, or the whole history into PostgreSQL, with proof that it is all there. */
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { LogsQuery, RegressionClient } from '../client/client.ts';
+import { csvHeader, csvLine } from '../query/row-formats.ts';
+import { RegressionError, messageOf } from '../runtime/errors.ts';
+import type { LogRow } from '../search/request.ts';
+import type { Command, Output, Surroundings } from './command.ts';
+import { openEndpoint } from './endpoint.ts';
+import { ProgressBar } from './progress-bar.ts';
+
+interface Flags {
+  readonly to?: string;
+  readonly format: 'ndjson' | 'csv';
+  readonly output?: string;
+  readonly start?: string;
+  readonly end?: string;
+}
+
+const rowsPerPage = 5000;
+
+export const exportRows: Command<Flags> = {
+  usage: 'export',
+  summary: 'Rows as NDJSON or CSV, or the whole history into PostgreSQL',
+  flags: {
+    to: {
+      type: 'string',
+      describe:
+        'postgres://user@host/database: into the four tables there, which are made; counts and checksums are compared',
+      requiresArg: true,
+    },
+    format: {
+      type: 'string',
+      choices: ['ndjson', 'csv'],
+      default: 'ndjson',
+      describe: 'Of the rows',
+      requiresArg: true,
+    },
+    output: { type: 'string', alias: 'o', describe: 'File to write; standard output without it', requiresArg: true },
+    start: {
+      type: 'string',
+      describe: 'Earliest time: RFC 3339, a date, unix time, or back from now',
+      requiresArg: true,
+    },
+    end: { type: 'string', describe: 'Latest time, exclusive', requiresArg: true },
+  },
+  examples: [
+    ['regression export --start -24h > day.ndjson', 'the last day, in the order of arrival'],
+    ['regression export --format csv --start 2026-11-01 --end 2026-12-01 -o november.csv', 'a month for a spreadsheet'],
+    ['regression export --to postgres://me@db/logs', 'hot file and segments; again, it adds what is new'],
+  ],
+  async run({ to, format, output, start, end, ...flags }, surroundings) {
+    const endpoint = await openEndpoint({ command: 'export' }, flags, surroundings);
+    const { client } = endpoint;
+    try {
+      const { stats } = await client.logs({ limit: 1, order: 'arrival' }, surroundings.signal);
+      // What comes while it runs is not part of it.
+      const rows = pagesOf(client, { start, end }, stats.last_id, surroundings.signal);
+      const bar = new ProgressBar(surroundings.stderr);
+      const watched = withProgress(rows, stats.last_id, bar);
+      if (to === undefined) await toFile(watched, format, output, surroundings);
+      else {
+        const { exportToPostgres } = await import('../sinks/postgres/export.ts');
+        const range = { lastId: stats.last_id, ...(await timesOf({ start, end })) };
+        const { origin } = await client.sinks(surroundings.signal);
+        const accounts = { users: await client.users(), applications: await client.applications() };
+        const proof = await exportToPostgres(to, origin, watched, range, accounts);
+        bar.clear();
+        surroundings.stdout.write(
+          flags.json
+            ? `${JSON.stringify(proof)}\n`
+            : `${proof.logs.rows} rows and ${proof.metadata.rows} of metadata are in PostgreSQL; counts and checksums are equal (${proof.logs.checksum}, ${proof.metadata.checksum})\n`,
+        );
+      }
+      bar.clear();
+    } finally {
+      await endpoint.close();
+    }
+  },
+};
+
+async function* pagesOf(
+  client: RegressionClient,
+  range: Pick<LogsQuery, 'start' | 'end'>,
+  lastId: number,
+  signal: AbortSignal,
+): AsyncGenerator<readonly LogRow[]> {
+  let cursor: string | undefined;
+  do {
+    const query: LogsQuery = { ...range, order: 'arrival', limit: rowsPerPage, cursor };
+    const page = await client.logs(query, signal);
+    const rows = page.rows.filter(({ id }) => id <= lastId);
+    if (rows.length > 0) yield rows;
+    cursor = rows.length < page.rows.length ? undefined : (page.next ?? undefined);
+  } while (cursor !== undefined);
+}
+
+async function* withProgress(
+  pages: AsyncIterable<readonly LogRow[]>,
+  lastId: number,
+  bar: ProgressBar,
+): AsyncGenerator<readonly LogRow[]> {
+  for await (const rows of pages) {
+    yield rows;
+    const id = rows.at(-1)?.id ?? 0;
+    bar.draw(id / Math.max(lastId, 1), `row ${id.toLocaleString('en-US')} of ${lastId.toLocaleString('en-US')}`);
+  }
+}
+
+/** As the endpoint reads them, so that PostgreSQL is asked for the very rows that were sent. */
+async function timesOf({ start, end }: Pick<Flags, 'start' | 'end'>) {
+  const { readTime } = await import('../search/time.ts');
+  const nowMs = Date.now();
+  for (const text of [start, end]) {
+    if (text?.startsWith('-') === true || text === 'now') {
+      throw new RegressionError('USAGE', `${text}: with --to, times are absolute`, {
+        hint: 'What was sent is compared by the same times.',
+      });
+    }
+  }
+  return {
+    start: start === undefined ? null : readTime(start, 'start', nowMs),
+    end: end === undefined ? null : readTime(end, 'end', nowMs),
+  };
+}
+
+/** A file has its name once it is whole. */
+async function toFile(
+  pages: AsyncIterable<readonly LogRow[]>,
+  format: Flags['format'],
+  output: string | undefined,
+  { stdout, cwd }: Surroundings,
+): Promise<void> {
+  const path = output === undefined ? null : resolve(cwd, output);
+  const unfinished = `${path}.unfinished`;
+  const target: Output = path === null ? stdout : createWriteStream(unfinished, { mode: 0o600 });
+  const failure = Promise.withResolvers<never>();
+  failure.promise.catch(() => undefined);
+  target.once('error', (error) => {
+    failure.reject(new RegressionError('FILE_UNREADABLE', `cannot write ${path ?? 'the output'}: ${messageOf(error)}`));
+  });
+  const write = async (text: string): Promise<void> => {
+    if (!target.write(text)) await Promise.race([once(target, 'drain'), failure.promise]);
+  };
+  if (format === 'csv') await write(csvHeader());
+  for await (const rows of pages) {
+    const lines = format === 'csv' ? rows.map((row) => csvLine(row)) : rows.map((row) => `${JSON.stringify(row)}\n`);
+    await write(lines.join(''));
+  }
+  if (path === null) return;
+  target.end();
+  await Promise.race([once(target, 'finish'), failure.promise]);
+  await rename(unfinished, path);
+}

@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Test, test } from 'tap';
+import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
+import { regression } from '../daemon-process.ts';
+import { aRecord, someRecords } from '../records.ts';
+import { needsPostgres, startPostgres } from '../servers/postgres.ts';
+import { tempDir } from '../temp-dir.ts';
+
+/** A data directory with a sealed segment, a closed one and a hot file. */
+async function history(t: Test): Promise<string> {
+  const directory = await tempDir(t);
+  const store = new SqliteStore(join(directory, 'regression.db'));
+  const odd = aRecord({
+    message: 'tab\t "quoted", newline\n \\N \u{1f600}',
+    application: { name: 'other', version: null, environment: null },
+    metadata: [
+      ['a\tb', '\\'],
+      ['7', ''],
+    ],
+  });
+  await store.append({ records: someRecords(3000, { metadata: [['user', 'u-1']] }), positions: [], gaps: [] });
+  await store.rotate();
+  await store.sealed();
+  await store.append({ records: [odd], positions: [], gaps: [] });
+  await store.rotate();
+  await store.append({ records: someRecords(2500), positions: [], gaps: [] });
+  await store.state.addUser({ username: 'me', password: 'hash', role: 'viewer' });
+  await store.close();
+  return directory;
+}
+
+void test('NDJSON and CSV of a time range, to standard output or a file', { timeout: 120_000 }, async (t) => {
+  const dataDir = await history(t);
+  const range = ['--start', '2026-11-24T03:00:10Z', '--end', '2026-11-24T03:00:12Z'];
+
+  const { stdout } = await regression(['export', '--data-dir', dataDir, ...range]);
+  const rows = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { id: number; message: string });
+  t.same(
+    rows.map(({ message }) => message),
+    ['row 10', 'row 11', 'row 10', 'row 11'],
+  );
+  t.same(
+    rows.map(({ id }) => id),
+    [11, 12, 3012, 3013],
+  );
+
+  const path = join(dataDir, 'out.csv');
+  await regression(['export', '--data-dir', dataDir, '--format', 'csv', '-o', path]);
+  const lines = (await readFile(path, 'utf8')).split('\r\n');
+  t.equal(lines[0], 'id,timestamp,severity,application,version,environment,source,message,metadata');
+  t.equal(lines.length, 1 + 5501 + 1);
+});
+
+void test(
+  'the whole history into PostgreSQL: counts and checksums are equal, and a change there is found',
+  { timeout: 180_000, ...needsPostgres() },
+  async (t) => {
+    const dataDir = await history(t);
+    const server = await startPostgres(t);
+    const move = (...more: string[]) =>
+      regression(['export', '--data-dir', dataDir, '--to', server.url, '--json', ...more]);
+
+    const first = await move();
+    t.equal(first.code, 0, first.stderr);
+    const proof = JSON.parse(first.stdout) as { logs: { rows: number }; metadata: { rows: number } };
+    t.match(proof, { logs: { rows: 5501 }, metadata: { rows: 3002 } });
+    const [found] = await server.query<{ message: string }>('SELECT message FROM logs WHERE id = 3001');
+    t.equal(found?.message, 'tab\t "quoted", newline\n \\N \u{1f600}');
+    t.match(await server.query('SELECT username, password, role FROM users'), [
+      { username: 'me', password: '', role: 'viewer' },
+    ]);
+
+    const again = await move();
+    t.same(JSON.parse(again.stdout), proof, 'once more changes nothing');
+    const part = await move('--start', '2026-11-24T03:10:00Z', '--end', '2026-11-24T03:20:00Z');
+    t.match(JSON.parse(part.stdout), { logs: { rows: 1200 } });
+
+    await server.query(`UPDATE logs SET message = 'row 18 ' WHERE id = 19`);
+    const changed = await move();
+    t.equal(changed.code, 1);
+    t.match(changed.stderr, 'PostgreSQL holds');
+  },
+);
