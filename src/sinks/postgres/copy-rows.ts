@@ -45,8 +45,8 @@ async function merge(client: ClientBase, texts: Texts): Promise<void> {
     CREATE TEMPORARY TABLE IF NOT EXISTS incoming_metadata (LIKE logs_metadata) ON COMMIT DELETE ROWS`);
   await copy(client, `COPY incoming_logs ${logsColumns} FROM STDIN`, texts.logs);
   await copy(client, `COPY incoming_metadata ${metadataColumns} FROM STDIN`, texts.metadata);
-  await client.query(`INSERT INTO logs SELECT * FROM incoming_logs ON CONFLICT (id) DO NOTHING;
-    INSERT INTO logs_metadata SELECT * FROM incoming_metadata ON CONFLICT (id) DO NOTHING`);
+  await client.query(`INSERT INTO logs SELECT * FROM incoming_logs ON CONFLICT DO NOTHING;
+    INSERT INTO logs_metadata SELECT * FROM incoming_metadata ON CONFLICT DO NOTHING`);
 }
 
 async function inTransaction(client: ClientBase, work: () => Promise<void>): Promise<void> {
