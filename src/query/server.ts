@@ -172,8 +172,11 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   });
   server.setErrorHandler(async (error: FastifyError, request, reply) => {
     const answer = problemOf(error);
-    if (answer.status >= 500 && answer.code === 'INTERNAL')
-      logger.error({ err: error, route: request.routeOptions.url }, 'a request failed');
+    if (answer.status >= 500 && answer.code === 'INTERNAL') {
+      // Whoever hung up, or was cut off by our stop, is no failure of ours.
+      const level = reply.raw.destroyed ? 'debug' : 'error';
+      logger[level]({ err: error, route: request.routeOptions.url }, 'a request failed');
+    }
     const retryAfter = error instanceof RegressionError && error.code === 'OVERLOADED' ? '1' : undefined;
     if (retryAfter !== undefined) void reply.header('retry-after', retryAfter);
     return reply.code(answer.status).type('application/problem+json').serializer(JSON.stringify).send(answer);

@@ -7,10 +7,13 @@ import { connect } from 'node:net';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { pino } from 'pino';
 import { test } from 'tap';
 import { RegressionClient } from '../../src/client/client.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
 import { openStore } from '../../src/store/remote-store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { someRecords } from '../records.ts';
 import { tempDir } from '../temp-dir.ts';
@@ -83,6 +86,38 @@ void test(
     t.equal((await get('/api/v1/logs?limit=1')).status, 200);
   },
 );
+
+void test('a request whose asker hangs up is ended, and is no failure in the log', async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  const store = Object.assign<Store, Pick<Store, 'search'>>(new SqliteStore(':memory:'), {
+    async search(_request, { signal }) {
+      asked.resolve();
+      if (signal?.aborted === false) await once(signal, 'abort');
+      ended.resolve();
+      throw signal?.reason;
+    },
+  });
+  const lines: string[] = [];
+  const said = Promise.withResolvers<void>();
+  const write = (line: string): void => {
+    lines.push(line);
+    said.resolve();
+  };
+  const { url } = await serve(t, { store, logger: pino({ level: 'debug' }, { write }) });
+  const hangUp = new AbortController();
+  const asking = fetch(`${url}/api/v1/logs`, { headers: authorization, signal: hangUp.signal });
+  await asked.promise;
+  hangUp.abort();
+  await t.rejects(asking);
+  await ended.promise;
+  await said.promise;
+
+  t.match(
+    lines.map((line) => JSON.parse(line) as object),
+    [{ level: 20, msg: 'a request failed' }],
+  );
+});
 
 const hostile: readonly (readonly [path: string, status: number])[] = [
   ['/api/v1/../../etc/passwd', 404],
