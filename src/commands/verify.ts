@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import type { FilePosition } from '../record/batch.ts';
 import type { Command } from './command.ts';
 import { ProgressBar } from './progress-bar.ts';
+import { type Recount, recount } from './recount.ts';
 
 interface Flags {
   readonly sources?: boolean;
@@ -27,7 +28,10 @@ export const verify: Command<Flags> = {
   usage: 'verify',
   summary: 'Prove that the newest backup can be restored, or (--sources) that what is stored is what the files say',
   flags: {
-    sources: { type: 'boolean', describe: 'Count the lines of each file generation that is still on disk again' },
+    sources: {
+      type: 'boolean',
+      describe: 'Count the lines of each file generation that is still on disk again, and the rows of all',
+    },
   },
   examples: [
     ['regression verify', 'restores the newest backup in a place of its own, checks every page, asks it questions'],
@@ -44,6 +48,7 @@ export const verify: Command<Flags> = {
     const endpoint = await openEndpoint({ command: 'verify' }, flags, surroundings);
     const bar = new ProgressBar(surroundings.stderr);
     const verdicts: Verdict[] = [];
+    let rows: readonly Recount[] = [];
     try {
       const { generations } = await endpoint.client.inputs({}, surroundings.signal);
       for (const [index, generation] of generations.entries()) {
@@ -51,14 +56,24 @@ export const verify: Command<Flags> = {
         bar.draw(index / generations.length, generation.path);
         verdicts.push(await judge(generation, config));
       }
+      rows = await recount(endpoint.client, surroundings.signal, (share) => bar.draw(share, 'rows'));
     } finally {
       bar.clear();
       await endpoint.close();
     }
     const wrong = verdicts.filter(({ ok }) => !ok);
+    const wrongRows = rows.filter(({ ok }) => !ok);
+    const ok = wrong.length + wrongRows.length === 0;
     surroundings.stdout.write(
-      flags.json ? `${JSON.stringify({ ok: wrong.length === 0, generations: verdicts })}\n` : text(verdicts),
+      flags.json ? `${JSON.stringify({ ok, generations: verdicts, rows })}\n` : text(verdicts) + rowsText(rows),
     );
+    if (wrongRows.length > 0) {
+      throw new RegressionError(
+        'STORE_CORRUPT',
+        `the files of ${wrongRows.map(({ directory }) => directory).join(', ')} do not have the rows that were stored of them`,
+        { hint: 'Rows may have been deleted by hand, or sent to the endpoint under the name of a file.' },
+      );
+    }
     if (wrong.length > 0) {
       throw new RegressionError(
         'STORE_CORRUPT',
@@ -108,6 +123,15 @@ async function judge(known: InputsAnswer['generations'][number], config: Config)
     rows_stored: known.rows,
     ok: !isCounted || check.lines === known.lines,
   };
+}
+
+function rowsText(rows: readonly Recount[]): string {
+  return rows
+    .map(
+      ({ ok, directory, rows_stored, rows_counted }) =>
+        `${ok ? 'ok   ' : 'WRONG'} ${directory}: ${rows_stored} rows were stored, ${rows_counted} are there\n`,
+    )
+    .join('');
 }
 
 function text(verdicts: readonly Verdict[]): string {

@@ -26,7 +26,7 @@ async function untilRows(client: RegressionClient, rows: number): Promise<void> 
 
 void test(
   'status, doctor and verify --sources say what is followed, stored and missing',
-  { timeout: 110_000 },
+  { timeout: 240_000 },
   async (t) => {
     const { directory, logs, log, config, ask } = await aDaemon(t);
     await writeFile(log, 'one\n\ntwo\nthr');
@@ -66,9 +66,19 @@ void test(
       ],
     });
 
-    const database = openSqlite(join(directory, 'data', 'regression.db'));
-    database.run('UPDATE file_positions SET lines = 2', []);
-    database.close();
+    t.match(JSON.parse(good.stdout), { rows: [{ directory: logs, rows_stored: 3, rows_counted: 3, ok: true }] });
+
+    const change = (sql: string): void => {
+      const database = openSqlite(join(directory, 'data', 'regression.db'));
+      database.run(sql, []);
+      database.close();
+    };
+    change("UPDATE logs SET source = '/elsewhere/app.log' WHERE message = 'two'");
+    const missing = await ask('verify', '--sources');
+    t.equal(missing.code, 1, 'a row that is missing is found, though the counters say it was stored');
+    t.match(JSON.parse(missing.stdout), { ok: false, rows: [{ rows_stored: 3, rows_counted: 2, ok: false }] });
+
+    change('UPDATE file_positions SET lines = 2');
     const wrong = await ask('verify', '--sources');
     t.equal(wrong.code, 1, 'a line that is missing is found');
     t.match(JSON.parse(wrong.stdout), { ok: false, generations: [{ lines_on_disk: 3, lines_stored: 2, ok: false }] });

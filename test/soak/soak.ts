@@ -36,7 +36,7 @@ const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 32));
 const random = new Random(seed);
 const run = randomUUID();
 const program = new URL('../../bin/regression.js', import.meta.url).pathname;
-const keptRotations = 6;
+const keptRotations = 20;
 
 /** One program with one log file. Every line whose write has returned is in the ledger: they are numbered from 0. */
 class Program {
