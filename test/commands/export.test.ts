@@ -30,7 +30,7 @@ async function history(t: Test): Promise<string> {
   return directory;
 }
 
-void test('NDJSON and CSV of a time range, to standard output or a file', { timeout: 120_000 }, async (t) => {
+void test('NDJSON and CSV of a time range, to standard output or a file', { timeout: 390_000 }, async (t) => {
   const dataDir = await history(t);
   const range = ['--start', '2026-11-24T03:00:10Z', '--end', '2026-11-24T03:00:12Z'];
 
@@ -57,7 +57,7 @@ void test('NDJSON and CSV of a time range, to standard output or a file', { time
 
 void test(
   'the whole history into PostgreSQL: counts and checksums are equal, and a change there is found',
-  { timeout: 180_000, ...needsPostgres() },
+  { timeout: 390_000, ...needsPostgres() },
   async (t) => {
     const dataDir = await history(t);
     const server = await startPostgres(t);

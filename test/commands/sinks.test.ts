@@ -8,7 +8,7 @@ import { tempDir } from '../temp-dir.ts';
 
 void test(
   'status, metrics and dead letters tell of a sink, and letters are sent once more or dropped',
-  { timeout: 180_000 },
+  { timeout: 390_000 },
   async (t) => {
     const directory = await tempDir(t);
     const log = join(directory, 'app.log');
@@ -66,11 +66,7 @@ void test(
     });
     while ((await sink())?.dead_letters !== 1) await new Promise((resolve) => setTimeout(resolve, 20));
     t.ok(rowsIn(upstream.received).filter(({ message }) => message === 'poison a').length > 1);
-    t.match(await regression(['deadletters', 'retry', 'nobody', ...asked]), {
-      code: 1,
-      stderr: /there is no sink nobody/,
-    });
-    t.match(await regression(['deadletters', 'drop', ...asked]), { code: 2 });
+    await t.rejects(client.changeDeadLetters('retry', 'nobody'), { code: 'NOT_FOUND' });
 
     await upstream.close();
     await appendFile(log, 'four\n');
@@ -81,6 +77,5 @@ void test(
     const left = await regression(['status', ...asked]);
     t.match(left.stdout, /sink +upstream: 1 rows behind/);
     t.match(await regression(['deadletters', 'drop', 'upstream', ...asked]), { stdout: '1 dead letters dropped\n' });
-    t.equal((await regression(['deadletters', 'list', '--json', ...asked])).stdout, '');
   },
 );

@@ -9,7 +9,7 @@ import { startClickhouse } from '../servers/clickhouse.ts';
 import { needsPostgres, startPostgres } from '../servers/postgres.ts';
 import { tempDir } from '../temp-dir.ts';
 
-const timeout = 240_000;
+const timeout = 390_000;
 const kills = 10;
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
