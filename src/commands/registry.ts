@@ -1,4 +1,5 @@
 /** Which commands exist. A new one is a file, a line here and a test. */
+import { archive } from './archive.ts';
 import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { compare } from './compare.ts';
@@ -9,6 +10,7 @@ import { exportRows } from './export.ts';
 import { importFiles } from './import.ts';
 import { logs } from './logs.ts';
 import { parse } from './parse.ts';
+import { prune } from './prune.ts';
 import { restore } from './restore.ts';
 import { patterns } from './patterns.ts';
 import { rotate } from './rotate.ts';
@@ -36,7 +38,9 @@ export const commands = {
   status,
   doctor,
   rotate,
+  archive,
   backup,
+  prune,
   verify,
   restore,
 };

@@ -1,11 +1,12 @@
 /** `regression restore`: a backup in the place of the data, while no daemon runs. */
-import type { Command } from './command.ts';
+import type { Command, CommonFlags, Surroundings } from './command.ts';
 import { ProgressBar } from './progress-bar.ts';
 
 interface Flags {
   readonly backup: string;
   readonly to?: string;
   readonly dryRun?: boolean;
+  readonly range?: string;
 }
 
 export const restore: Command<Flags> = {
@@ -16,14 +17,21 @@ export const restore: Command<Flags> = {
   },
   flags: {
     to: { type: 'string', describe: 'Directory to restore to, instead of the data directory', requiresArg: true },
+    range: {
+      type: 'string',
+      describe: 'START..END: bring back only the segments with entries between them, out of a backup or an archive',
+      requiresArg: true,
+    },
     dryRun: { type: 'boolean', describe: 'Only check that the backup is complete and its checksums are right' },
   },
   examples: [
     ['regression restore latest', 'after the daemon was stopped; it goes on from the positions of the backup'],
     ['regression restore /backup/backup-20261124T023000000Z --to ./then', 'look at an old state beside the new one'],
     ['regression restore latest --dry-run', 'is it all there?'],
+    ['regression restore /archive --range 2026-10-01..2026-10-31', 'archived rows, beside those that are there'],
   ],
-  async run({ backup: name, to, dryRun, ...flags }, surroundings) {
+  async run({ backup: name, to, dryRun, range, ...flags }, surroundings) {
+    if (range !== undefined) return restoreRange({ name, to, range }, flags, surroundings);
     const path = await import('node:path');
     const { readBackup } = await import('../backup/manifest.ts');
     const { restoreBackup } = await import('../backup/restore.ts');
@@ -64,6 +72,49 @@ export const restore: Command<Flags> = {
     }
   },
 };
+
+async function restoreRange(
+  { name, to, range }: { readonly name: string; readonly to: string | undefined; readonly range: string },
+  flags: CommonFlags,
+  { cwd, env, signal, stdout, stderr }: Surroundings,
+): Promise<void> {
+  const path = await import('node:path');
+  const { bringBack } = await import('../archive/bring-back.ts');
+  const { lockDataDir } = await import('../runtime/data-dir-lock.ts');
+  const { RegressionError } = await import('../runtime/errors.ts');
+  const { loadConfig } = await import('../config/load.ts');
+  const [, from, until] = /^(.+?)\.\.(.+)$/.exec(range) ?? [];
+  const start = isoOf(from, '00:00:00.000000Z');
+  const end = isoOf(until, '23:59:59.999999Z');
+  if (start === null || end === null) {
+    throw new RegressionError('USAGE', `--range ${range}: expected START..END`, {
+      hint: '2026-10-01..2026-10-31, or times like 2026-10-01T12:00:00Z.',
+    });
+  }
+  const { config } = await loadConfig({ configPath: flags.config, dataDir: flags.dataDir, env, cwd });
+  const dataDir = path.resolve(cwd, to ?? config.data_dir);
+  const source = name === 'latest' ? (await latest(config.tasks.backup.dir, cwd)).directory : path.resolve(cwd, name);
+  const bar = new ProgressBar(stderr);
+  const lock = await lockDataDir(dataDir, 'restore');
+  try {
+    const progress = (share: number, doing: string): void => bar.draw(share, doing);
+    const back = await bringBack({ source, dataDir, start, end, nowMs: Date.now(), signal, progress });
+    bar.clear();
+    const text = `brought ${back.rows} rows back in ${back.segments} segments; ${back.present} were there already`;
+    stdout.write(flags.json ? `${JSON.stringify(back)}\n` : `${text}\n`);
+  } finally {
+    bar.clear();
+    await lock.release();
+  }
+}
+
+/** @param timeOfDay what a day alone stands for. */
+function isoOf(text: string | undefined, timeOfDay: string): string | null {
+  if (text === undefined) return null;
+  if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return `${text}T${timeOfDay}`;
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? null : new Date(ms).toISOString().replace('Z', '000Z');
+}
 
 async function latest(directory: string | undefined, cwd: string) {
   const path = await import('node:path');

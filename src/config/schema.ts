@@ -185,8 +185,10 @@ export const configSchema = z.strictObject({
   tasks: z
     .strictObject({
       rotate: tasks.rotate.options.prefault({}).describe(tasks.rotate.summary),
+      archive: tasks.archive.options.prefault({}).describe(tasks.archive.summary),
       backup: tasks.backup.options.prefault({}).describe(tasks.backup.summary),
       verify: tasks.verify.options.prefault({}).describe(tasks.verify.summary),
+      prune: tasks.prune.options.prefault({}).describe(tasks.prune.summary),
     })
     .prefault({})
     .describe('What the daemon does to its files on a schedule'),

@@ -23,6 +23,8 @@ export const errorCodes = {
   STORE_FULL: { exitCode: 1 },
   /** What should be a backup or an archive is none, or is damaged. */
   BACKUP_INVALID: { exitCode: 1 },
+  /** An object store did not take a file. */
+  UPLOAD_FAILED: { exitCode: 1 },
   /** A write failed and was rolled back. */
   STORE_WRITE_FAILED: { exitCode: 1 },
   STORE_CLOSED: { exitCode: 1 },

@@ -91,6 +91,7 @@ export function createMetrics() {
       'sink',
     ]),
     sinkDeadLetters: gauge('sink_dead_letters', 'Dead letters kept', ['sink']),
+    rowsRemoved: counter('store_rows_removed_total', 'Rows taken out of the store by tasks, by reason', ['reason']),
     taskRuns: counter('task_runs_total', 'Runs of tasks, by how they ended', ['task', 'outcome']),
     taskSkipped: counter('task_skipped_total', 'Scheduled runs left out because the one before was under way', [
       'task',

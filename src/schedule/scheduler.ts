@@ -58,8 +58,8 @@ export class Scheduler implements Service {
     const { config, store, clock } = this.#options;
     const runs = new Map((await store.state.taskRuns()).map((run) => [run.name, run]));
     for (const [name, options] of Object.entries(config) as [TaskName, TasksConfig[TaskName]][]) {
-      const kind: Pick<TaskKind<never>, 'needsBackupDir'> = tasks[name];
-      if (options.schedule === 'off' || (kind.needsBackupDir === true && config.backup.dir === undefined)) continue;
+      const { isWanted = () => true } = tasks[name] as unknown as Pick<TaskKind<never>, 'isWanted'>;
+      if (options.schedule === 'off' || !isWanted(options as never, config.backup.dir ?? null)) continue;
       const scheduledAt = runs.get(name)?.scheduledAt ?? null;
       // First seen now: what would have been due before is nobody's miss.
       if (scheduledAt === null) await store.state.noteTaskSeen(name, new Date(clock.nowMs()).toISOString());

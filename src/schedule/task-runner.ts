@@ -129,6 +129,7 @@ export class TaskRunner {
       clock,
       waits,
       signal: this.#stopped.signal,
+      rowsRemoved: (reason, rows) => metrics.rowsRemoved.inc({ reason }, rows),
       progress: (share, doing) => {
         running.progress = share;
         running.doing = doing;

@@ -220,9 +220,11 @@ class RemoteStore implements Store {
     return this.#writer.call('segments', []);
   }
 
-  removeSegments(firstIds: readonly number[], reason: RemovalReason): Promise<void> {
+  async removeSegments(firstIds: readonly number[], reason: RemovalReason): Promise<void> {
     this.#refuseWhenClosed();
-    return this.#writer.call('removeSegments', [firstIds, reason]);
+    await this.#writer.call('removeSegments', [firstIds, reason]);
+    // The snapshots that are open still have them, and hold their files.
+    await Promise.all(Object.values(this.#pools).map((pool: ReaderPool) => pool.invalidate()));
   }
 
   copyHot(path: string, limits: QueryLimits): Promise<HotCopy> {

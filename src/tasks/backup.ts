@@ -30,7 +30,7 @@ const options = z.strictObject({
 export const backup: TaskKind<typeof options> = {
   summary: 'Back up the store while it is in use; segments that have not changed are not copied again',
   options,
-  needsBackupDir: true,
+  isWanted: ({ dir }) => dir !== undefined,
   async run({ store, dataDir, clock, signal, progress }, { dir, keep }): Promise<TaskOutcome> {
     if (dir === undefined) throw noBackupDir();
     const directory = resolve(dir);

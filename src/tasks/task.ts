@@ -5,14 +5,15 @@
 import type { z } from 'zod';
 import type { Clock } from '../runtime/clock.ts';
 import { RegressionError } from '../runtime/errors.ts';
+import type { RemovalReason } from '../store/segments.ts';
 import type { Store } from '../store/store.ts';
 
 export interface TaskKind<Options extends z.ZodObject> {
   /** One line: what it does. */
   readonly summary: string;
   readonly options: Options;
-  /** Nothing to do without `tasks.backup.dir`: it is not put on the schedule then. */
-  readonly needsBackupDir?: boolean;
+  /** False when the options leave nothing to do: it is not put on the schedule then. */
+  readonly isWanted?: (options: z.output<Options>, backupDir: string | null) => boolean;
   /** Runs beside other tasks; those that may not run one after another. */
   readonly isConcurrent?: boolean;
   /** @throws RegressionError; running it again later is always right, also after a kill. */
@@ -31,6 +32,8 @@ export interface TaskContext {
   readonly signal: AbortSignal;
   /** @param share 0 to 1. @param doing what is being done, for people. */
   readonly progress: (share: number, doing: string) => void;
+  /** Counts rows that the task has taken out of the store. */
+  readonly rowsRemoved: (reason: RemovalReason, rows: number) => void;
 }
 
 export interface TaskOutcome {

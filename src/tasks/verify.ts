@@ -11,7 +11,7 @@ const options = z.strictObject({ ...scheduleOptions('30 4 * * 0') });
 export const verify: TaskKind<typeof options> = {
   summary: 'Restore the newest backup in a place of its own, check every page of it and ask it questions',
   options,
-  needsBackupDir: true,
+  isWanted: (_options, backupDir) => backupDir !== null,
   async run({ backupDir, clock, signal, progress }): Promise<TaskOutcome> {
     if (backupDir === null) throw noBackupDir();
     await removeUnfinished(backupDir);

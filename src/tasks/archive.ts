@@ -1,0 +1,187 @@
+/**
+ * Moves old segments out of the store into compressed files: packed, read again, manifest last, uploaded if wanted; only then does the
+ * segment leave the store. A kill anywhere leaves it in the store, and the next run goes on: rows live + archived = total.
+ */
+import { rename, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { type ArchiveManifest, archiveFileName, archiveManifestName, listArchived } from '../archive/archived.ts';
+import { uploadFile } from '../archive/upload.ts';
+import { removeUnfinished, syncDirectory, unfinishedSuffix, writeDurably } from '../backup/manifest.ts';
+import { RegressionError } from '../runtime/errors.ts';
+import { duration } from '../runtime/units.ts';
+import { archiveFormats } from '../store/archive-format.ts';
+import { FileJobs } from '../store/file-jobs.ts';
+import type { Segment } from '../store/segments.ts';
+import { scheduleOptions } from './schedule-options.ts';
+import type { TaskContext, TaskKind, TaskOutcome } from './task.ts';
+
+const options = z.strictObject({
+  dir: z.string().min(1).optional().describe('Directory of the archive; without it nothing is archived'),
+  after: duration({ min: 0 }).prefault('30d').describe('Segments whose last entry is older than this are archived'),
+  format: z
+    .enum(archiveFormats)
+    .default('sqlite.zst')
+    .describe(
+      '`sqlite.zst` can be brought back by `restore --range`, `ndjson.zst` by `import`; `parquet` is for other tools',
+    ),
+  upload: z
+    .strictObject({
+      url: z
+        .url()
+        .describe('Each file is PUT below this address, e.g. https://bucket.s3.eu-central-1.amazonaws.com/logs/'),
+      region: z.string().min(1).default('us-east-1').describe('For the signature'),
+      access_key_id: z.string().min(1).optional().describe('Sign requests (AWS Signature Version 4) with this key'),
+      secret_access_key: z.string().min(1).optional().describe('Its secret; better by environment variable'),
+      session_token: z.string().min(1).optional().describe('For temporary keys'),
+    })
+    .optional()
+    .describe('Also send each file to an object store'),
+  ...scheduleOptions('0 3 * * *'),
+});
+
+type Options = z.output<typeof options>;
+
+export const archive: TaskKind<typeof options> = {
+  summary: 'Move segments older than tasks.archive.after into compressed files',
+  options,
+  isWanted: ({ dir }) => dir !== undefined,
+  async run(context, taskOptions): Promise<TaskOutcome> {
+    const { store, signal, progress } = context;
+    if (taskOptions.dir === undefined) {
+      throw new RegressionError('CONFIG_INVALID', 'tasks.archive.dir names no directory', {
+        hint: 'Set it in the configuration, or REGRESSION_TASKS_ARCHIVE_DIR.',
+      });
+    }
+    const directory = resolve(taskOptions.dir);
+    await removeUnfinished(directory);
+    const known = new Map((await listArchived(directory)).map((manifest) => [manifest.first_id, manifest]));
+    const segments = await oldSegments(context, taskOptions);
+    await using jobs = new FileJobs(signal);
+    let rows = 0;
+    let bytes = 0;
+    for (const [index, segment] of segments.entries()) {
+      signal.throwIfAborted();
+      progress(index / segments.length, `segment ${index + 1} of ${segments.length}`);
+      let manifest = known.get(segment.firstId) ?? null;
+      // Archived before and brought back, or a run was killed: what is there must still be what its manifest says.
+      if (manifest !== null && !(await isThere(manifest, directory, jobs))) manifest = null;
+      manifest ??= await pack(segment, directory, taskOptions, context, jobs);
+      manifest = await upload(manifest, directory, taskOptions, context);
+      await store.removeSegments([segment.firstId], 'archived');
+      context.rowsRemoved('archived', manifest.rows);
+      rows += manifest.rows;
+      bytes += manifest.bytes;
+    }
+    return {
+      message:
+        segments.length === 0
+          ? 'nothing is old enough to archive'
+          : `archived ${rows} rows of ${segments.length} segments in ${directory} (${bytes} bytes)`,
+      details: { rows, segments: segments.length, bytes, directory },
+    };
+  },
+};
+
+async function oldSegments({ store, clock }: TaskContext, { after }: Options): Promise<readonly Segment[]> {
+  const limit = new Date(clock.nowMs() - after).toISOString();
+  const restored = new Map(
+    (await store.state.removedSegments()).map(({ firstId, restoredAt }) => [firstId, restoredAt]),
+  );
+  return (await store.segments()).filter(
+    ({ state, firstId, maxTimestamp }) =>
+      state === 'sealed' && maxTimestamp < limit && (restored.get(firstId) ?? '') < limit,
+  );
+}
+
+async function isThere(manifest: ArchiveManifest, directory: string, jobs: FileJobs): Promise<boolean> {
+  const path = join(directory, manifest.file);
+  if ((await stat(path).catch(() => null)) === null) return false;
+  return (await jobs.run({ job: 'hash', path })).sha256 === manifest.sha256;
+}
+
+async function pack(
+  segment: Segment,
+  directory: string,
+  { format }: Options,
+  { clock }: TaskContext,
+  jobs: FileJobs,
+): Promise<ArchiveManifest> {
+  const file = archiveFileName(segment.firstId, format);
+  const unfinished = join(directory, `${file}${unfinishedSuffix}`);
+  const packed = await jobs.run({ job: 'pack', path: segment.path, to: unfinished, format });
+  const contentSha256 = await readBack(unfinished, segment, format, jobs);
+  await rename(unfinished, join(directory, file));
+  await syncDirectory(directory);
+  const manifest: ArchiveManifest = {
+    format_version: 1,
+    format,
+    file,
+    ...packed,
+    content_sha256: contentSha256,
+    rows: segment.lastId - segment.firstId + 1,
+    first_id: segment.firstId,
+    last_id: segment.lastId,
+    min_timestamp: segment.minTimestamp,
+    max_timestamp: segment.maxTimestamp,
+    archived_at: new Date(clock.nowMs()).toISOString(),
+    uploaded_to: null,
+  };
+  await writeManifest(manifest, directory);
+  return manifest;
+}
+
+/** The packed file is opened again before the segment may go. @returns SHA-256 of the content, null for `parquet`. */
+async function readBack(
+  path: string,
+  segment: Segment,
+  format: Options['format'],
+  jobs: FileJobs,
+): Promise<string | null> {
+  if (format === 'parquet') return null;
+  const unpackedPath = `${path}.check${unfinishedSuffix}`;
+  try {
+    const { sha256 } = await jobs.run({ job: 'unpack', path, to: unpackedPath });
+    if (format === 'ndjson.zst') return sha256;
+    const found = await jobs.run({ job: 'check', path: unpackedPath, isFull: false });
+    const isWhole = found.verdict === 'ok' && found.firstId === segment.firstId && found.lastId === segment.lastId;
+    if (isWhole) return sha256;
+    throw new RegressionError('BACKUP_INVALID', `${path} does not hold what ${segment.path} does: ${found.verdict}`, {
+      hint: 'The segment stays in the store. Check the disk of the archive.',
+    });
+  } finally {
+    await rm(unpackedPath, { force: true });
+  }
+}
+
+async function upload(
+  manifest: ArchiveManifest,
+  directory: string,
+  { upload: target }: Options,
+  { clock, signal }: TaskContext,
+): Promise<ArchiveManifest> {
+  if (target === undefined) return manifest;
+  const {
+    region,
+    access_key_id: accessKeyId,
+    secret_access_key: secretAccessKey,
+    session_token: sessionToken,
+  } = target;
+  const credentials =
+    accessKeyId === undefined || secretAccessKey === undefined ? null : { accessKeyId, secretAccessKey, sessionToken };
+  const url = new URL(target.url);
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  url.pathname += manifest.file;
+  const uploadedTo = `${url.origin}${url.pathname}`; // a presigned address ends in its secret
+  if (manifest.uploaded_to === uploadedTo) return manifest;
+  const { bytes, sha256 } = manifest;
+  await uploadFile({ path: join(directory, manifest.file), bytes, sha256, url, region, credentials, clock, signal });
+  const uploaded = { ...manifest, uploaded_to: uploadedTo };
+  await writeManifest(uploaded, directory);
+  return uploaded;
+}
+
+async function writeManifest(manifest: ArchiveManifest, directory: string): Promise<void> {
+  const path = join(directory, archiveManifestName(manifest.first_id));
+  await writeDurably(path, `${JSON.stringify(manifest, null, 2)}\n`);
+}

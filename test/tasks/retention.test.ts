@@ -1,0 +1,279 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
+import { type Test, test } from 'tap';
+import type { z } from 'zod';
+import { bringBack } from '../../src/archive/bring-back.ts';
+import { signedHeaders } from '../../src/archive/sigv4.ts';
+import { openStore } from '../../src/store/remote-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { archive } from '../../src/tasks/archive.ts';
+import { prune } from '../../src/tasks/prune.ts';
+import type { TaskContext, TaskOutcome } from '../../src/tasks/task.ts';
+import { ManualClock } from '../manual-clock.ts';
+import { aRecord } from '../records.ts';
+import { walk } from '../store/store.contract.ts';
+import { tempDir } from '../temp-dir.ts';
+
+const slow = { timeout: 180_000 };
+const rowsPerSegment = 50;
+const signal = new AbortController().signal;
+
+interface Place {
+  readonly dataDir: string;
+  readonly archiveDir: string;
+  readonly store: Store;
+  readonly removed: Record<string, number>;
+  readonly archive: (options?: Partial<z.input<typeof archive.options>>) => Promise<TaskOutcome>;
+  readonly prune: (options: Partial<z.input<typeof prune.options>>) => Promise<TaskOutcome>;
+  /** Ids live, and rows that the store knows to be removed. */
+  readonly count: () => Promise<{ live: number; removed: number }>;
+}
+
+/** Three sealed segments, of the 1st, 11th and 21st of November, and rows of the 24th in the hot file; it is the 24th. */
+async function place(t: Test): Promise<Place> {
+  const root = await tempDir(t);
+  const dataDir = join(root, 'data');
+  const archiveDir = join(root, 'archive');
+  const store = await openStore({ dataDir });
+  t.teardown(() => store.close());
+  for (const day of ['01', '11', '21', '24']) {
+    const records = Array.from({ length: rowsPerSegment }, (_, index) =>
+      aRecord({ timestamp: `2026-11-${day}T00:00:${String(index).padStart(2, '0')}.000000Z`, message: `day ${day}` }),
+    );
+    await store.append({ records, positions: [], gaps: [] });
+    if (day !== '24') await store.rotate();
+  }
+  await store.sealed();
+  const removed: Record<string, number> = {};
+  const context: TaskContext = {
+    store,
+    dataDir,
+    backupDir: null,
+    clock: new ManualClock('2026-11-24T12:00:00Z'),
+    waits: true,
+    signal,
+    progress: () => undefined,
+    rowsRemoved: (reason, rows) => (removed[reason] = (removed[reason] ?? 0) + rows),
+  };
+  return {
+    dataDir,
+    archiveDir,
+    store,
+    removed,
+    archive: (options = {}) => archive.run(context, archive.options.parse({ dir: archiveDir, ...options })),
+    prune: (options) => prune.run(context, prune.options.parse(options)),
+    async count() {
+      const gone = (await store.state.removedSegments()).filter(({ restoredAt }) => restoredAt === null);
+      return { live: (await walk(store, {})).length, removed: gone.reduce((sum, { rows }) => sum + rows, 0) };
+    },
+  };
+}
+
+async function aConsumer(store: Store, position: number): Promise<void> {
+  const consumer = { name: 'job', owner: 'ann', filter: {}, ackWaitMs: 1000, maxDeliver: 3, position };
+  await store.state.createConsumer(consumer);
+}
+
+void test('prune by age removes whole segments, counts them and leaves the rest', slow, async (t) => {
+  const { prune, count, removed, store } = await place(t);
+
+  t.match(await prune({ max_age: '5d' }), { details: { rows: 100, segments: 2, held_rows: 0 } });
+  t.match(await prune({ max_age: '5d' }), { message: 'nothing to prune' });
+
+  t.strictSame(await count(), { live: 100, removed: 100 });
+  t.strictSame(removed, { age: 100 });
+  t.equal((await store.segments()).length, 1);
+});
+
+void test('prune by size goes from the high water mark to the low one, oldest first (F59)', slow, async (t) => {
+  const { count, store } = await place(t);
+  const { databaseBytes, walBytes, segmentBytes } = await store.stats();
+  const total = databaseBytes + walBytes + segmentBytes;
+  const [oldest] = await store.segments();
+
+  // The smallest bound that can be configured is far above a test's data: the bound is given past the schema.
+  await runPrune(t, store, { max_total_size: total - 1, low_water: 1 });
+
+  t.strictSame(await count(), { live: 150, removed: 50 });
+  t.not((await store.segments())[0]?.firstId, oldest?.firstId, 'the oldest went');
+});
+
+async function runPrune(
+  t: Test,
+  store: Store,
+  limits: { readonly max_total_size: number; readonly low_water: number },
+): Promise<void> {
+  const context: TaskContext = {
+    store,
+    dataDir: await tempDir(t),
+    backupDir: null,
+    clock: new ManualClock('2026-11-24T12:00:00Z'),
+    waits: true,
+    signal,
+    progress: () => undefined,
+    rowsRemoved: () => undefined,
+  };
+  const options = prune.options.parse({});
+  await prune.run(context, { ...options, max_total_size: limits.max_total_size, low_water: limits.low_water });
+}
+
+void test(
+  'rows that a consumer has not had are held up to a size; past it the oldest go, counted (F59)',
+  slow,
+  async (t) => {
+    const { prune, count, store } = await place(t);
+    await aConsumer(store, 60); // in the middle of the second segment
+
+    await prune({ max_age: '1d' });
+    t.strictSame(await count(), { live: 150, removed: 50 }, 'only what it has had');
+
+    await prune({ max_age: '1d', hold_size: 0 });
+    t.strictSame(await count(), { live: 50, removed: 150 }, 'nothing is held beyond the size');
+  },
+);
+
+void test('a disk that is nearly full takes the oldest, also what is held, and says so (F59)', slow, async (t) => {
+  const { prune, count, store, removed } = await place(t);
+  await aConsumer(store, 60);
+
+  const { details } = await prune({ min_free: '1000TiB' });
+
+  t.match(details, { rows: 150, segments: 3, held_rows: 100 });
+  t.strictSame(removed, { disk_full: 150 });
+  t.strictSame(await count(), { live: 50, removed: 150 }, 'the file being written stays');
+});
+
+void test('archived rows leave the store and come back whole; live + archived = total (F46)', slow, async (t) => {
+  const { archive, count, dataDir, archiveDir, store } = await place(t);
+  const before = (await walk(store, { order: 'arrival' })).map((row) => JSON.stringify(row));
+
+  t.match(await archive({ after: '5d' }), { details: { rows: 100, segments: 2 } });
+  t.match(await archive({ after: '5d' }), { details: { rows: 0, segments: 0 } });
+  t.strictSame(await count(), { live: 100, removed: 100 });
+  t.strictSame(readdirSync(archiveDir).sort(), [
+    '000000000001.archive.json',
+    '000000000001.sqlite.zst',
+    '000000000051.archive.json',
+    '000000000051.sqlite.zst',
+  ]);
+  await store.close();
+  const range = { start: '2026-11-01T00:00:00.000000Z', end: '2026-11-02T00:00:00.000000Z' };
+  const back = { source: archiveDir, dataDir, nowMs: Date.now(), signal, progress: () => undefined };
+  t.strictSame(await bringBack({ ...back, ...range }), { segments: 1, rows: 50, present: 0 });
+  t.strictSame(await bringBack({ ...back, ...range, end: '2027' }), { segments: 1, rows: 50, present: 1 });
+
+  const again = await openStore({ dataDir });
+  t.teardown(() => again.close());
+  t.strictSame(
+    (await walk(again, { order: 'arrival' })).map((row) => JSON.stringify(row)),
+    before,
+  );
+  await again.sealed();
+  t.equal((await again.stats()).unsealedSegments, 0);
+});
+
+void test(
+  'an archive in NDJSON has the rows as the endpoint prints them, one in Parquet its columns',
+  slow,
+  async (t) => {
+    const { archive, archiveDir } = await place(t);
+    await archive({ after: '15d', format: 'ndjson.zst' });
+    await archive({ after: '5d', format: 'parquet' });
+
+    const text = zstdDecompressSync(readFileSync(join(archiveDir, '000000000001.ndjson.zst'))).toString();
+    const rows = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { id: number; message: string });
+    t.equal(rows.length, 50);
+    t.match(rows[0], { id: 1, severity: 'INFO', application: 'shop', message: 'day 01', metadata: {} });
+    const parquet = readFileSync(join(archiveDir, '000000000051.parquet'));
+    t.equal(parquet.toString('latin1', 0, 4) + parquet.toString('latin1', parquet.length - 4), 'PAR1PAR1');
+  },
+);
+
+void test(
+  'a segment that was being removed when the process was killed is gone after the next start (F47)',
+  slow,
+  async (t) => {
+    const { dataDir, store, archive, archiveDir, count } = await place(t);
+    const kept = ['db', 'json'].map((end) => readFileSync(join(dataDir, `segments/000000000001.${end}`)));
+    await archive({ after: '15d' });
+    t.strictSame(await count(), { live: 150, removed: 50 });
+    await store.close();
+    const { writeFile } = await import('node:fs/promises');
+    for (const [index, end] of ['db', 'json'].entries())
+      await writeFile(join(dataDir, `segments/000000000001.${end}`), kept[index] ?? '');
+
+    const again = await openStore({ dataDir });
+    t.teardown(() => again.close());
+
+    t.equal((await walk(again, {})).length, 150, 'not live and archived');
+    t.notOk(readdirSync(join(dataDir, 'segments')).some((name) => name.startsWith('000000000001')));
+    await rm(archiveDir, { recursive: true });
+  },
+);
+
+void test(
+  'files are uploaded with a signature that the other side can check; until then the rows stay',
+  slow,
+  async (t) => {
+    const { archive, count, archiveDir } = await place(t);
+    const keys = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
+    const stored = new Map<string, Buffer>();
+    let refusals = 1;
+    const server = createServer((request, response) => {
+      void (async () => {
+        const chunks: Buffer[] = [];
+        for await (const chunk of request) chunks.push(chunk as Buffer);
+        const body = Buffer.concat(chunks);
+        const bodySha256 = createHash('sha256').update(body).digest('hex');
+        const time = String(request.headers['x-amz-date']);
+        const nowMs = Date.parse(time.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'));
+        const url = new URL(request.url ?? '/', `http://${request.headers.host}`);
+        const headers = {
+          'content-length': String(body.length),
+          'content-type': String(request.headers['content-type']),
+        };
+        const expected = signedHeaders({
+          method: request.method ?? '',
+          url,
+          headers,
+          bodySha256,
+          region: 'eu-central-1',
+          nowMs,
+          credentials: keys,
+        });
+        const isRight = request.headers.authorization === expected['authorization'];
+        if (isRight && refusals-- <= 0) stored.set(url.pathname, body);
+        response.writeHead(isRight ? (stored.has(url.pathname) ? 200 : 503) : 403).end('told');
+      })();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.teardown(() => server.close());
+    const upload = {
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/bucket/logs/`,
+      region: 'eu-central-1',
+      access_key_id: keys.accessKeyId,
+      secret_access_key: keys.secretAccessKey,
+    };
+
+    await t.rejects(archive({ after: '15d', upload }), { code: 'UPLOAD_FAILED' });
+    t.strictSame(await count(), { live: 200, removed: 0 });
+    await archive({ after: '15d', upload });
+
+    t.strictSame(await count(), { live: 150, removed: 50 });
+    const file = readFileSync(join(archiveDir, '000000000001.sqlite.zst'));
+    t.ok(stored.get('/bucket/logs/000000000001.sqlite.zst')?.equals(file));
+    await t.rejects(archive({ after: '5d', upload: { ...upload, secret_access_key: 'wrong' } }), {
+      code: 'UPLOAD_FAILED',
+    });
+  },
+);
