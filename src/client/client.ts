@@ -24,19 +24,26 @@ import type {
   PullLimits,
   Role,
   RowContext,
+  SpanQuery,
   SqlResult,
   TailEvent,
   Token,
   User,
 } from './types.ts';
 
-import type { DiffAnswer, PatternsAnswer } from '../query/pattern-schemas.ts';
+import type { DiffAnswer, DigestAnswer, PatternsAnswer } from '../query/pattern-schemas.ts';
 import type { InputsAnswer } from '../query/routes/inputs.ts';
 import type { DeadLetterAnswer, SinksAnswer } from '../query/routes/sinks.ts';
 import type { TaskAnswer } from '../query/routes/tasks.ts';
 
 export { RegressionError } from '../runtime/errors.ts';
-export type { ChangeAnswer, DiffAnswer, PatternAnswer, PatternsAnswer } from '../query/pattern-schemas.ts';
+export type {
+  ChangeAnswer,
+  DiffAnswer,
+  DigestAnswer,
+  PatternAnswer,
+  PatternsAnswer,
+} from '../query/pattern-schemas.ts';
 export type { InputsAnswer } from '../query/routes/inputs.ts';
 export type { DeadLetterAnswer, SinksAnswer } from '../query/routes/sinks.ts';
 export type { TaskAnswer } from '../query/routes/tasks.ts';
@@ -150,6 +157,11 @@ export class RegressionClient {
   /** What changed between two releases, or two spans of time. */
   comparePatterns(query: DiffQuery, signal?: AbortSignal): Promise<DiffAnswer> {
     return this.#get('patterns/diff', { ...query }, signal);
+  }
+
+  /** A span of logs within a budget of tokens. */
+  digest(query: SpanQuery & { readonly tokens?: number } = {}, signal?: AbortSignal): Promise<DigestAnswer> {
+    return this.#get('digest', { ...query, format: 'json' }, signal);
   }
 
   /** One SELECT or WITH; for admins. */

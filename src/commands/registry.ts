@@ -5,6 +5,7 @@ import { check } from './check.ts';
 import { compare } from './compare.ts';
 import { consumers } from './consumers.ts';
 import { deadletters } from './deadletters.ts';
+import { digest } from './digest.ts';
 import { doctor } from './doctor.ts';
 import { exportRows } from './export.ts';
 import { importFiles } from './import.ts';
@@ -31,6 +32,7 @@ export const commands = {
   sql,
   patterns,
   compare,
+  digest,
   consumers,
   deadletters,
   user,

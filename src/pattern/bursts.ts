@@ -55,7 +55,8 @@ function expectedAt(
     total += buckets.get(day) ?? 0;
     days++;
   }
-  if (days > 0) return { expected: total / days, days };
+  // One day tells nothing of what is usual.
+  if (days > 1) return { expected: total / days, days };
   const first = Math.max(from, known.first);
   const hours = known.last - first;
   let others = 0;

@@ -26,6 +26,7 @@ import { ingestRoutes } from './routes/ingest.ts';
 import { inputRoutes } from './routes/inputs.ts';
 import { logsRoutes } from './routes/logs.ts';
 import { operationRoutes } from './routes/operation.ts';
+import { digestRoutes } from './routes/digest.ts';
 import { patternRoutes } from './routes/patterns.ts';
 import { resultRoutes } from './routes/results.ts';
 import { sinkRoutes } from './routes/sinks.ts';
@@ -203,6 +204,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   await server.register(hitsRoutes(context));
   await server.register(fieldRoutes(context));
   await server.register(patternRoutes(context));
+  await server.register(digestRoutes(context));
   await server.register(tailRoutes(context));
   await server.register(consumerRoutes(context));
   if (options.ingest !== undefined) await server.register(ingestRoutes({ ...context, ...options.ingest }));

@@ -1,8 +1,7 @@
 import { test } from 'tap';
-import { PatternMiner } from '../../src/pattern/miner.ts';
 import type { LogRecord } from '../../src/record/log-record.ts';
-import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
 import { aRecord, someRecords } from '../records.ts';
+import { minedStore } from './mined-store.ts';
 import { serve } from './serve.ts';
 
 const next = { name: 'shop', version: '2.4.0', environment: 'production' };
@@ -69,10 +68,3 @@ void test('two releases are compared, each verdict with its numbers', async (t) 
   t.equal((await get('/api/v1/patterns?sort=loud')).status, 400);
   t.equal((await get('/api/v1/patterns', {})).status, 401);
 });
-
-export async function minedStore(records: readonly LogRecord[]): Promise<SqliteStore> {
-  const store = new SqliteStore(':memory:');
-  const miner = new PatternMiner({ maxPatterns: 1000, maxPatternsPerApplication: 1000 });
-  await store.append({ records, positions: [], gaps: [], patterns: miner.observe(records) });
-  return store;
-}
