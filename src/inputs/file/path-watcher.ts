@@ -24,21 +24,27 @@ export class PathWatcher {
   readonly #mayContain: (directory: string) => boolean;
   readonly #logger: Logger;
   readonly #hints: PathHints;
+  readonly #watch: typeof watch;
   #watcher: FSWatcher | null = null;
   #watched = new Set<string>();
   #failure: string | null = null;
 
-  /** @param mayContain whether a directory can hold files that matter, at any depth. */
+  /**
+   * @param mayContain whether a directory can hold files that matter, at any depth.
+   * @param watchPaths chokidar's, or one that fails as the system may.
+   */
   constructor(
     directories: readonly string[],
     mayContain: (directory: string) => boolean,
     hints: PathHints,
     logger: Logger,
+    watchPaths: typeof watch = watch,
   ) {
     this.#directories = directories;
     this.#mayContain = mayContain;
     this.#hints = hints;
     this.#logger = logger;
+    this.#watch = watchPaths;
   }
 
   get state(): WatcherState {
@@ -54,7 +60,7 @@ export class PathWatcher {
       this.#watcher.add(missing);
       return;
     }
-    this.#watcher = watch(missing, {
+    this.#watcher = this.#watch(missing, {
       ignoreInitial: true,
       persistent: true,
       ignorePermissionErrors: true,

@@ -34,7 +34,6 @@ const weights = {
   pack: 1,
   packSlowly: 1,
   rotateUnseen: 1,
-  copyAside: 1,
   copyTruncate: 1,
   recreate: 1,
   renameOver: 1,
@@ -74,7 +73,6 @@ class World {
   #unfinished = '';
   #rotations = 0;
   #links = 0;
-  #copies = 0;
   #number = 0;
 
   constructor(directory: string, withRotated: boolean) {
@@ -94,7 +92,7 @@ class World {
     return new FileInput(
       fileOptions.parse({
         include,
-        exclude: ['*.copy', '*.draft', ...(this.#withRotated ? ['*.copy?*'] : [])],
+        exclude: ['*.copy', '*.draft'],
         rotate_wait: '1s',
       }),
       this.#context,
@@ -164,15 +162,6 @@ class World {
     await this.look();
     this.#context.clock.advance(6000);
     await this.look();
-  }
-
-  /** Somebody keeps a copy of the log beside it, under a name that rotation may give. It says nothing new. */
-  async copyAside(): Promise<void> {
-    await this.#finishLine();
-    await this.look();
-    const bytes = await readFile(this.#path).catch(() => Buffer.alloc(0));
-    if (bytes.length < 2000) return; // too short to be told from a file of its own
-    await writeFile(`${this.#path}.copy${++this.#copies}`, bytes);
   }
 
   /** What is unread when a file is truncated may be lost to everyone; that has tests of its own. */

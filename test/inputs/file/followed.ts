@@ -13,19 +13,21 @@ export type Options = Partial<Record<keyof FileOptions, unknown>>;
 export class Followed {
   readonly directory: string;
   readonly context: RecordingContext;
+  readonly #isWatching: boolean;
   #options: Options;
   #input: FileInput;
 
-  constructor(directory: string, options: Options, context = new RecordingContext()) {
+  constructor(directory: string, options: Options, isWatching: boolean, context = new RecordingContext()) {
     this.directory = directory;
     this.context = context;
     this.#options = options;
+    this.#isWatching = isWatching;
     this.#input = this.#create();
   }
 
   #create(): FileInput {
     const include = [join(this.directory, '*.log')];
-    return new FileInput(fileOptions.parse({ include, ...this.#options }), this.context, false);
+    return new FileInput(fileOptions.parse({ include, ...this.#options }), this.context, this.#isWatching);
   }
 
   get input(): FileInput {
@@ -38,6 +40,12 @@ export class Followed {
 
   async append(name: string, text: string | Buffer): Promise<void> {
     await appendFile(this.path(name), text);
+  }
+
+  /** The path of an empty file that is there now. */
+  async made(name: string): Promise<string> {
+    await appendFile(this.path(name), '');
+    return this.path(name);
   }
 
   async move(from: string, to: string): Promise<void> {
@@ -91,8 +99,9 @@ export const numbered = (name: string, from: number, to: number): string =>
 
 export const linesOf = (text: string): string[] => text.split('\n').slice(0, -1);
 
-export async function follow(t: Test, options: Options = {}): Promise<Followed> {
-  const followed = new Followed(await tempDir(t), options);
+/** @param isWatching true has the watcher on beside the scan. */
+export async function follow(t: Test, options: Options = {}, isWatching = false): Promise<Followed> {
+  const followed = new Followed(await tempDir(t), options, isWatching);
   t.teardown(() => followed.stop());
   return followed;
 }

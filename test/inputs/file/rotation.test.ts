@@ -134,6 +134,21 @@ void test('cut to a shorter length: the lines that are still there are not read 
   }
 });
 
+void test('cut to a shorter length while stopped: nobody can tell what is kept, so it is read again, and nothing is missed (F11)', async (t) => {
+  const logs = await follow(t);
+  const text = numbered('kept', 0, 1000);
+  await logs.append('app.log', text);
+  await logs.start();
+  await logs.stop();
+  const kept = text.slice(0, text.indexOf('kept line 500\n'));
+  await truncate(logs.path('app.log'), kept.length);
+  await logs.append('app.log', 'after\n');
+  await logs.restart();
+  await logs.restart();
+
+  t.strictSame(logs.context.texts.slice(1000), [...linesOf(kept), 'after'], 'once more, and once only');
+});
+
 void test('truncated and rewritten behind the same head, shorter and longer than before: all new lines (F10)', async (t) => {
   const head = numbered('the same head', 0, 300);
   for (const rest of ['x\n', 'one new line\n', numbered('new', 0, 40), numbered('new', 0, 400)]) {

@@ -1,6 +1,6 @@
 /** Many files, large files, odd bytes: bounded descriptors, memory and time, and every line all the same. */
 import { appendFile, mkdir, open, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
-import { test } from 'tap';
+import { type Test, test } from 'tap';
 import { openFilesLimit } from '../../../src/inputs/file/open-files.ts';
 import { follow } from './followed.ts';
 
@@ -50,19 +50,57 @@ void test('the limit on open files is what the process has, less what the daemon
   t.equal(openFilesLimit(4096, ''), 4096);
 });
 
-void test('one busy file among a hundred: the others are read within a round, not behind it (F20)', async (t) => {
-  const logs = await follow(t);
+for (const isWatching of [false, true]) {
+  const how = isWatching ? 'woken by the watcher too' : 'by the scan alone, as when the watcher is mute (F21)';
+  void test(`one busy file among a hundred, ${how}: the others are read within a round, not behind it (F20)`, (t) =>
+    isFair(t, isWatching));
+}
+
+async function isFair(t: Test, isWatching: boolean): Promise<void> {
+  const logs = await follow(t, {}, isWatching);
   const names = Array.from({ length: 99 }, (_, index) => `slow-${index}.log`);
   for (const name of ['busy.log', ...names]) await logs.append(name, 'begins\n');
   await logs.start();
+  const release = logs.context.hold(); // until all has been written: what is read early says nothing
   await logs.append('busy.log', `${'b'.repeat(99)}\n`.repeat(200_000));
   for (const name of names) await logs.append(name, `slow ${name}\n`);
+  await logs.input.scan();
+  release();
   await logs.look();
 
   const lastSlow = logs.context.texts.findLastIndex((text) => text.startsWith('slow'));
   t.equal(logs.context.texts.length, 100 + 200_000 + 99);
   // Each round reads a chunk (256 KiB, 2,622 lines) of each file that has more.
   t.ok(lastSlow < 100 + 10 * 2622, `the last of the slow lines came behind ${lastSlow} others`);
+}
+
+void test('offsets beyond two and four gigabytes: read, restarted, truncated and read again (F24, F29)', async (t) => {
+  const logs = await follow(t, { from: 'end' });
+  for (const size of [2 ** 31 - 2, 2 ** 32 + 1]) {
+    const name = `at-${size}.log`;
+    await truncate(await logs.made(name), size); // a hole: it takes no space
+    await logs.append(name, '\n');
+  }
+  await logs.start();
+  for (const size of [2 ** 31 - 2, 2 ** 32 + 1]) await logs.append(`at-${size}.log`, `first of ${size}\n`);
+  await logs.look();
+  await logs.restart();
+  for (const size of [2 ** 31 - 2, 2 ** 32 + 1]) await logs.append(`at-${size}.log`, `second of ${size}\n`);
+  await logs.look();
+
+  t.strictSame(logs.context.texts.toSorted(), [
+    'first of 2147483646',
+    'first of 4294967297',
+    'second of 2147483646',
+    'second of 4294967297',
+  ]);
+  const ends = logs.context.lines.map(({ endOffset }) => endOffset).toSorted((a, b) => a - b);
+  t.strictSame(ends.slice(0, 2), [2 ** 31 - 1 + 20, 2 ** 31 - 1 + 41], 'each line ends where it does in the file');
+
+  await truncate(logs.path(`at-${2 ** 32 + 1}.log`));
+  await logs.append(`at-${2 ** 32 + 1}.log`, 'new\n');
+  await logs.look();
+  t.equal(logs.context.texts.at(-1), 'new');
 });
 
 void test('a line of 100 MB: its beginning is stored and marked, the rest is a stated cut, the next line is whole (F24)', async (t) => {
