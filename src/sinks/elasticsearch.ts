@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import type { LogRow } from '../search/request.ts';
-import { HttpUpstream, shown } from './http-upstream.ts';
+import { HttpUpstream, jsonOf, shown } from './http-upstream.ts';
 import { httpOptions } from './options.ts';
 import { type Delivery, type RefusedRow, type SinkKind, delivered } from './sink.ts';
 
@@ -105,12 +105,4 @@ function deliveryOf(text: string, count: number): Delivery {
 
 function textOf(error: string | { type?: string | undefined; reason?: string | null | undefined } | undefined): string {
   return shown(typeof error === 'object' ? `${error.type ?? ''}: ${error.reason ?? ''}` : (error ?? ''));
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // the schema says that it is no answer
-  }
 }

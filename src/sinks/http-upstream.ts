@@ -220,3 +220,12 @@ export function shown(text: string): string {
   const line = text.replaceAll(/\s+/g, ' ').trim();
   return line.length <= shownAnswerLength ? line : `${line.slice(0, shownAnswerLength)}...`;
 }
+
+/** The value of a JSON text, to be held against a schema; undefined when it is none. */
+export function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // the schema says that it is not what was expected
+  }
+}

@@ -8,7 +8,7 @@ import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { z } from 'zod';
 import { severityRank } from '../record/severity.ts';
 import type { LogRow } from '../search/request.ts';
-import type { Answer } from './http-upstream.ts';
+import { type Answer, jsonOf } from './http-upstream.ts';
 import { nanosOf } from './nanos.ts';
 
 type Attributes = readonly (readonly [key: string, value: string])[];
@@ -162,12 +162,4 @@ function readPartialSuccess(bytes: Uint8Array): PartialSuccess {
     }
   }
   return { rejected, message: text };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // then it says nothing
-  }
 }

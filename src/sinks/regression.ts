@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { LogRow } from '../search/request.ts';
-import { HttpUpstream, shown } from './http-upstream.ts';
+import { HttpUpstream, jsonOf, shown } from './http-upstream.ts';
 import { idempotencyKey } from './http.ts';
 import { httpOptions } from './options.ts';
 import { type Delivery, type SinkKind, delivered } from './sink.ts';
@@ -58,12 +58,4 @@ function deliveryOf(text: string): Delivery {
   // More than it names: smaller batches are named whole.
   if (count > rejected.length) return { kind: 'rejected', reason: `${count} rows are refused`, isTooLarge: true };
   return { kind: 'partly', refused: rejected, again: [] };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // the schema says that it is no answer
-  }
 }
