@@ -164,6 +164,13 @@ export class RegressionClient {
     return this.#get('digest', { ...query, format: 'json' }, signal);
   }
 
+  /** Hands a message of the Model Context Protocol (JSON text) to the endpoint; null when there is nothing to answer. */
+  async mcp(message: string, signal?: AbortSignal): Promise<string | null> {
+    const body = await this.#ask('POST', '/mcp', JSON.parse(message), signal);
+    const text = await body.text();
+    return text === '' || text === 'null' ? null : text;
+  }
+
   /** One SELECT or WITH; for admins. */
   sql(sql: string, options: { readonly max_rows?: number } = {}, signal?: AbortSignal): Promise<SqlResult> {
     return this.#send('POST', 'sql', { sql, ...options }, signal);
@@ -342,7 +349,7 @@ export class RegressionClient {
   ) {
     let response: Dispatcher.ResponseData;
     try {
-      response = await request(`${this.#origin}/api/v1/${path}`, {
+      response = await request(`${this.#origin}${path.startsWith('/') ? path : `/api/v1/${path}`}`, {
         method,
         ...timeouts,
         headers: {

@@ -10,6 +10,7 @@ import { doctor } from './doctor.ts';
 import { exportRows } from './export.ts';
 import { importFiles } from './import.ts';
 import { logs } from './logs.ts';
+import { mcp } from './mcp.ts';
 import { parse } from './parse.ts';
 import { prune } from './prune.ts';
 import { restore } from './restore.ts';
@@ -33,6 +34,7 @@ export const commands = {
   patterns,
   compare,
   digest,
+  mcp,
   consumers,
   deadletters,
   user,

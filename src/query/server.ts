@@ -25,6 +25,7 @@ import { hitsRoutes } from './routes/hits.ts';
 import { ingestRoutes } from './routes/ingest.ts';
 import { inputRoutes } from './routes/inputs.ts';
 import { logsRoutes } from './routes/logs.ts';
+import { mcpRoutes } from './routes/mcp.ts';
 import { operationRoutes } from './routes/operation.ts';
 import { digestRoutes } from './routes/digest.ts';
 import { patternRoutes } from './routes/patterns.ts';
@@ -205,6 +206,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   await server.register(fieldRoutes(context));
   await server.register(patternRoutes(context));
   await server.register(digestRoutes(context));
+  await server.register(mcpRoutes(version));
   await server.register(tailRoutes(context));
   await server.register(consumerRoutes(context));
   if (options.ingest !== undefined) await server.register(ingestRoutes({ ...context, ...options.ingest }));

@@ -1,0 +1,54 @@
+/** `POST /mcp`: the Model Context Protocol over streamable HTTP, without sessions and streams: each request has its answer as JSON. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { answerMcp } from '../mcp.ts';
+import { problems } from '../schemas.ts';
+
+export function mcpRoutes(version: string): FastifyPluginAsyncZod {
+  return async (server) => {
+    server.post(
+      '/mcp',
+      {
+        config: { scope: 'read' },
+        schema: {
+          operationId: 'mcp',
+          summary: 'Tools for models (Model Context Protocol, streamable HTTP)',
+          description:
+            'overview, search_logs, log_context, hits, field_values, patterns, compare, pull_batch; answers are capped and marked when cut.',
+          tags: ['operation'],
+          security: [{ bearer: [] }],
+          body: z.unknown().describe('A JSON-RPC message; older clients may send a list of them'),
+          response: {
+            200: z.unknown().describe('The answers'),
+            202: z.null().describe('There is nothing to answer'),
+            ...problems,
+          },
+        },
+      },
+      async (request, reply) => {
+        const { authorization = '', host = 'localhost' } = request.headers;
+        const answerer = {
+          version,
+          // In the name of whoever asks: the routes' own guard says what they may.
+          ask: async (method: 'GET' | 'POST', url: string, body?: unknown) => {
+            const answer = await server.inject({
+              method,
+              url,
+              headers: { authorization, host },
+              ...(body === undefined ? {} : { payload: body as object }),
+            });
+            return { status: answer.statusCode, text: answer.body };
+          },
+        };
+        const messages: readonly unknown[] = Array.isArray(request.body) ? request.body : [request.body];
+        const answers = [];
+        for (const message of messages.slice(0, 20)) {
+          const answer = await answerMcp(message, answerer);
+          if (answer !== null) answers.push(answer);
+        }
+        if (answers.length === 0) return reply.code(202).send(null);
+        return reply.code(200).send(Array.isArray(request.body) ? answers : answers[0]);
+      },
+    );
+  };
+}
