@@ -284,7 +284,7 @@ for (const withRotated of [true, false]) {
       {
         numRuns: Number(process.env['REGRESSION_RUNS'] ?? 150),
         seed,
-        interruptAfterTimeLimit: 30_000,
+        interruptAfterTimeLimit: 22_000,
         markInterruptAsFailure: false,
       },
     );
