@@ -103,11 +103,6 @@ export class Forwarder implements Service {
     }
   }
 
-  /** The lowest row id that a sink still needs; null when none needs any. Retention keeps what lies behind it. */
-  get neededId(): number | null {
-    return this.#runners.length === 0 ? null : Math.min(...this.#runners.map(({ neededId }) => neededId));
-  }
-
   /** Dead letters of a sink are to be sent once more. @throws RegressionError `NOT_FOUND`. */
   wake(name: string): void {
     const runner = this.#runners.find((candidate) => candidate.name === name);

@@ -105,11 +105,6 @@ export class SinkRunner {
     return this.#options.name;
   }
 
-  /** Lowest id that is still to be delivered. */
-  get neededId(): number {
-    return this.#savedPosition + 1;
-  }
-
   /** @throws what the store throws. */
   async start(): Promise<void> {
     const { name, options, store, clock } = this.#options;
