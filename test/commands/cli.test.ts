@@ -21,7 +21,7 @@ void test('--help lists the commands, and each explains itself with examples', a
 });
 
 const wrong: readonly (readonly [args: string, message: string, hint: string])[] = [
-  ['', 'a command is missing', 'One of: run, check, parse, import, logs,'],
+  ['', 'a command is missing', 'One of: run, check, parse, import,'],
   ['lgos', 'unknown command lgos', 'Did you mean logs?'],
   ['elephant', 'unknown command elephant', 'One of: run,'],
   ['logs --severty warn', 'unknown flag --severty', 'Did you mean --severity?'],
