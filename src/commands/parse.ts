@@ -11,9 +11,7 @@ import { type ReadRecord, RecordReader } from '../pipeline/record-reader.ts';
 import type { LogRecord } from '../record/log-record.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { RegressionError } from '../runtime/errors.ts';
-import { transformsOf } from '../transforms/registry.ts';
-import type { Command, Surroundings } from './command.ts';
-import { effectiveConfig } from './effective-config.ts';
+import type { Command, CommonFlags, Surroundings } from './command.ts';
 import { sourceFlags, sourceOf, type SourceFlags } from './source-flags.ts';
 
 interface Flags extends SourceFlags {
@@ -52,12 +50,7 @@ export const parse: Command<Flags> = {
   ],
   async run(flags, surroundings) {
     const files = flags.files ?? [];
-    const config = flags.config === undefined ? null : (await effectiveConfig(flags, surroundings)).config;
-    const reading: Reading = {
-      flags,
-      defaults: config?.application ?? {},
-      transform: transformsOf(config?.transforms ?? [], systemClock, () => undefined),
-    };
+    const reading = await readingOf(flags, surroundings);
     if (files.length === 0) await parseContent('stdin', surroundings.stdin, reading, surroundings);
     let unreadable: unknown; // the last failure
     for (const file of files) {
@@ -73,6 +66,15 @@ export const parse: Command<Flags> = {
     if (unreadable !== undefined) throw unreadable;
   },
 };
+
+async function readingOf(flags: CommonFlags & Flags, surroundings: Surroundings): Promise<Reading> {
+  if (flags.config === undefined) return { flags, defaults: {}, transform: (record) => record };
+  const { effectiveConfig } = await import('./effective-config.ts');
+  const { transformsOf } = await import('../transforms/registry.ts');
+  const { config } = await effectiveConfig(flags, surroundings);
+  const transform = transformsOf(config.transforms, systemClock, () => undefined);
+  return { flags, defaults: config.application, transform };
+}
 
 async function parseContent(
   name: string,
