@@ -2,11 +2,11 @@
 import { once } from 'node:events';
 import type { LogsPage, LogsQuery, RegressionClient } from '../client/client.ts';
 import { type Fields, csvHeader, csvLine, fieldsJson, readFields, textLine } from '../query/row-formats.ts';
-import { severities } from '../record/severity.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import type { LogRow, Order } from '../search/request.ts';
 import type { Command, CommonFlags, Surroundings } from './command.ts';
 import { openEndpoint } from './endpoint.ts';
+import { applicationFlags, severityFlag } from './span-flags.ts';
 
 interface Flags {
   readonly query?: readonly string[];
@@ -45,16 +45,8 @@ export const logs: Command<Flags> = {
       requiresArg: true,
     },
     end: { type: 'string', describe: 'Latest time, exclusive', requiresArg: true },
-    severity: {
-      type: 'string',
-      choices: severities,
-      coerce: (name: string) => name.toUpperCase(),
-      describe: 'Lowest severity wanted',
-      requiresArg: true,
-    },
-    application: { type: 'string', describe: 'Name of the application', requiresArg: true },
-    appVersion: { type: 'string', describe: "The application's version", requiresArg: true },
-    environment: { type: 'string', describe: "The application's environment", requiresArg: true },
+    severity: severityFlag,
+    ...applicationFlags,
     source: { type: 'string', describe: 'Where entries came from: a file path', requiresArg: true },
     meta: { type: 'string', array: true, describe: 'Metadata, key=value; all given must hold', requiresArg: true },
     limit: { type: 'number', default: 100, describe: 'Rows at most', requiresArg: true },

@@ -1,8 +1,7 @@
 /** `regression patterns`: what the messages say. */
-import { severities } from '../record/severity.ts';
 import type { Command } from './command.ts';
 import { openEndpoint } from './endpoint.ts';
-import { type SpanFlags, spanFlags, spanOf } from './span-flags.ts';
+import { type SpanFlags, severityFlag, spanFlags, spanOf } from './span-flags.ts';
 import { tableText } from './table.ts';
 
 interface Flags extends SpanFlags {
@@ -19,13 +18,7 @@ export const patterns: Command<Flags> = {
   summary: 'What the messages say: their templates, counted',
   flags: {
     ...spanFlags,
-    severity: {
-      type: 'string',
-      choices: severities,
-      coerce: (name: string) => name.toUpperCase(),
-      describe: 'Lowest severity wanted',
-      requiresArg: true,
-    },
+    severity: severityFlag,
     sort: {
       choices: ['count', 'rare', 'new', 'burst'],
       default: 'count',

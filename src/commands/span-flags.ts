@@ -1,5 +1,20 @@
-/** Flags of the commands that ask about patterns. */
+/** Flags that say which rows or patterns are asked about. */
 import type { Options } from 'yargs';
+import { severities } from '../record/severity.ts';
+
+export const severityFlag = {
+  type: 'string',
+  choices: severities,
+  coerce: (name: string) => name.toUpperCase(),
+  describe: 'Lowest severity wanted',
+  requiresArg: true,
+} as const satisfies Options;
+
+export const applicationFlags = {
+  application: { type: 'string', describe: 'Name of the application', requiresArg: true },
+  appVersion: { type: 'string', describe: "The application's version", requiresArg: true },
+  environment: { type: 'string', describe: "The application's environment", requiresArg: true },
+} as const satisfies Record<string, Options>;
 
 export const spanFlags = {
   start: {
@@ -8,9 +23,7 @@ export const spanFlags = {
     requiresArg: true,
   },
   end: { type: 'string', describe: 'End of the span, exclusive', requiresArg: true },
-  application: { type: 'string', describe: 'Name of the application', requiresArg: true },
-  appVersion: { type: 'string', describe: "The application's version", requiresArg: true },
-  environment: { type: 'string', describe: "The application's environment", requiresArg: true },
+  ...applicationFlags,
 } as const satisfies Record<string, Options>;
 
 export interface SpanFlags {

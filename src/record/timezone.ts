@@ -41,7 +41,12 @@ export function zoneOffsetMs(zone: string, localMs: number): number {
   return fits(after) ? after : before;
 }
 
-function offsetAt(zone: string, utcMs: number): number {
+/**
+ * The offset that holds at an instant, in milliseconds east of UTC.
+ *
+ * @param zone a name that Intl knows.
+ */
+export function offsetAt(zone: string, utcMs: number): number {
   const quarter = Math.floor(utcMs / 900_000); // no zone changes inside a quarter of an hour
   const key = `${zone} ${quarter}`;
   const known = remembered.get(key);

@@ -6,10 +6,9 @@
  * due once. Expressions for every hour simply run every hour.
  */
 import cron from 'node-cron';
+import { offsetAt } from '../record/timezone.ts';
 
 const minuteMs = 60_000;
-/** Offsets of all zones change on a quarter of an hour. */
-const offsetStepMs = 15 * minuteMs;
 /** No zone's clock is put back by more. */
 const maxBackMs = 180 * minuteMs;
 /** How far ahead the next run is looked for. */
@@ -31,8 +30,7 @@ export class CronSchedule {
   readonly #matcher: ReturnType<typeof cron.createTask>;
   readonly #minutes: ReadonlySet<number>;
   readonly #hours: ReadonlySet<number>;
-  readonly #format: Intl.DateTimeFormat;
-  readonly #offsets = new Map<number, number>();
+  readonly #timezone: string;
 
   /** @param expression one that `isCronExpression` takes. */
   constructor(expression: string, timezone: string) {
@@ -41,15 +39,7 @@ export class CronSchedule {
     const { minute, hour } = cron.parse(expression);
     this.#minutes = new Set(minute);
     this.#hours = new Set(hour);
-    this.#format = new Intl.DateTimeFormat('en-u-hc-h23', {
-      timeZone: timezone,
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    });
+    this.#timezone = timezone;
   }
 
   /** The latest time it was due after `afterMs` and not after `untilMs`; null when there is none. */
@@ -62,7 +52,6 @@ export class CronSchedule {
   /** The next time it is due after `afterMs`; null when that is more than 40 days ahead. */
   nextAfter(afterMs: number): number | null {
     const { value } = this.#dueBetween(afterMs, afterMs + horizonMs).next();
-    this.#offsets.clear();
     return value ?? null;
   }
 
@@ -94,16 +83,6 @@ export class CronSchedule {
   }
 
   #wall(ms: number): number {
-    const step = Math.floor(ms / offsetStepMs);
-    let offset = this.#offsets.get(step);
-    if (offset === undefined) {
-      const part = Object.fromEntries(
-        this.#format.formatToParts(step * offsetStepMs).map(({ type, value }) => [type, Number(value)]),
-      );
-      const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
-      offset = Date.UTC(year, month - 1, day, hour, minute, second) - step * offsetStepMs;
-      this.#offsets.set(step, offset);
-    }
-    return ms + offset;
+    return ms + offsetAt(this.#timezone, ms);
   }
 }

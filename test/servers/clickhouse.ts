@@ -1,12 +1,12 @@
 /** A ClickHouse of the test's own, from Debian's clickhouse-server, on free ports in a directory of its own. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { find } from '../clients/programs.ts';
 import { freePort } from '../free-port.ts';
+import { serverProcess } from './server-process.ts';
 
 export interface ClickhouseServer {
   readonly url: string;
@@ -39,7 +39,6 @@ export async function startClickhouse(teardown: Pick<Test, 'teardown'>): Promise
   <mark_cache_size>5368709</mark_cache_size><max_concurrent_queries>20</max_concurrent_queries>
 </yandex>`,
   );
-  let child: ChildProcess | null = null;
 
   const query = async (sql: string): Promise<string> => {
     const response = await fetch(url, { method: 'POST', body: sql });
@@ -47,31 +46,15 @@ export async function startClickhouse(teardown: Pick<Test, 'teardown'>): Promise
     if (!response.ok) throw new Error(text);
     return text.trimEnd();
   };
-  const start = async (): Promise<void> => {
-    const program = find('clickhouse-server') ?? 'clickhouse-server';
-    child = spawn(program, [`--config-file=${directory}/config.xml`], { cwd: directory, stdio: 'ignore' });
-    for (;;) {
-      if (child.exitCode !== null) throw new Error(`clickhouse-server ended with ${child.exitCode}`);
-      try {
-        await query('SELECT 1');
-        return;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 50)); // it is starting
-      }
-    }
-  };
-  const kill = async (): Promise<void> => {
-    const running = child;
-    child = null;
-    if (running === null || running.exitCode !== null) return;
-    const ended = once(running, 'close');
-    running.kill('SIGKILL');
-    await ended;
-  };
-  teardown.teardown(async () => {
-    await kill();
-    await rm(directory, { recursive: true, force: true });
+  const { kill, start } = await serverProcess(teardown, {
+    name: 'clickhouse-server',
+    directory,
+    spawn: () => {
+      const program = find('clickhouse-server') ?? 'clickhouse-server';
+      return spawn(program, [`--config-file=${directory}/config.xml`], { cwd: directory, stdio: 'ignore' });
+    },
+    ask: () => query('SELECT 1'),
+    signal: 'SIGKILL',
   });
-  await start();
   return { url, query, kill, start };
 }

