@@ -12,12 +12,13 @@ import { type Encoding, encodingOfMark } from './encoding.ts';
 import { birthOf, checkBytes, readAt, sha256 } from './fingerprint.ts';
 import { type Followed, FollowedFiles } from './followed-files.ts';
 import { KnownGenerations, bytesBefore, inodeKey } from './known-generations.ts';
+import { lineStartBefore } from './line-start.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import { OpenFiles, openFilesLimit } from './open-files.ts';
 import type { FileOptions } from './options.ts';
 import { originalsOf } from './rotated-names.ts';
 import { ReadingLoop } from './reading-loop.ts';
-import { type ReadCounts, Tail, lineStartBefore } from './tail.ts';
+import { type ReadCounts, Tail } from './tail.ts';
 
 const inputName = 'file';
 
