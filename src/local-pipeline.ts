@@ -63,7 +63,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
       onDamage: ({ reason, setAsideAs, salvagedRows, lostRows }) =>
         logger.error(
           { set_aside_as: setAsideAs, salvaged_rows: salvagedRows, lost_rows: lostRows },
-          `the database file could not be used: ${reason}; a new one was begun, ${lostRows ?? 'an unknown number of'} rows are lost`,
+          `a database file could not be used and was set aside: ${reason}; ${lostRows ?? 'an unknown number of'} rows are lost`,
         ),
       onDisturbed: (message) => logger.warn({ path: config.data_dir }, message),
     });

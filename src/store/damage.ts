@@ -1,4 +1,4 @@
-/** What became of a database file that could not be used (found and mended by thread/damage.ts). */
+/** What became of a database file that could not be used (the hot one: thread/damage.ts; a segment: thread/segment-directory.ts). */
 export interface Damage {
   readonly foundAt: string;
   /** Where the damaged file is now. */

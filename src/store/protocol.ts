@@ -149,7 +149,7 @@ export interface SealOptions {
 export type WriterNotice =
   /** Something happened to its file, told in words for the operator; snapshots opened before are not to be used any more. */
   | { readonly notice: 'file_disturbed'; readonly message: string }
-  /** The file that was there at the start could not be used. */
+  /** A file that was there at the start, hot or closed, could not be used. */
   | { readonly notice: 'damage_found'; readonly damage: Damage }
   /** Sent at the start and before a pin is granted that sees another list. */
   | { readonly notice: 'segments_changed'; readonly segments: readonly Segment[] };

@@ -39,7 +39,7 @@ export interface StoreOptions {
   readonly clock?: Clock;
   /** Told, in words for the operator, when the hot file had to be opened anew or another program has it open. */
   readonly onDisturbed?: (message: string) => void;
-  /** Told at the start when the hot file could not be used. */
+  /** Told at the start of each file, hot or closed, that could not be used. */
   readonly onDamage?: (damage: Damage) => void;
   /** Told when a segment could not be sealed; it is tried again later. */
   readonly onSealFailed?: (segment: Segment, error: unknown) => void;

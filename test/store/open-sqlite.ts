@@ -13,7 +13,7 @@ export function openSqlite(path: string): Sqlite {
 
 /** All files of a data directory that hold rows, in the order of arrival; closed when the test ends. */
 export function openDatabases(t: Test, dataDir: string): readonly Sqlite[] {
-  const { segments } = new SegmentDirectory(join(dataDir, segmentsDirectoryName));
+  const { segments } = new SegmentDirectory(join(dataDir, segmentsDirectoryName), Date.now());
   const databases = [...segments.map(({ path }) => path), join(dataDir, hotFileName)].map(openSqlite);
   t.teardown(() => databases.forEach((database) => database.close()));
   return databases;

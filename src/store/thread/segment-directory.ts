@@ -3,9 +3,11 @@
  *
  * Runs in the writer thread, so that a snapshot and the list of segments beside it are granted in one step.
  */
-import { mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { RegressionError, messageOf } from '../../runtime/errors.ts';
+import { messageOf } from '../../runtime/errors.ts';
+import type { Damage } from '../damage.ts';
+import { durableRename } from '../durable-rename.ts';
 import { type Segment, type SegmentManifest, segmentFileNames } from '../segments.ts';
 import { closeAlias, openAlias } from './alias.ts';
 import type { Sqlite } from './sqlite.ts';
@@ -15,13 +17,16 @@ export class SegmentDirectory {
   #segments: readonly Segment[] = [];
   /** Closed files that a sealed one has replaced. */
   #replaced: string[] = [];
+  readonly #foundAt: string;
+  readonly #damages: Damage[] = [];
 
   /**
-   * Reads the directory, made if it is missing, and removes what an interrupted sealing left.
-   * @throws RegressionError `STORE_CORRUPT` for a manifest or a closed file that cannot be read.
+   * Reads the directory, made if it is missing, and removes what an interrupted sealing left. A segment that cannot be read is set
+   * aside as `*.corrupt-<time>` and told in `damages`: the others, and the start, do not depend on it.
    */
-  constructor(path: string) {
+  constructor(path: string, nowMs: number) {
     this.path = path;
+    this.#foundAt = new Date(nowMs).toISOString();
     mkdirSync(path, { recursive: true, mode: 0o700 });
     const names = new Set(readdirSync(path));
     const firstIds = new Set([...names].map((name) => Number.parseInt(name, 10)).filter((firstId) => firstId > 0));
@@ -33,6 +38,11 @@ export class SegmentDirectory {
 
   get segments(): readonly Segment[] {
     return this.#segments;
+  }
+
+  /** What was set aside when the directory was read. */
+  get damages(): readonly Damage[] {
+    return this.#damages;
   }
 
   /** Id of the last row in any segment; 0 without segments. */
@@ -79,11 +89,29 @@ export class SegmentDirectory {
     }
     if (names.has(manifest)) {
       rmSync(join(this.path, closed), { force: true });
-      return sealedSegment(readManifest(join(this.path, manifest)), this.path);
+      const known = readManifest(join(this.path, manifest));
+      if (typeof known !== 'string') return sealedSegment(known, this.path);
+      return this.#setAside([manifest, sealed], known);
     }
     if (!names.has(closed)) return null; // a sealed file whose manifest is gone is nobody's: it is left alone
     rmSync(join(this.path, sealed), { force: true }); // renamed, but its manifest did not follow: it is sealed again
-    return describeClosed(join(this.path, closed));
+    try {
+      return describeClosed(join(this.path, closed));
+    } catch (error) {
+      return this.#setAside([closed], messageOf(error));
+    }
+  }
+
+  #setAside(names: readonly string[], reason: string): null {
+    const suffix = `.corrupt-${this.#foundAt.replaceAll(/[-:]|\.\d+/g, '')}`;
+    let setAsideAs = '';
+    for (const path of names.map((name) => join(this.path, name)).filter((path) => existsSync(path))) {
+      setAsideAs = `${path}${suffix}`;
+      durableRename(path, setAsideAs);
+    }
+    // How many rows it held stands in what cannot be read.
+    this.#damages.push({ foundAt: this.#foundAt, setAsideAs, reason, salvagedRows: 0, lostRows: null });
+    return null;
   }
 }
 
@@ -93,14 +121,12 @@ function sealedSegment(manifest: SegmentManifest, directory: string): Segment {
   return { state: 'sealed', path, bytes, firstId, lastId, minTimestamp, maxTimestamp };
 }
 
-function readManifest(path: string): SegmentManifest {
+/** In place of a manifest that cannot be read, why not. */
+function readManifest(path: string): SegmentManifest | string {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as SegmentManifest;
   } catch (error) {
-    throw new RegressionError('STORE_CORRUPT', `${path}: not a segment's manifest: ${messageOf(error)}`, {
-      cause: error,
-      hint: 'Move the segment and its manifest out of the directory, or restore them from a backup.',
-    });
+    return `${path}: not a segment's manifest: ${messageOf(error)}`;
   }
 }
 

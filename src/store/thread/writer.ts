@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import type { IngestRequest, StoredGap, StoredPosition } from '../../record/batch.ts';
 import type { Application } from '../../record/log-record.ts';
 import { RegressionError } from '../../runtime/errors.ts';
+import type { Damage } from '../damage.ts';
 import type { EncodedBatch, WriterNotice, WriterOptions, WriterStats } from '../protocol.ts';
 import {
   type RemovalReason,
@@ -71,8 +72,11 @@ export class Writer {
     this.#options = options;
     this.#notify = notify;
     this.#nowMs = nowMs;
-    this.#segments = this.#isInMemory ? null : new SegmentDirectory(join(dirname(options.path), segmentsDirectoryName));
+    this.#segments = this.#isInMemory
+      ? null
+      : new SegmentDirectory(join(dirname(options.path), segmentsDirectoryName), nowMs());
     this.#database = this.#open(true);
+    for (const damage of this.#segments?.damages ?? []) this.#recordDamage(this.#database, damage);
     this.#continueIds();
     this.#forgetRemoved();
     this.#announceSegments();
@@ -262,18 +266,20 @@ export class Writer {
     const { path } = this.#options;
     const lastSegmentId = this.#segments?.lastId ?? 0;
     const { database, damage } = openHotFile({ ...this.#options, lastSegmentId, checksFile }, this.#nowMs());
-    if (damage !== null) {
-      const { foundAt, setAsideAs, reason, salvagedRows, lostRows } = damage;
-      database.run(
-        'INSERT INTO store_damage (found_at, set_aside_as, reason, salvaged_rows, lost_rows) VALUES (?, ?, ?, ?, ?)',
-        [foundAt, setAsideAs, reason, salvagedRows, lostRows],
-      );
-      this.#notify({ notice: 'damage_found', damage });
-    }
+    if (damage !== null) this.#recordDamage(database, damage);
     this.#keeper = this.#isInMemory ? null : new WalKeeper(path);
     const [since] = database.all<{ value: string }>(`SELECT value FROM store_state WHERE key = 'hot_since'`);
     this.#hotSinceMs = Math.min(Date.parse(since?.value ?? ''), this.#nowMs());
     return database;
+  }
+
+  #recordDamage(database: Sqlite, damage: Damage): void {
+    const { foundAt, setAsideAs, reason, salvagedRows, lostRows } = damage;
+    database.run(
+      'INSERT INTO store_damage (found_at, set_aside_as, reason, salvaged_rows, lost_rows) VALUES (?, ?, ?, ?, ?)',
+      [foundAt, setAsideAs, reason, salvagedRows, lostRows],
+    );
+    this.#notify({ notice: 'damage_found', damage });
   }
 
   #reopen(message: string): void {

@@ -4,6 +4,7 @@ import {
   openSync,
   readFileSync,
   readdirSync,
+  rmSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -138,6 +139,36 @@ void test('positions survive the salvage, so no file is read twice', async (t) =
 
   t.match(await store.positions(), [aPosition({ offset: 7 })]);
 });
+
+const segmentDamagings: Readonly<Record<string, (segments: string, t: Test) => Promise<void>>> = {
+  'a torn manifest': async (segments, t) => {
+    const store = await openStore({ dataDir: join(segments, '..') });
+    t.teardown(() => store.close());
+    await store.sealed();
+    await store.close();
+    truncateSync(join(segments, '000000000001.json'), 20);
+  },
+  'a closed segment that is no database': async (segments) => {
+    for (const name of readdirSync(segments)) rmSync(join(segments, name), { force: true });
+    writeFileSync(join(segments, '000000000001.closed.db'), 'this is a text, not a database\n'.repeat(100));
+  },
+};
+
+for (const [what, damage] of Object.entries(segmentDamagings)) {
+  void test(`${what} is set aside and told, and does not stop the start (F44)`, { timeout: 120_000 }, async (t) => {
+    const { dataDir } = await filled(t);
+    const segments = join(dataDir, 'segments');
+    await damage(segments, t);
+    const { store, damages } = await reopened(t, dataDir);
+
+    t.match(damages, [{ setAsideAs: /segments\/0+1\..*\.corrupt-\d{8}T\d{6}Z$/, lostRows: null }]);
+    t.ok(existsSync(damages[0]?.setAsideAs ?? ''));
+    t.equal((await walk(store, { order: 'arrival', limit: 5000 })).length, rows, 'the hot file answers');
+    await store.append({ records: someRecords(1), positions: [], gaps: [] });
+    await store.close();
+    t.strictSame((await reopened(t, dataDir)).damages, [], 'told once');
+  });
+}
 
 void test('a file of a newer release is refused and left as it is (F44)', async (t) => {
   const { dataDir, path } = await filled(t);
