@@ -19,6 +19,7 @@ import { secretsFrom } from './sinks/secrets.ts';
 import type { SinkKind } from './sinks/sink.ts';
 import { Scheduler } from './schedule/scheduler.ts';
 import { TaskRunner } from './schedule/task-runner.ts';
+import { damageWarning } from './store/damage.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -178,8 +179,10 @@ export class Daemon implements Service {
 
   #health(): readonly HealthPart[] {
     const failure = this.#pipeline?.ingest.failure ?? null;
+    const warning = damageWarning(this.#pipeline?.damages ?? []);
     return [
       { name: 'store', ok: failure === null, ...(failure === null ? {} : { reason: failure }) },
+      { name: 'history', ok: true, ...(warning === null ? {} : { warning }) },
       { name: 'inputs', ok: this.#isStarted, ...(this.#isStarted ? {} : { reason: 'still starting' }) },
     ];
   }

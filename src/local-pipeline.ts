@@ -14,6 +14,7 @@ import { RegressionError, messageOf } from './runtime/errors.ts';
 import { keepHeapSmall } from './runtime/heap-size.ts';
 import type { Logger } from './runtime/logger.ts';
 import type { Metrics } from './runtime/metrics.ts';
+import type { Damage } from './store/damage.ts';
 import { openStore } from './store/remote-store.ts';
 import type { Store } from './store/store.ts';
 import { transformsOf } from './transforms/registry.ts';
@@ -26,6 +27,8 @@ export interface LocalPipeline {
   readonly recent: RecentRows;
   readonly ingest: Ingest;
   readonly lock: DataDirLock;
+  /** Files of the store that could not be used, at this start or an earlier one. */
+  readonly damages: readonly Damage[];
   /** Commits what is queued (within a few seconds), closes the store, gives the directory back. */
   close(): Promise<void>;
 }
@@ -71,6 +74,9 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
     await lock.release();
     throw error;
   }
+  const damages = await store.state.damages(); // files are looked at when the store opens, so no more will come
+  metrics.damagedFiles.set(damages.length);
+  metrics.lostRows.set(damages.reduce((sum, { lostRows }) => sum + (lostRows ?? 0), 0));
   const miner = config.patterns.enabled ? await minerOf(config, store) : undefined;
   const feed = new LiveFeed();
   const recent = new RecentRows(maxRecentBytes);
@@ -94,6 +100,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
     recent,
     ingest,
     lock,
+    damages,
     async close() {
       await ingest.stop();
       await store.close();

@@ -1,5 +1,6 @@
 /** `regression status`: health in one screen. */
 import type { InputsAnswer, SinksAnswer, TaskAnswer } from '../client/client.ts';
+import { damageHint } from '../store/damage.ts';
 import type { Command } from './command.ts';
 
 const shownProblems = 5;
@@ -31,7 +32,7 @@ export const status: Command<object> = {
   },
 };
 
-function summary({ is_running, inputs, files, generations, gaps }: InputsAnswer) {
+function summary({ is_running, inputs, files, generations, gaps, store_damage }: InputsAnswer) {
   const count = (state: string): number => files.filter((file) => file.state === state).length;
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   return {
@@ -47,6 +48,7 @@ function summary({ is_running, inputs, files, generations, gaps }: InputsAnswer)
     lines: sum(generations.map(({ lines }) => lines)),
     rows: sum(generations.map(({ rows }) => rows)),
     gaps,
+    store_damage,
     problems: files
       .filter(({ last_error }) => last_error !== null)
       .map(({ path, last_error }) => ({ path, last_error })),
@@ -54,8 +56,20 @@ function summary({ is_running, inputs, files, generations, gaps }: InputsAnswer)
 }
 
 function text(answer: InputsAnswer, lastId: number, sinks: SinksAnswer['sinks']): string {
-  const { is_running, inputs, files, formats, unread_bytes, waiting_bytes, generations, lines, rows, gaps, problems } =
-    summary(answer);
+  const {
+    is_running,
+    inputs,
+    files,
+    formats,
+    unread_bytes,
+    waiting_bytes,
+    generations,
+    lines,
+    rows,
+    gaps,
+    store_damage,
+    problems,
+  } = summary(answer);
   const number = (value: number): string => value.toLocaleString('en-US');
   const row = (name: string, value: string): string => `${name.padEnd(12)}${value}\n`;
   let out = row('daemon', is_running ? 'running' : 'not running; this is what it left');
@@ -88,6 +102,8 @@ function text(answer: InputsAnswer, lastId: number, sinks: SinksAnswer['sinks'])
     gaps.length === 0 ? 'none: nothing is known to be lost' : `${number(gaps.length)}, the last of them`,
   );
   for (const gap of gaps.slice(-shownProblems)) out += row('', gapText(gap));
+  for (const { text } of store_damage.slice(-shownProblems)) out += row('warning', text);
+  if (store_damage.length > 0) out += row('', damageHint);
   for (const { path, last_error } of problems.slice(0, shownProblems)) out += row('problem', `${path}: ${last_error}`);
   if (problems.length > shownProblems) out += row('', `and ${number(problems.length - shownProblems)} more files`);
   return out;

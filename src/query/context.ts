@@ -16,6 +16,8 @@ export interface HealthPart {
   readonly name: string;
   readonly ok: boolean;
   readonly reason?: string;
+  /** What somebody should look at though the part does its work. */
+  readonly warning?: string;
 }
 
 /** An input as `GET /api/v1/inputs` tells of it; `files` for those that follow files. */

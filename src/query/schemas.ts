@@ -200,6 +200,8 @@ export const tailParameters = {
 };
 
 export const healthSchema = z.object({
-  status: z.enum(['ok', 'not_ready']),
-  parts: z.array(z.object({ name: z.string(), ok: z.boolean(), reason: z.string().optional() })),
+  status: z.enum(['ok', 'degraded', 'not_ready']),
+  parts: z.array(
+    z.object({ name: z.string(), ok: z.boolean(), reason: z.string().optional(), warning: z.string().optional() }),
+  ),
 });

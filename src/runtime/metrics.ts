@@ -63,6 +63,11 @@ export function createMetrics() {
     ),
     queuedBytes: gauge('pipeline_queued_bytes', 'Text accepted from inputs and not yet committed'),
     storeErrors: counter('store_errors_total', 'Failed store operations, by error code', ['code']),
+    damagedFiles: gauge('store_damaged_files', 'Database files that could not be used and were set aside, ever'),
+    lostRows: gauge(
+      'store_lost_records',
+      'Records lost to damaged database files, as far as they could be counted, ever',
+    ),
     querySeconds: histogram(
       'query_seconds',
       'Time to answer a query',

@@ -3,10 +3,12 @@
  * Each call is a transaction of its own, durable when it answers.
  */
 import type { Filter } from '../search/request.ts';
+import type { Damage } from './damage.ts';
 import type { RemovalReason } from './segments.ts';
 import type { SinkCalls } from './sink-state.ts';
 
-export interface StateCalls extends AccountCalls, ConsumerCalls, ResultCalls, SinkCalls, TaskCalls, RemovalCalls {}
+export interface StateCalls
+  extends AccountCalls, ConsumerCalls, ResultCalls, SinkCalls, TaskCalls, RemovalCalls, DamageCalls {}
 
 export const roles = ['admin', 'viewer', 'datasource'] as const;
 export type Role = (typeof roles)[number];
@@ -214,6 +216,11 @@ export interface RemovalCalls {
   noteRestored(firstIds: readonly number[], now: string): void;
 }
 
+export interface DamageCalls {
+  /** Database files that could not be used and were set aside at a start, oldest first. */
+  damages(): readonly Damage[];
+}
+
 /** The same calls from another thread. */
 export type Remote<Calls> = {
   readonly [M in keyof Calls]: Calls[M] extends (...args: infer Args) => infer Result
@@ -263,6 +270,7 @@ const stateMethods = {
   recordTaskRun: true,
   removedSegments: true,
   noteRestored: true,
+  damages: true,
 } as const satisfies Record<keyof StateCalls, true>;
 
 /** Every call as a function that goes through `call`. */

@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { FollowedStatus } from '../../inputs/input.ts';
 import type { StoredGap, StoredPosition } from '../../record/batch.ts';
+import { damageText } from '../../store/damage.ts';
 import type { QueryContext } from '../context.ts';
 import { problems } from '../schemas.ts';
 
@@ -74,6 +75,9 @@ export const inputsSchema = z.object({
       found_at: z.string(),
     }),
   ),
+  store_damage: z
+    .array(z.object({ text: z.string(), set_aside_as: z.string(), lost_rows: z.int().nullable() }))
+    .describe('Database files that could not be used; `lost_rows` is null when nobody can know'),
 });
 
 export type InputsAnswer = z.output<typeof inputsSchema>;
@@ -116,6 +120,11 @@ export function inputRoutes(context: QueryContext): FastifyPluginAsyncZod {
           files: inputs.flatMap(({ files }) => (files?.files ?? []).map(fileOf)).filter(isMeant),
           generations,
           gaps: (await context.store.gaps()).filter((gap) => isMeant(gap) || ids.has(gap.generation)).map(gapOf),
+          store_damage: (await context.store.state.damages()).map((damage) => ({
+            text: damageText(damage),
+            set_aside_as: damage.setAsideAs,
+            lost_rows: damage.lostRows,
+          })),
         };
       },
     );

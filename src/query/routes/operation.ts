@@ -28,7 +28,7 @@ export function operationRoutes(context: QueryContext): FastifyPluginAsyncZod {
           summary: 'Whether every part does its work, and which does not',
           tags: ['operation'],
           response: {
-            200: healthSchema.describe('All parts are ready'),
+            200: healthSchema.describe('All parts are ready; `degraded` when one of them has a warning'),
             503: healthSchema.describe('Some part is not'),
           },
         },
@@ -36,7 +36,9 @@ export function operationRoutes(context: QueryContext): FastifyPluginAsyncZod {
       async (_request, reply) => {
         const parts = [...context.health()];
         const isReady = parts.every(({ ok }) => ok);
-        return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'not_ready', parts });
+        if (!isReady) return reply.code(503).send({ status: 'not_ready', parts });
+        const isWarned = parts.some(({ warning }) => warning !== undefined);
+        return reply.send({ status: isWarned ? 'degraded' : 'ok', parts });
       },
     );
     server.get(

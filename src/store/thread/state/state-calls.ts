@@ -3,6 +3,7 @@ import type { StateCalls } from '../../state.ts';
 import type { Sqlite } from '../sqlite.ts';
 import { accountCalls } from './accounts.ts';
 import { consumerCalls } from './consumers.ts';
+import { damageCalls } from './damages.ts';
 import { resultCalls } from './results.ts';
 import { sinkCalls } from './sinks.ts';
 import { removalCalls } from './removals.ts';
@@ -17,6 +18,7 @@ export function callState(database: Sqlite, method: keyof StateCalls, args: read
     ...sinkCalls(database),
     ...taskCalls(database),
     ...removalCalls(database),
+    ...damageCalls(database),
   };
   const call = calls[method] as (...args: readonly unknown[]) => unknown;
   return database.transaction(() => call(...args));
