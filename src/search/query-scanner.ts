@@ -16,7 +16,7 @@ export interface Value {
 export type Token = { readonly column: number } & (
   | { readonly kind: '(' | ')' | 'and' | 'or' | 'not' | 'end' }
   | { readonly kind: 'value'; readonly value: Value }
-  /** `name:`; a value, a comparison or a parenthesis follows right behind it, at column `end`. */
+  /** `name:`; a value, a comparison or a parenthesis of them follows right behind it, at column `end`. */
   | { readonly kind: 'field'; readonly name: string; readonly end: number }
   | { readonly kind: 'operator'; readonly operator: Operator | '=' }
 );
@@ -31,6 +31,8 @@ const afterRegex = /i?(?=[\s)]|$)/y;
 /** @throws RegressionError `QUERY_INVALID`. */
 export function scanQuery(text: string): readonly Token[] {
   const tokens: Token[] = [];
+  /** A parenthesis that is open, each: whether it holds values of a field. */
+  const groups: boolean[] = [];
   let at = 0;
   const take = (pattern: RegExp): RegExpExecArray | null => {
     pattern.lastIndex = at;
@@ -43,10 +45,14 @@ export function scanQuery(text: string): readonly Token[] {
     const column = at + 1;
     const char = text[at];
     if (char === undefined) return [...tokens, { kind: 'end', column }];
-    const isOperand = isBehindField(tokens.at(-1), column);
+    const last = tokens.at(-1);
+    const isOperand = isBehindField(last, column);
+    const isOfField = groups.at(-1) === true || isOperand;
     const word = isOperand ? undefined : (take(keyword)?.[1]?.toLowerCase() as 'and' | 'or' | 'not' | undefined);
     if (word !== undefined) tokens.push({ kind: word, column });
     else if (char === '(' || char === ')') {
+      if (char === '(') groups.push(isOfField);
+      else groups.pop();
       tokens.push({ kind: char, column });
       at++;
     } else if (char === '-' && /[^\s)]/.test(text[at + 1] ?? ' ') && !isOperand) {
@@ -56,7 +62,7 @@ export function scanQuery(text: string): readonly Token[] {
       const name = isOperand ? null : take(fieldName);
       if (name !== null) tokens.push({ kind: 'field', name: name[2] ?? unescape(name[1] ?? ''), column, end: at + 1 });
       else {
-        const sign = isOperand && tokens.at(-1)?.kind === 'field' ? take(operator)?.[0] : undefined;
+        const sign = isOfField && last?.kind !== 'operator' ? take(operator)?.[0] : undefined;
         if (sign !== undefined) tokens.push({ kind: 'operator', operator: sign as Operator | '=', column });
         else {
           const read = readValue(text, at);

@@ -79,6 +79,8 @@ const holding = [
   '-nothing:*',
   'userId:(41 OR 42) cpu:*',
   'userId:(-41)',
+  'cpu:(>=0.5 <0.9)',
+  'cpu:(<0.1 OR (>0.5 -0.7))',
   'id:7',
   'id:>6',
   'timestamp:>-1h',
