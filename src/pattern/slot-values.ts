@@ -4,6 +4,7 @@
  * What is few may be a status, a region, a queue: a release that brings a new one is worth a word. What is many (ids, durations) is only
  * sampled. Bounded: `maxValues` a variable, `maxSlots` variables a pattern, values cut at `maxValueLength`.
  */
+import { durationUnits, sizeUnits } from './fold.ts';
 import type { Masker } from './mask.ts';
 
 export const maxValues = 16;
@@ -153,10 +154,16 @@ function valueOf(raw: string, { prefix, suffix }: Slot): string {
   return raw.slice(start, Math.min(end, start + maxValueLength));
 }
 
-/** The number a value begins with (`12.5ms`); NaN, which is neither less nor more, where there is none. */
+/** A plain decimal, with a unit or without (`12.5ms`); else NaN, which is neither less nor more: `5e96` and `10.0.0.7` are no numbers. */
 function numberOf(value: string): number {
   const first = value.charCodeAt(0);
   if (first !== 45 && (first < 48 || first > 57)) return Number.NaN;
-  const number = Number.parseFloat(value);
-  return Number.isFinite(number) ? number : Number.NaN;
+  const [, number = '', unit = ''] = /^(-?\d{1,15}(?:\.\d{1,15})?)([a-zA-Z%]{0,12})$/.exec(value) ?? [];
+  return number !== '' && isUnit(unit.toLowerCase()) ? Number(number) : Number.NaN;
+}
+
+/** One letter is more often the end of a hexadecimal id than a byte. */
+function isUnit(word: string): boolean {
+  if (word.length <= 1) return ['', '%', 's'].includes(word);
+  return durationUnits.has(word) || sizeUnits.has(word);
 }

@@ -60,6 +60,16 @@ void test('values of a variable are told one by one while they are few, then as 
   t.match(many?.slots, [{ isMany: true, minimum: 0 }]);
 });
 
+void test('only decimals, with a unit or without, make the range of a variable', async (t) => {
+  const miner = new PatternMiner(bounds);
+  const rangeOf = (name: string, values: readonly string[]): unknown =>
+    miner.observe(values.map((value) => aRecord({ message: `answered ${name}=${value}` })))?.slots;
+
+  t.match(rangeOf('took', ['12.5ms', '-3ms', '7ms']), [{ minimum: -3, maximum: 12.5 }]);
+  t.match(rangeOf('load', ['5%', '80%']), [{ minimum: 5, maximum: 80 }]);
+  t.strictSame(rangeOf('id', ['5e96', '1e99ab', '77ab', '10456c031199', '3b', '0x1f', '10.0.0.7', '12:30']), []);
+});
+
 void test('what was told before is not told again after a restart, and numbers go on', async (t) => {
   const before = new PatternMiner(bounds);
   const [told] = before.observe([aRecord({ message: 'job 1 done' })])?.added ?? [];
