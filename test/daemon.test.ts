@@ -1,11 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { test } from 'tap';
-import { RegressionClient } from '../src/client/client.ts';
-import { configSchema } from '../src/config/schema.ts';
-import { Daemon } from '../src/daemon.ts';
+import { startDaemon } from './start-daemon.ts';
 import { tempDir } from './temp-dir.ts';
 
 void test(
@@ -14,20 +10,9 @@ void test(
   async (t) => {
     const dataDir = await tempDir(t);
     writeFileSync(join(dataDir, 'regression.db'), 'this is a text, not a database\n'.repeat(100));
-    const daemon = new Daemon({
-      config: configSchema.parse({ data_dir: dataDir, inputs: [], server: { listen: '127.0.0.1:0' } }),
-      logger: pino({ level: 'silent' }),
-      env: {},
-      version: '0.0.0',
-      onFatal: (error) => t.fail(String(error)),
-    });
-    t.teardown(() => daemon.stop());
-    await daemon.start();
-    const { server, adminTokenPath } = daemon.summary;
-    const client = new RegressionClient({ url: server, token: (await readFile(adminTokenPath, 'utf8')).trim() });
-    t.teardown(() => client.close());
+    const { url, client } = await startDaemon(t, dataDir);
     const ready = async (): Promise<[number, any]> => {
-      const response = await fetch(`${server}/health/ready`);
+      const response = await fetch(`${url}/health/ready`);
       return [response.status, await response.json()];
     };
 
@@ -42,7 +27,7 @@ void test(
     t.match(damage, { lost_rows: null, set_aside_as: /corrupt-/ });
     rmSync(damage?.set_aside_as ?? '');
     t.equal((await ready())[1].status, 'ok');
-    const metrics = await (await fetch(`${server}/metrics`)).text();
+    const metrics = await (await fetch(`${url}/metrics`)).text();
     t.match(metrics, /regression_store_damaged_files 1\n/);
     t.match(metrics, /regression_store_lost_records 0\n/);
   },
