@@ -14,6 +14,11 @@ export interface Damage {
   readonly lostRows: number | null;
 }
 
+/** Where a damaged file is set aside: beside the one that takes its place, `*.corrupt-20261124T030000Z`. */
+export function setAsidePath(path: string, foundAt: string): string {
+  return `${path}.corrupt-${foundAt.replaceAll(/[-:]|\.\d+/g, '')}`;
+}
+
 /**
  * What health says; null when there is nothing to do. Not a failure: nothing that restarts or takes traffic away brings rows back. It
  * is said until somebody has dealt with the files set aside; `lostRows` of the store's statistics never forgets.

@@ -4,7 +4,7 @@
  */
 import { closeSync, existsSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { RegressionError, messageOf } from '../../runtime/errors.ts';
-import type { Damage } from '../damage.ts';
+import { type Damage, setAsidePath } from '../damage.ts';
 import { durableRename } from '../durable-rename.ts';
 import { readMigrations, tooNew } from './migrate.ts';
 import { applicationId, createDatabase } from './new-database.ts';
@@ -22,12 +22,9 @@ const maxCheckedBytes = 512 * 1024 * 1024;
  */
 export function damageOf(path: string): string | null {
   const header = readHeader(path);
-  if (header.length === 0) return 'it is empty';
-  if (header.length < 100 || header.toString('latin1', 0, 16) !== 'SQLite format 3\0')
-    return 'it is no SQLite database';
-  // https://sqlite.org/fileformat.html section 1.3: user version at 60, application id at 68, both big-endian.
-  const version = header.readUInt32BE(60);
-  if (header.readUInt32BE(68) !== applicationId) return 'it is a SQLite database of another program';
+  const foreignReason = foreignReasonOf(header);
+  if (foreignReason !== null) return foreignReason;
+  const version = header.readUInt32BE(60); // https://sqlite.org/fileformat.html section 1.3
   if (version > (readMigrations().at(-1)?.version ?? 0)) throw tooNew(path, version);
   if (statSync(path).size > maxCheckedBytes) return null;
   try {
@@ -40,7 +37,7 @@ export function damageOf(path: string): string | null {
       database.close();
     }
   } catch (error) {
-    if (error instanceof RegressionError && error.code === 'STORE_CORRUPT') return `it is damaged: ${messageOf(error)}`;
+    if (isDamage(error)) return `it is damaged: ${messageOf(error)}`;
     throw error;
   }
 }
@@ -53,7 +50,7 @@ export function damageOf(path: string): string | null {
 export function replaceDamaged(path: string, reason: string, lastSegmentId: number, nowMs: number): Damage {
   const nextPath = nextPathOf(path);
   const foundAt = new Date(nowMs).toISOString();
-  const setAsideAs = `${path}.corrupt-${foundAt.replaceAll(/[-:]|\.\d+/g, '')}`;
+  const setAsideAs = setAsidePath(path, foundAt);
   rmSync(`${path}.lock`, { recursive: true, force: true });
   createDatabase(nextPath, nowMs);
   const { salvagedRows, lastId } = salvageInto(path, nextPath, lastSegmentId);
@@ -69,6 +66,20 @@ export function replaceDamaged(path: string, reason: string, lastSegmentId: numb
   };
 }
 
+/** Whether it is the file's fault, and not the disk's or of a missing right, which may be another the next time. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof RegressionError && error.code === 'STORE_CORRUPT';
+}
+
+/** Why a file cannot be one of the store's, by its header; null when it can. */
+export function foreignReasonOf(header: Buffer): string | null {
+  if (header.length === 0) return 'it is empty';
+  if (header.length < 100 || header.toString('latin1', 0, 16) !== 'SQLite format 3\0')
+    return 'it is no SQLite database';
+  // Its place, as that of the user version: https://sqlite.org/fileformat.html section 1.3, both big-endian.
+  return header.readUInt32BE(68) === applicationId ? null : 'it is a SQLite database of another program';
+}
+
 /** A WAL without its database must never stand beside a new one: it would be replayed into it. */
 export function setAsideWal(path: string, setAsideAs: string): void {
   forgetKeptWal(path);
@@ -76,7 +87,8 @@ export function setAsideWal(path: string, setAsideAs: string): void {
   rmSync(`${path}-shm`, { force: true });
 }
 
-function readHeader(path: string): Buffer {
+/** The first 100 bytes, fewer of a shorter file. */
+export function readHeader(path: string): Buffer {
   const buffer = Buffer.alloc(100);
   const descriptor = openSync(path, 'r');
   try {

@@ -6,10 +6,11 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../runtime/errors.ts';
-import type { Damage } from '../damage.ts';
+import { type Damage, setAsidePath } from '../damage.ts';
 import { durableRename } from '../durable-rename.ts';
 import { type Segment, type SegmentManifest, segmentFileNames } from '../segments.ts';
 import { closeAlias, openAlias } from './alias.ts';
+import { foreignReasonOf, isDamage, readHeader } from './damage.ts';
 import type { Sqlite } from './sqlite.ts';
 
 export class SegmentDirectory {
@@ -88,25 +89,33 @@ export class SegmentDirectory {
       rmSync(join(this.path, name), { recursive: true, force: true });
     }
     if (names.has(manifest)) {
-      rmSync(join(this.path, closed), { force: true });
       const known = readManifest(join(this.path, manifest));
-      if (typeof known !== 'string') return sealedSegment(known, this.path);
-      return this.#setAside([manifest, sealed], known);
+      if (typeof known !== 'string') {
+        rmSync(join(this.path, closed), { force: true });
+        return sealedSegment(known, this.path);
+      }
+      if (!names.has(closed)) return this.#setAside(firstId, known);
     }
     if (!names.has(closed)) return null; // a sealed file whose manifest is gone is nobody's: it is left alone
-    rmSync(join(this.path, sealed), { force: true }); // renamed, but its manifest did not follow: it is sealed again
+    const foreignReason = foreignReasonOf(readHeader(join(this.path, closed)));
+    if (foreignReason !== null) return this.#setAside(firstId, foreignReason);
     try {
-      return describeClosed(join(this.path, closed));
+      const segment = describeClosed(join(this.path, closed));
+      // Its manifest did not follow, or is torn: it is sealed again. The manifest first, as in `remove`.
+      for (const name of [manifest, sealed]) rmSync(join(this.path, name), { force: true });
+      return segment;
     } catch (error) {
-      return this.#setAside([closed], messageOf(error));
+      if (!isDamage(error)) throw error;
+      return this.#setAside(firstId, messageOf(error));
     }
   }
 
-  #setAside(names: readonly string[], reason: string): null {
-    const suffix = `.corrupt-${this.#foundAt.replaceAll(/[-:]|\.\d+/g, '')}`;
+  #setAside(firstId: number, reason: string): null {
+    const { manifest, sealed, closed } = segmentFileNames(firstId);
     let setAsideAs = '';
-    for (const path of names.map((name) => join(this.path, name)).filter((path) => existsSync(path))) {
-      setAsideAs = `${path}${suffix}`;
+    for (const path of [manifest, sealed, closed].map((name) => join(this.path, name))) {
+      if (!existsSync(path)) continue;
+      setAsideAs = setAsidePath(path, this.#foundAt);
       durableRename(path, setAsideAs);
     }
     // How many rows it held stands in what cannot be read.
@@ -121,10 +130,11 @@ function sealedSegment(manifest: SegmentManifest, directory: string): Segment {
   return { state: 'sealed', path, bytes, firstId, lastId, minTimestamp, maxTimestamp };
 }
 
-/** In place of a manifest that cannot be read, why not. */
+/** In place of a manifest that is torn, what is wrong with it. */
 function readManifest(path: string): SegmentManifest | string {
+  const text = readFileSync(path, 'utf8');
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as SegmentManifest;
+    return JSON.parse(text) as SegmentManifest;
   } catch (error) {
     return `${path}: not a segment's manifest: ${messageOf(error)}`;
   }

@@ -28,6 +28,7 @@ import { buildNext, refuseLeftWal, swapHotFile } from './rotation.ts';
 import { SegmentDirectory, rangesOf } from './segment-directory.ts';
 import type { Sqlite } from './sqlite.ts';
 import { WalKeeper, forgetKeptWal, hasForeignReader } from './wal-keeper.ts';
+import { recordDamage } from './state/damages.ts';
 import { recordRemoval, removedIds } from './state/removals.ts';
 import { callState } from './state/state-calls.ts';
 
@@ -274,11 +275,7 @@ export class Writer {
   }
 
   #recordDamage(database: Sqlite, damage: Damage): void {
-    const { foundAt, setAsideAs, reason, salvagedRows, lostRows } = damage;
-    database.run(
-      'INSERT INTO store_damage (found_at, set_aside_as, reason, salvaged_rows, lost_rows) VALUES (?, ?, ?, ?, ?)',
-      [foundAt, setAsideAs, reason, salvagedRows, lostRows],
-    );
+    recordDamage(database, damage);
     this.#notify({ notice: 'damage_found', damage });
   }
 

@@ -4,6 +4,7 @@ import {
   openSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -146,11 +147,16 @@ const segmentDamagings: Readonly<Record<string, (segments: string, t: Test) => P
     t.teardown(() => store.close());
     await store.sealed();
     await store.close();
+    rmSync(join(segments, '000000000001.closed.db'), { force: true });
     truncateSync(join(segments, '000000000001.json'), 20);
   },
   'a closed segment that is no database': async (segments) => {
     for (const name of readdirSync(segments)) rmSync(join(segments, name), { force: true });
     writeFileSync(join(segments, '000000000001.closed.db'), 'this is a text, not a database\n'.repeat(100));
+  },
+  'an empty closed segment': async (segments) => {
+    for (const name of readdirSync(segments)) rmSync(join(segments, name), { force: true });
+    writeFileSync(join(segments, '000000000001.closed.db'), '');
   },
 };
 
@@ -169,6 +175,23 @@ for (const [what, damage] of Object.entries(segmentDamagings)) {
     t.strictSame((await reopened(t, dataDir)).damages, [], 'told once');
   });
 }
+
+void test('a torn manifest costs nothing while the closed file is still there: it is sealed again', async (t) => {
+  const dataDir = await tempDir(t);
+  const before = await openStore({ dataDir });
+  await before.append({ records: someRecords(10), positions: [], gaps: [] });
+  await before.close();
+  const segments = join(dataDir, 'segments');
+  renameSync(join(dataDir, 'regression.db'), join(segments, '000000000001.closed.db'));
+  writeFileSync(join(segments, '000000000001.db'), 'half a sealed file');
+  writeFileSync(join(segments, '000000000001.json'), '{"firstId":1,"la');
+  const { store, damages } = await reopened(t, dataDir);
+
+  t.strictSame(damages, []);
+  t.equal((await walk(store, { order: 'arrival', limit: 5000 })).length, 10);
+  await store.sealed();
+  t.match(await store.segments(), [{ state: 'sealed', firstId: 1 }]);
+});
 
 void test('a file of a newer release is refused and left as it is (F44)', async (t) => {
   const { dataDir, path } = await filled(t);

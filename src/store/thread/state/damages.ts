@@ -3,6 +3,14 @@ import type { Damage } from '../../damage.ts';
 import type { DamageCalls } from '../../state.ts';
 import type { Sqlite } from '../sqlite.ts';
 
+export function recordDamage(database: Sqlite, damage: Damage): void {
+  const { foundAt, setAsideAs, reason, salvagedRows, lostRows } = damage;
+  database.run(
+    'INSERT INTO store_damage (found_at, set_aside_as, reason, salvaged_rows, lost_rows) VALUES (?, ?, ?, ?, ?)',
+    [foundAt, setAsideAs, reason, salvagedRows, lostRows],
+  );
+}
+
 export function damageCalls(database: Sqlite): DamageCalls {
   return {
     damages: () =>
