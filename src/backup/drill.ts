@@ -5,15 +5,19 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
 import { RegressionError } from '../runtime/errors.ts';
-import { FileJobs } from '../store/file-jobs.ts';
+import type { FileJobRunner } from '../store/file-jobs.ts';
 import { openStore } from '../store/remote-store.ts';
+import type { Store } from '../store/store.ts';
 import { type Backup, noteDamaged, noteVerified, unfinishedSuffix } from './manifest.ts';
 import { placeBackup } from './place.ts';
 
 export interface DrillOptions {
   readonly clock: Clock;
+  readonly jobs: FileJobRunner;
   readonly signal: AbortSignal;
   readonly progress: (share: number, doing: string) => void;
+  /** A stand-in for tests. */
+  readonly open?: (dataDir: string) => Promise<Store>;
 }
 
 const queryDeadlineMs = 10 * 60_000;
@@ -22,17 +26,18 @@ const MiB = 1024 * 1024;
 const severityRows = 100_000;
 
 /** @throws RegressionError `BACKUP_INVALID`; the backup is marked as damaged then. */
-export async function drill(backup: Backup, { clock, signal, progress }: DrillOptions): Promise<void> {
+export async function drill(backup: Backup, options: DrillOptions): Promise<void> {
+  const { clock, jobs, signal, progress } = options;
   // Beside the backup: there the segments need not be copied.
   const place = `${backup.directory}.drill${unfinishedSuffix}`;
   try {
     const wrong = await placeBackup(backup, place, {
       mayLink: true,
+      jobs,
       signal,
       progress: (share, doing) => progress(share * 0.4, doing),
     });
     if (wrong.length > 0) await refuse(backup, wrong, `${wrong.join(', ')} is not what was backed up`);
-    await using jobs = new FileJobs(signal);
     const { files } = backup.manifest;
     for (const [index, file] of files.entries()) {
       if (file.kind === 'segment_manifest') continue;
@@ -43,7 +48,7 @@ export async function drill(backup: Backup, { clock, signal, progress }: DrillOp
       if (!isSame) await refuse(backup, [file.path], `${file.path} does not hold the rows that the manifest says`);
     }
     progress(0.95, 'asking it questions');
-    await askQuestions(backup, place, clock);
+    await askQuestions(backup, place, options);
   } finally {
     await rm(place, { recursive: true, force: true });
   }
@@ -52,9 +57,11 @@ export async function drill(backup: Backup, { clock, signal, progress }: DrillOp
 }
 
 /** How many rows, which were the last, which severities: through the store itself, over all files. */
-async function askQuestions(backup: Backup, place: string, clock: Clock): Promise<void> {
+async function askQuestions(backup: Backup, place: string, { clock, open }: DrillOptions): Promise<void> {
   const { manifest } = backup;
-  const store = await openStore({ dataDir: place, cacheBytes: 4 * MiB, maxReaderThreads: 1, clock });
+  const store = await (open === undefined
+    ? openStore({ dataDir: place, cacheBytes: 4 * MiB, maxReaderThreads: 1, clock })
+    : open(place));
   try {
     const limits = { deadlineMs: queryDeadlineMs };
     const buckets = await store.hits({ filter: {}, stepSeconds: 86_400 }, limits);

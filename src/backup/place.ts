@@ -2,12 +2,13 @@
 import { link, mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RegressionError } from '../runtime/errors.ts';
-import { FileJobs } from '../store/file-jobs.ts';
+import type { FileJobRunner } from '../store/file-jobs.ts';
 import { type Backup, syncDirectory } from './manifest.ts';
 
 export interface PlaceOptions {
   /** Share the segments with the backup where the file system can, instead of copying them: for a drill. */
   readonly mayLink: boolean;
+  readonly jobs: FileJobRunner;
   readonly signal: AbortSignal;
   readonly progress: (share: number, doing: string) => void;
 }
@@ -16,11 +17,10 @@ export interface PlaceOptions {
 export async function placeBackup(
   { directory, manifest }: Backup,
   target: string,
-  { mayLink, signal, progress }: PlaceOptions,
+  { mayLink, jobs, signal, progress }: PlaceOptions,
 ): Promise<readonly string[]> {
   await rm(target, { recursive: true, force: true });
   await mkdir(join(target, 'segments'), { recursive: true, mode: 0o700 });
-  await using jobs = new FileJobs(signal);
   const wrong: string[] = [];
   for (const [index, file] of manifest.files.entries()) {
     signal.throwIfAborted();
@@ -45,9 +45,8 @@ export async function placeBackup(
 /** @throws RegressionError `BACKUP_INVALID` when a file is not what the manifest says. Writes nothing. */
 export async function checkBackup(
   { directory, manifest }: Backup,
-  { signal, progress }: Omit<PlaceOptions, 'mayLink'>,
+  { jobs, signal, progress }: Omit<PlaceOptions, 'mayLink'>,
 ): Promise<void> {
-  await using jobs = new FileJobs(signal);
   for (const [index, file] of manifest.files.entries()) {
     progress(index / manifest.files.length, file.path);
     const found = await jobs.run({ job: 'hash', path: join(directory, file.path) }).catch(() => null);

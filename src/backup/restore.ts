@@ -5,6 +5,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { RegressionError } from '../runtime/errors.ts';
+import type { FileJobRunner } from '../store/file-jobs.ts';
 import { replaceData, unfinishedRestore } from '../store/replaced-data.ts';
 import type { Backup } from './manifest.ts';
 import { placeBackup } from './place.ts';
@@ -13,6 +14,7 @@ export interface RestoreOptions {
   /** The caller holds its lock. */
   readonly dataDir: string;
   readonly nowMs: number;
+  readonly jobs: FileJobRunner;
   readonly signal: AbortSignal;
   readonly progress: (share: number, doing: string) => void;
 }
@@ -25,11 +27,11 @@ export interface Restored {
 /** @throws RegressionError `BACKUP_INVALID`: nothing is changed then. */
 export async function restoreBackup(
   backup: Backup,
-  { dataDir, nowMs, signal, progress }: RestoreOptions,
+  { dataDir, nowMs, jobs, signal, progress }: RestoreOptions,
 ): Promise<Restored> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const place = unfinishedRestore(dataDir);
-  const wrong = await placeBackup(backup, place, { mayLink: false, signal, progress });
+  const wrong = await placeBackup(backup, place, { mayLink: false, jobs, signal, progress });
   if (wrong.length > 0) {
     throw new RegressionError('BACKUP_INVALID', `${backup.directory}: ${wrong.join(', ')} is not what was backed up`, {
       hint: 'Nothing was changed. Try an older backup.',

@@ -9,7 +9,7 @@ import { mkdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
 import { RegressionError } from '../runtime/errors.ts';
-import { FileJobs, type HashedFile } from '../store/file-jobs.ts';
+import type { FileJobRunner, HashedFile } from '../store/file-jobs.ts';
 import {
   type Segment,
   type SegmentManifest,
@@ -39,6 +39,7 @@ export interface TakeBackupOptions {
   /** Of all backups; made if it is missing. */
   readonly directory: string;
   readonly clock: Clock;
+  readonly jobs: FileJobRunner;
   readonly signal: AbortSignal;
   readonly progress: (share: number, doing: string) => void;
 }
@@ -50,7 +51,7 @@ const fullCheckEveryMs = 23 * 3_600_000;
 
 /** @throws RegressionError; nothing is left under a backup's name then. */
 export async function takeBackup(options: TakeBackupOptions): Promise<Backup> {
-  const { store, directory, clock, signal, progress } = options;
+  const { store, directory, clock, jobs, signal, progress } = options;
   await removeUnfinished(directory);
   const backups = await listBackups(directory);
   const nowMs = clock.nowMs();
@@ -58,8 +59,6 @@ export async function takeBackup(options: TakeBackupOptions): Promise<Backup> {
   const name = backupName(nowMs);
   const unfinished = join(directory, `${name}${unfinishedSuffix}`);
   await mkdir(join(unfinished, segmentsDirectoryName), { recursive: true, mode: 0o700 });
-
-  await using jobs = new FileJobs(signal);
 
   progress(0, 'copying the file being written');
   const hotPath = join(unfinished, hotFileName);
@@ -118,7 +117,7 @@ function isFullCheckDue(backups: readonly Backup[], nowMs: number): boolean {
 }
 
 interface Surroundings {
-  readonly jobs: FileJobs;
+  readonly jobs: FileJobRunner;
   readonly dataDir: string;
   /** The backup that is being made. */
   readonly unfinished: string;

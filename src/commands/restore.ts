@@ -31,12 +31,13 @@ export const restore: Command<Flags> = {
     ['regression restore /archive --range 2026-10-01..2026-10-31', 'archived rows, beside those that are there'],
   ],
   async run({ backup: name, to, dryRun, range, ...flags }, surroundings) {
-    if (range !== undefined) return restoreRange({ name, to, range }, flags, surroundings);
+    if (range !== undefined) return restoreRange({ name, to, range, isDry: dryRun === true }, flags, surroundings);
     const path = await import('node:path');
     const { readBackup } = await import('../backup/manifest.ts');
     const { restoreBackup } = await import('../backup/restore.ts');
     const { checkBackup } = await import('../backup/place.ts');
     const { lockDataDir } = await import('../runtime/data-dir-lock.ts');
+    const { FileJobs } = await import('../store/file-jobs.ts');
     const { effectiveConfig } = await import('./effective-config.ts');
     const { config } = await effectiveConfig(flags, surroundings);
     const { cwd, signal, stdout, stderr } = surroundings;
@@ -46,10 +47,11 @@ export const restore: Command<Flags> = {
     const bar = new ProgressBar(stderr);
     const progress = (share: number, doing: string): void => bar.draw(share, doing);
     const dataDir = path.resolve(cwd, to ?? config.data_dir);
+    await using jobs = new FileJobs(signal);
     const details = { backup: backup.directory, rows, created_at: createdAt, data_dir: dataDir };
     try {
       if (dryRun === true) {
-        await checkBackup(backup, { signal, progress });
+        await checkBackup(backup, { jobs, signal, progress });
         bar.clear();
         const text = `${backup.directory} of ${createdAt} is complete: ${rows} rows, every checksum right; nothing was changed`;
         stdout.write(flags.json ? `${JSON.stringify({ ...details, dry_run: true, replaced: null })}\n` : `${text}\n`);
@@ -59,7 +61,7 @@ export const restore: Command<Flags> = {
       await mkdir(dataDir, { recursive: true, mode: 0o700 });
       const lock = await lockDataDir(dataDir, 'restore');
       try {
-        const { replaced } = await restoreBackup(backup, { dataDir, nowMs: Date.now(), signal, progress });
+        const { replaced } = await restoreBackup(backup, { dataDir, nowMs: Date.now(), jobs, signal, progress });
         bar.clear();
         const aside = replaced === null ? '' : `; what was there is now in ${replaced}`;
         const text = `restored ${rows} rows of ${createdAt} to ${dataDir}${aside}`;
@@ -74,15 +76,16 @@ export const restore: Command<Flags> = {
 };
 
 async function restoreRange(
-  { name, to, range }: { readonly name: string; readonly to: string | undefined; readonly range: string },
+  { name, to, range, isDry }: { name: string; to: string | undefined; range: string; isDry: boolean },
   flags: CommonFlags,
   { cwd, env, signal, stdout, stderr }: Surroundings,
 ): Promise<void> {
   const path = await import('node:path');
-  const { bringBack } = await import('../archive/bring-back.ts');
+  const { bringBack, wouldBringBack } = await import('../archive/bring-back.ts');
   const { lockDataDir } = await import('../runtime/data-dir-lock.ts');
   const { RegressionError } = await import('../runtime/errors.ts');
   const { loadConfig } = await import('../config/load.ts');
+  const { FileJobs } = await import('../store/file-jobs.ts');
   const [, from, until] = /^(.+?)\.\.(.+)$/.exec(range) ?? [];
   const start = isoOf(from, '00:00:00.000000Z');
   const end = isoOf(until, '23:59:59.999999Z');
@@ -95,16 +98,36 @@ async function restoreRange(
   const dataDir = path.resolve(cwd, to ?? config.data_dir);
   const source = name === 'latest' ? (await latest(config.tasks.backup.dir, cwd)).directory : path.resolve(cwd, name);
   const bar = new ProgressBar(stderr);
-  const lock = await lockDataDir(dataDir, 'restore');
+  await using jobs = new FileJobs(signal);
+  const options = {
+    source,
+    dataDir,
+    start,
+    end,
+    jobs,
+    progress: (share: number, doing: string) => bar.draw(share, doing),
+  };
   try {
-    const progress = (share: number, doing: string): void => bar.draw(share, doing);
-    const back = await bringBack({ source, dataDir, start, end, nowMs: Date.now(), signal, progress });
+    const back = isDry
+      ? await wouldBringBack(options)
+      : await lockedDuring(() => bringBack({ ...options, nowMs: Date.now() }));
     bar.clear();
-    const text = `brought ${back.rows} rows back in ${back.segments} segments; ${back.present} were there already`;
-    stdout.write(flags.json ? `${JSON.stringify(back)}\n` : `${text}\n`);
+    const said = isDry
+      ? ['would bring', 'there; every checksum right, nothing was changed']
+      : ['brought', 'there already'];
+    const text = `${said[0]} ${back.rows} rows back in ${back.segments} segments; ${back.present} are ${said[1]}`;
+    stdout.write(flags.json ? `${JSON.stringify({ ...back, dry_run: isDry })}\n` : `${text}\n`);
   } finally {
     bar.clear();
-    await lock.release();
+  }
+
+  async function lockedDuring<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+    const lock = await lockDataDir(dataDir, 'restore');
+    try {
+      return await work();
+    } finally {
+      await lock.release();
+    }
   }
 }
 

@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
+import { FileJobs } from '../store/file-jobs.ts';
 import type { TaskRun } from '../store/state.ts';
 import type { Store } from '../store/store.ts';
 import { type TaskName, type TasksConfig, tasks } from '../tasks/registry.ts';
@@ -122,11 +123,13 @@ export class TaskRunner {
     running.state = 'running';
     running.doing = 'starting';
     metrics.taskRunning.set({ task: name }, 1);
+    await using jobs = new FileJobs(this.#stopped.signal);
     const context: TaskContext = {
       store,
       dataDir,
       backupDir: config.backup.dir === undefined ? null : resolve(config.backup.dir),
       clock,
+      jobs,
       waits,
       signal: this.#stopped.signal,
       rowsRemoved: (reason, rows) => metrics.rowsRemoved.inc({ reason }, rows),

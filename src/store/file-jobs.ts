@@ -30,6 +30,8 @@ export interface CheckedFile {
   /** Of the rows; null without rows. */
   readonly firstId: number | null;
   readonly lastId: number | null;
+  readonly minTimestamp: string | null;
+  readonly maxTimestamp: string | null;
   readonly schemaVersion: number;
 }
 
@@ -41,12 +43,19 @@ interface Results {
   readonly unpack: HashedFile;
 }
 
+export type FileJobResult = Results[keyof Results];
+
 export interface FileJobCalls {
-  run(job: FileJob): Promise<Results[keyof Results]>;
+  run(job: FileJob): Promise<FileJobResult>;
 }
 
-/** A thread for jobs, one after another; it begins with the first and goes with `await using`, or with the signal. */
-export class FileJobs implements AsyncDisposable {
+/** Does jobs, one after another. */
+export interface FileJobRunner {
+  run<Job extends FileJob>(job: Job): Promise<Results[Job['job']]>;
+}
+
+/** A thread for jobs; it begins with the first and goes with `await using`, or with the signal. */
+export class FileJobs implements FileJobRunner, AsyncDisposable {
   readonly #signal: AbortSignal;
   #thread: ThreadLink<FileJobCalls> | null = null;
 

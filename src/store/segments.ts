@@ -9,6 +9,9 @@ import type { Filter, SearchRequest } from '../search/request.ts';
 
 export const hotFileName = 'regression.db';
 export const segmentsDirectoryName = 'segments';
+/** Of a segment's files while they are brought back: being written, and whole but not yet in the store. */
+export const restoringSuffix = '.restoring';
+export const restoredSuffix = '.restored';
 
 /** A closed part of the rows. Its rows never change; while it is `closed` it still has the hot file's few indexes. */
 export interface Segment {

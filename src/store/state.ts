@@ -4,7 +4,7 @@
  */
 import type { Filter } from '../search/request.ts';
 import type { Damage } from './damage.ts';
-import type { RemovalReason } from './segments.ts';
+import type { RemovalReason, Segment } from './segments.ts';
 import type { SinkCalls } from './sink-state.ts';
 
 export interface StateCalls
@@ -212,8 +212,11 @@ export interface RemovedSegment {
 export interface RemovalCalls {
   /** Every segment that a task ever took out of the store. */
   removedSegments(): readonly RemovedSegment[];
-  /** They are about to be brought back; the next start no longer takes their files for leftovers. */
-  noteRestored(firstIds: readonly number[], now: string): void;
+  /**
+   * They come back: from here on they count as live, and the next start gives their waiting files (`restoredSuffix`) their names. A
+   * segment that ends before the removed one brings back its part, and the rest stays removed.
+   */
+  noteRestored(segments: readonly Pick<Segment, 'firstId' | 'lastId'>[], now: string): void;
 }
 
 export interface DamageCalls {

@@ -11,7 +11,7 @@ import { removeUnfinished, syncDirectory, unfinishedSuffix, writeDurably } from 
 import { RegressionError } from '../runtime/errors.ts';
 import { duration } from '../runtime/units.ts';
 import { archiveFormats } from '../store/archive-format.ts';
-import { FileJobs } from '../store/file-jobs.ts';
+import type { FileJobRunner } from '../store/file-jobs.ts';
 import type { Segment } from '../store/segments.ts';
 import { scheduleOptions } from './schedule-options.ts';
 import type { TaskContext, TaskKind, TaskOutcome } from './task.ts';
@@ -47,7 +47,7 @@ export const archive: TaskKind<typeof options> = {
   options,
   isWanted: ({ dir }) => dir !== undefined,
   async run(context, taskOptions): Promise<TaskOutcome> {
-    const { store, signal, progress } = context;
+    const { store, jobs, signal, progress } = context;
     if (taskOptions.dir === undefined) {
       throw new RegressionError('CONFIG_INVALID', 'tasks.archive.dir names no directory', {
         hint: 'Set it in the configuration, or REGRESSION_TASKS_ARCHIVE_DIR.',
@@ -57,7 +57,6 @@ export const archive: TaskKind<typeof options> = {
     await removeUnfinished(directory);
     const known = new Map((await listArchived(directory)).map((manifest) => [manifest.first_id, manifest]));
     const segments = await oldSegments(context, taskOptions);
-    await using jobs = new FileJobs(signal);
     let rows = 0;
     let bytes = 0;
     for (const [index, segment] of segments.entries()) {
@@ -94,7 +93,7 @@ async function oldSegments({ store, clock }: TaskContext, { after }: Options): P
   );
 }
 
-async function isThere(manifest: ArchiveManifest, directory: string, jobs: FileJobs): Promise<boolean> {
+async function isThere(manifest: ArchiveManifest, directory: string, jobs: FileJobRunner): Promise<boolean> {
   const path = join(directory, manifest.file);
   if ((await stat(path).catch(() => null)) === null) return false;
   return (await jobs.run({ job: 'hash', path })).sha256 === manifest.sha256;
@@ -105,7 +104,7 @@ async function pack(
   directory: string,
   { format }: Options,
   { clock }: TaskContext,
-  jobs: FileJobs,
+  jobs: FileJobRunner,
 ): Promise<ArchiveManifest> {
   const file = archiveFileName(segment.firstId, format);
   const unfinished = join(directory, `${file}${unfinishedSuffix}`);
@@ -136,7 +135,7 @@ async function readBack(
   path: string,
   segment: Segment,
   format: Options['format'],
-  jobs: FileJobs,
+  jobs: FileJobRunner,
 ): Promise<string | null> {
   if (format === 'parquet') return null;
   const unpackedPath = `${path}.check${unfinishedSuffix}`;

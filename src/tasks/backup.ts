@@ -31,13 +31,13 @@ export const backup: TaskKind<typeof options> = {
   summary: 'Back up the store while it is in use; segments that have not changed are not copied again',
   options,
   isWanted: ({ dir }) => dir !== undefined,
-  async run({ store, dataDir, clock, signal, progress }, { dir, keep }): Promise<TaskOutcome> {
+  async run({ store, dataDir, clock, jobs, signal, progress }, { dir, keep }): Promise<TaskOutcome> {
     if (dir === undefined) throw noBackupDir();
     const directory = resolve(dir);
     if (directory === resolve(dataDir)) {
       throw new RegressionError('CONFIG_INVALID', 'tasks.backup.dir is the data directory itself');
     }
-    const made = await takeBackup({ store, dataDir: resolve(dataDir), directory, clock, signal, progress });
+    const made = await takeBackup({ store, dataDir: resolve(dataDir), directory, clock, jobs, signal, progress });
     const removable = backupsToRemove(await listBackups(directory), keep);
     for (const old of removable) await removeBackup(old);
     const { rows, bytes, copied_bytes: copiedBytes, check } = made.manifest;

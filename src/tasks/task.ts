@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { Clock } from '../runtime/clock.ts';
 import { RegressionError } from '../runtime/errors.ts';
+import type { FileJobRunner } from '../store/file-jobs.ts';
 import type { RemovalReason } from '../store/segments.ts';
 import type { Store } from '../store/store.ts';
 
@@ -26,6 +27,8 @@ export interface TaskContext {
   /** Where `backup` puts backups; null when it has no directory. */
   readonly backupDir: string | null;
   readonly clock: Clock;
+  /** For work on whole files, away from ingest. */
+  readonly jobs: FileJobRunner;
   /** Also wait for what the task sets going in the background. */
   readonly waits: boolean;
   /** Aborts when the daemon stops: the task then gives up soon, and leaves nothing half done under a final name. */

@@ -12,7 +12,7 @@ export const verify: TaskKind<typeof options> = {
   summary: 'Restore the newest backup in a place of its own, check every page of it and ask it questions',
   options,
   isWanted: (_options, backupDir) => backupDir !== null,
-  async run({ backupDir, clock, signal, progress }): Promise<TaskOutcome> {
+  async run({ backupDir, clock, jobs, signal, progress }): Promise<TaskOutcome> {
     if (backupDir === null) throw noBackupDir();
     await removeUnfinished(backupDir);
     const newest = (await listBackups(backupDir)).at(-1);
@@ -21,7 +21,7 @@ export const verify: TaskKind<typeof options> = {
         hint: 'regression backup makes one.',
       });
     }
-    await drill(newest, { clock, signal, progress });
+    await drill(newest, { clock, jobs, signal, progress });
     const { rows, created_at: createdAt } = newest.manifest;
     return {
       message: `${newest.directory} can be restored: ${rows} rows, every page and checksum right`,

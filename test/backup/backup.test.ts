@@ -11,6 +11,7 @@ import { ManualClock } from '../manual-clock.ts';
 import { aPosition, someRecords } from '../records.ts';
 import { openSqlite } from '../store/open-sqlite.ts';
 import { walk } from '../store/store.contract.ts';
+import { jobsInThisThread as jobs } from '../tasks/task-place.ts';
 import { tempDir } from '../temp-dir.ts';
 
 const signal = new AbortController().signal;
@@ -46,14 +47,14 @@ async function place(t: Test): Promise<Place> {
     },
     async backup() {
       clock.advance(3_600_000);
-      return takeBackup({ store, dataDir, directory, clock, signal, progress });
+      return takeBackup({ store, dataDir, directory, clock, jobs, signal, progress });
     },
   };
 }
 
 async function restored(t: Test, backup: Backup): Promise<Store> {
   const dataDir = join(await tempDir(t), 'restored');
-  await restoreBackup(backup, { dataDir, nowMs: Date.now(), signal, progress });
+  await restoreBackup(backup, { dataDir, nowMs: Date.now(), jobs, signal, progress });
   const store = await openStore({ dataDir });
   t.teardown(() => store.close());
   return store;
@@ -130,19 +131,19 @@ void test('the drill proves a good backup and finds a damaged one; the next back
   await store.sealed();
   await append(10);
   const good = await backup();
-  await drill(good, { clock, signal, progress });
+  await drill(good, { clock, jobs, signal, progress });
   t.equal((await readBackup(good.directory)).verifiedAt, new Date(clock.nowMs()).toISOString());
 
   const segment = join(good.directory, 'segments/000000000001.db');
   const content = await readFile(segment);
   content[5000] = (content[5000] ?? 0) ^ 1;
   await writeFile(segment, content);
-  await t.rejects(drill(good, { clock, signal, progress }), { code: 'BACKUP_INVALID' });
+  await t.rejects(drill(good, { clock, jobs, signal, progress }), { code: 'BACKUP_INVALID' });
   t.match(await readBackup(good.directory), { verifiedAt: null, damaged: ['segments/000000000001.db'] });
   await t.rejects(restored(t, good), { code: 'BACKUP_INVALID' });
 
   const next = await backup();
-  await drill(next, { clock, signal, progress });
+  await drill(next, { clock, jobs, signal, progress });
   t.strictSame(await idsIn(await restored(t, next)), oneTo(110));
   t.strictSame(
     (await readdir(directory)).sort(),
@@ -176,7 +177,7 @@ void test('restoring sets the old data aside, whole', slow, async (t) => {
   await store.rotate();
   await store.close();
 
-  const { replaced } = await restoreBackup(made, { dataDir, nowMs: Date.now(), signal, progress });
+  const { replaced } = await restoreBackup(made, { dataDir, nowMs: Date.now(), jobs, signal, progress });
 
   const now = await openStore({ dataDir });
   t.strictSame(await idsIn(now), oneTo(7));

@@ -13,6 +13,7 @@ import { program, regression } from '../daemon-process.ts';
 import { seededRandom } from '../random.ts';
 import { someRecords } from '../records.ts';
 import { walk } from '../store/store.contract.ts';
+import { jobsInThisThread as jobs } from '../tasks/task-place.ts';
 import { tempDir } from '../temp-dir.ts';
 
 const kills = 3;
@@ -90,7 +91,7 @@ void test(
         finalNames,
         'what has a final name is complete',
       );
-      for (const backup of backups) await checkBackup(backup, { signal, progress });
+      for (const backup of backups) await checkBackup(backup, { jobs, signal, progress });
     }
     t.comment(`${dead} of ${kills} were killed in time`);
 

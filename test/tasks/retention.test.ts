@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { type Test, test } from 'tap';
 import type { z } from 'zod';
-import { bringBack } from '../../src/archive/bring-back.ts';
+import { bringBack, wouldBringBack } from '../../src/archive/bring-back.ts';
 import { signedHeaders } from '../../src/archive/sigv4.ts';
+import { takeBackup } from '../../src/backup/take-backup.ts';
 import { openStore } from '../../src/store/remote-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { archive } from '../../src/tasks/archive.ts';
@@ -19,6 +20,7 @@ import { ManualClock } from '../manual-clock.ts';
 import { aRecord } from '../records.ts';
 import { walk } from '../store/store.contract.ts';
 import { tempDir } from '../temp-dir.ts';
+import { jobsInThisThread as jobs } from './task-place.ts';
 
 const slow = { timeout: 180_000 };
 const rowsPerSegment = 50;
@@ -56,6 +58,7 @@ async function place(t: Test): Promise<Place> {
     dataDir,
     backupDir: null,
     clock: new ManualClock('2026-11-24T12:00:00Z'),
+    jobs,
     waits: true,
     signal,
     progress: () => undefined,
@@ -114,6 +117,7 @@ async function runPrune(
     dataDir: await tempDir(t),
     backupDir: null,
     clock: new ManualClock('2026-11-24T12:00:00Z'),
+    jobs,
     waits: true,
     signal,
     progress: () => undefined,
@@ -164,7 +168,7 @@ void test('archived rows leave the store and come back whole; live + archived = 
   ]);
   await store.close();
   const range = { start: '2026-11-01T00:00:00.000000Z', end: '2026-11-02T00:00:00.000000Z' };
-  const back = { source: archiveDir, dataDir, nowMs: Date.now(), signal, progress: () => undefined };
+  const back = { source: archiveDir, dataDir, nowMs: Date.now(), jobs, progress: () => undefined };
   t.strictSame(await bringBack({ ...back, ...range }), { segments: 1, rows: 50, present: 0 });
   t.strictSame(await bringBack({ ...back, ...range, end: '2027' }), { segments: 1, rows: 50, present: 1 });
 
@@ -176,6 +180,58 @@ void test('archived rows leave the store and come back whole; live + archived = 
   );
   await again.sealed();
   t.equal((await again.stats()).unsealedSegments, 0);
+});
+
+void test('a span out of a backup brings back what is gone, also what was not yet a segment then', slow, async (t) => {
+  const { prune, count, dataDir, store } = await place(t);
+  const directory = join(await tempDir(t), 'backups');
+  const clock = new ManualClock('2026-11-24T12:00:00Z');
+  const progress = (): void => undefined;
+  const backup = await takeBackup({ store, dataDir, directory, clock, jobs, signal, progress });
+  await store.append({ records: [aRecord({ timestamp: '2026-11-24T00:02:00.000000Z' })], positions: [], gaps: [] });
+  await store.rotate();
+  await store.append({ records: [aRecord({ timestamp: '2026-11-24T11:00:00.000000Z' })], positions: [], gaps: [] });
+  await store.sealed();
+  await prune({ max_age: '2h' });
+  t.strictSame(await count(), { live: 1, removed: 201 });
+  await store.close();
+  const back = { source: backup.directory, dataDir, jobs, progress };
+  const days = { start: '2026-11-21T00:00:00.000000Z', end: '2026-11-25T00:00:00.000000Z' };
+
+  t.strictSame(await wouldBringBack({ ...back, ...days }), { segments: 2, rows: 100, present: 0 });
+  t.strictSame(readdirSync(join(dataDir, 'segments')), [], 'nothing is changed by asking');
+  t.strictSame(await bringBack({ ...back, ...days, nowMs: clock.nowMs() }), { segments: 2, rows: 100, present: 0 });
+
+  const again = await openStore({ dataDir });
+  t.teardown(() => again.close());
+  const removed = (await again.state.removedSegments()).filter(({ restoredAt }) => restoredAt === null);
+  t.equal((await walk(again, {})).length, 101);
+  t.strictSame(
+    removed.map(({ firstId, lastId, rows }) => [firstId, lastId, rows]),
+    [
+      [1, 50, 50],
+      [51, 100, 50],
+      [201, 201, 1], // came after the backup
+    ],
+  );
+});
+
+void test('segments of another data directory are not brought in under ids that are taken', slow, async (t) => {
+  const { archive, archiveDir } = await place(t);
+  await archive({ after: '5d' });
+  const dataDir = await tempDir(t);
+  const other = await openStore({ dataDir });
+  await other.append({ records: Array.from({ length: 70 }, () => aRecord()), positions: [], gaps: [] });
+  await other.close();
+  const back = { source: archiveDir, nowMs: Date.now(), jobs, progress: () => undefined, start: '2026', end: '2027' };
+
+  await t.rejects(bringBack({ ...back, dataDir }), { code: 'CONFLICT' });
+
+  const fresh = await tempDir(t);
+  t.strictSame(await bringBack({ ...back, dataDir: fresh }), { segments: 2, rows: 100, present: 0 });
+  const store = await openStore({ dataDir: fresh });
+  t.teardown(() => store.close());
+  t.equal((await walk(store, {})).length, 100, 'a new directory takes any');
 });
 
 void test(

@@ -9,6 +9,15 @@ import { rangesOf } from './segment-directory.ts';
 import type { Sqlite } from './sqlite.ts';
 
 const cacheBytes = 16 * 1024 * 1024;
+const empty = {
+  rows: 0,
+  metadataRows: 0,
+  firstId: null,
+  lastId: null,
+  minTimestamp: null,
+  maxTimestamp: null,
+  schemaVersion: 0,
+} satisfies Omit<CheckedFile, 'verdict'>;
 
 export function copyFile(from: string, to: string): HashedFile {
   rmSync(to, { force: true });
@@ -33,11 +42,13 @@ export function checkFile(path: string, isFull: boolean): CheckedFile {
       metadataRows: count('logs_metadata'),
       firstId: ranges?.firstId ?? null,
       lastId: ranges?.lastId ?? null,
+      minTimestamp: ranges?.minTimestamp ?? null,
+      maxTimestamp: ranges?.maxTimestamp ?? null,
       schemaVersion: database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0,
     };
   } catch (error) {
     if (error instanceof RegressionError && error.code === 'STORE_CORRUPT') {
-      return { verdict: messageOf(error), rows: 0, metadataRows: 0, firstId: null, lastId: null, schemaVersion: 0 };
+      return { ...empty, verdict: messageOf(error) };
     }
     throw error;
   } finally {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../runtime/errors.ts';
 import { type Damage, setAsidePath } from '../damage.ts';
 import { durableRename } from '../durable-rename.ts';
-import { type Segment, type SegmentManifest, segmentFileNames } from '../segments.ts';
+import { type Segment, type SegmentManifest, restoredSuffix, restoringSuffix, segmentFileNames } from '../segments.ts';
 import { closeAlias, openAlias } from './alias.ts';
 import { foreignReasonOf, isDamage, readHeader } from './damage.ts';
 import type { Sqlite } from './sqlite.ts';
@@ -78,6 +78,31 @@ export class SegmentDirectory {
   removeReplaced(): void {
     for (const path of this.#replaced) rmSync(path, { force: true });
     this.#replaced = [];
+  }
+
+  /**
+   * Completes what archive/bring-back.ts began before a kill.
+   * @param firstIds of the segments that count as live again; what waits of others is removed: bringing it back begins anew.
+   */
+  takeRestored(firstIds: ReadonlySet<number>): void {
+    const left = readdirSync(this.path).filter(
+      (name) => name.endsWith(restoringSuffix) || name.endsWith(restoredSuffix),
+    );
+    if (left.length === 0) return;
+    const taken = new Set<number>();
+    // In this order a manifest follows its segment.
+    for (const name of left.sort()) {
+      const firstId = Number.parseInt(name, 10);
+      if (name.endsWith(restoringSuffix) || !firstIds.has(firstId)) {
+        rmSync(join(this.path, name), { recursive: true, force: true });
+        continue;
+      }
+      durableRename(join(this.path, name), join(this.path, name.slice(0, -restoredSuffix.length)));
+      taken.add(firstId);
+    }
+    const names = new Set(readdirSync(this.path));
+    const segments = [...taken].map((firstId) => this.#recover(firstId, names)).filter((segment) => segment !== null);
+    this.#segments = [...this.#segments, ...segments].sort((a, b) => a.firstId - b.firstId);
   }
 
   #recover(firstId: number, names: ReadonlySet<string>): Segment | null {

@@ -77,9 +77,9 @@ export class Writer {
       ? null
       : new SegmentDirectory(join(dirname(options.path), segmentsDirectoryName), nowMs());
     this.#database = this.#open(true);
+    this.#settleRemoved();
     for (const damage of this.#segments?.damages ?? []) this.#recordDamage(this.#database, damage);
     this.#continueIds();
-    this.#forgetRemoved();
     this.#announceSegments();
   }
 
@@ -306,11 +306,12 @@ export class Writer {
     this.#lastId = lastId;
   }
 
-  /** A removal that a crash interrupted is completed. */
-  #forgetRemoved(): void {
+  /** Bringing segments back and removing them are completed where a crash interrupted them. */
+  #settleRemoved(): void {
     const segments = this.#segments;
     if (segments === null) return;
-    const removed = new Set(removedIds(this.#database));
+    segments.takeRestored(removedIds(this.#database, { isRestored: true }));
+    const removed = removedIds(this.#database, { isRestored: false });
     const left = this.segments.filter(({ firstId }) => removed.has(firstId));
     if (left.length === 0) return;
     segments.remove(new Set(left.map(({ firstId }) => firstId)));

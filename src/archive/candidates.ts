@@ -1,0 +1,85 @@
+/** What an archive or a backup has of a span of time: segments that could be brought back, with the files they come as. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { manifestName, readBackup } from '../backup/manifest.ts';
+import { RegressionError } from '../runtime/errors.ts';
+import { type SegmentManifest, segmentFileNames, segmentsDirectoryName } from '../store/segments.ts';
+import { listArchived } from './archived.ts';
+
+/** ISO 8601 UTC, both inclusive. */
+export interface Span {
+  readonly start: string;
+  readonly end: string;
+}
+
+export interface Candidate {
+  readonly firstId: number;
+  readonly lastId: number;
+  readonly rows: number;
+  /** Of its rows; null where they stand in no manifest: whether it is of the span is then known once it is copied. */
+  readonly times: Span | null;
+  /** The manifest, which makes a sealed segment count, last. */
+  readonly files: readonly CandidateFile[];
+}
+
+export interface CandidateFile {
+  readonly path: string;
+  /** Its name among the segments. */
+  readonly as: string;
+  /** Of what it is there; for a packed file of its content. */
+  readonly sha256: string;
+  /** Set for a packed file: of the file itself. */
+  readonly packedSha256: string | null;
+}
+
+/** @param source directory of an archive or of a backup. @throws RegressionError `BACKUP_INVALID`. */
+export function candidatesOf(source: string, span: Span): Promise<readonly Candidate[]> {
+  return existsSync(join(source, manifestName)) ? inBackup(source, span) : inArchive(source, span);
+}
+
+async function inArchive(source: string, { start, end }: Span): Promise<readonly Candidate[]> {
+  const archived = (await listArchived(source)).filter(
+    ({ min_timestamp: min, max_timestamp: max }) => max >= start && min <= end,
+  );
+  return archived.map((manifest) => {
+    const { format, file, first_id: firstId, last_id: lastId, rows, sha256, content_sha256: content } = manifest;
+    const path = join(source, file);
+    if (format !== 'sqlite.zst' || content === null) {
+      throw new RegressionError('BACKUP_INVALID', `${path} cannot be brought back as a segment`, {
+        hint: `It comes back as new rows: regression import ${path}`,
+      });
+    }
+    const files = [{ path, as: segmentFileNames(firstId).closed, sha256: content, packedSha256: sha256 }];
+    const times = { start: manifest.min_timestamp, end: manifest.max_timestamp };
+    return { firstId, lastId, rows, times, files };
+  });
+}
+
+/** The rows of the hot file come as a closed segment, which is what a hot file becomes. */
+async function inBackup(source: string, { start, end }: Span): Promise<readonly Candidate[]> {
+  const { manifest } = await readBackup(source);
+  const shas = new Map(manifest.files.map(({ path, sha256 }) => [path, sha256]));
+  const candidates: Candidate[] = [];
+  for (const { kind, path, first_id: firstId, last_id: lastId, rows } of manifest.files) {
+    if (kind === 'segment_manifest' || firstId === null || lastId === null) continue;
+    const names = segmentFileNames(firstId);
+    const fileOf = (from: string, as: string): CandidateFile => ({
+      path: join(source, from),
+      as,
+      sha256: shas.get(from) ?? '',
+      packedSha256: null,
+    });
+    const manifestPath = `${segmentsDirectoryName}/${names.manifest}`;
+    if (kind === 'hot' || !shas.has(manifestPath)) {
+      candidates.push({ firstId, lastId, rows, times: null, files: [fileOf(path, names.closed)] });
+      continue;
+    }
+    const text = await readFile(join(source, manifestPath), 'utf8');
+    const { minTimestamp, maxTimestamp } = JSON.parse(text) as SegmentManifest;
+    if (maxTimestamp < start || minTimestamp > end) continue;
+    const files = [fileOf(path, names.sealed), fileOf(manifestPath, names.manifest)];
+    candidates.push({ firstId, lastId, rows, times: { start: minTimestamp, end: maxTimestamp }, files });
+  }
+  return candidates;
+}

@@ -1,0 +1,45 @@
+/** Tasks on a store in this thread, so that a test can stand between them and the file system. */
+import { join } from 'node:path';
+import type { z } from 'zod';
+import type { FileJobRunner } from '../../src/store/file-jobs.ts';
+import { completeRestore } from '../../src/store/replaced-data.ts';
+import type { Store } from '../../src/store/store.ts';
+import { doFileJob } from '../../src/store/thread/do-file-job.ts';
+import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
+import { type TaskName, tasks } from '../../src/tasks/registry.ts';
+import type { TaskContext, TaskKind, TaskOutcome } from '../../src/tasks/task.ts';
+import { ManualClock } from '../manual-clock.ts';
+
+export const jobsInThisThread: FileJobRunner = { run: async (job) => (await doFileJob(job)) as never };
+
+export const dataDirOf = (root: string): string => join(root, 'data');
+export const backupDirOf = (root: string): string => join(root, 'backups');
+export const archiveDirOf = (root: string): string => join(root, 'archive');
+
+/** As a start of the daemon opens it. */
+export function openInThisThread(dataDir: string): Store {
+  completeRestore(dataDir);
+  return new SqliteStore(join(dataDir, 'regression.db'));
+}
+
+export function runTask(
+  name: TaskName,
+  store: Store,
+  root: string,
+  options: Readonly<Record<string, unknown>>,
+  now: string,
+): Promise<TaskOutcome> {
+  const context: TaskContext = {
+    store,
+    dataDir: dataDirOf(root),
+    backupDir: backupDirOf(root),
+    clock: new ManualClock(now),
+    jobs: jobsInThisThread,
+    waits: true,
+    signal: new AbortController().signal,
+    progress: () => undefined,
+    rowsRemoved: () => undefined,
+  };
+  const kind = tasks[name] as unknown as TaskKind<z.ZodObject>;
+  return kind.run(context, kind.options.parse(options));
+}
