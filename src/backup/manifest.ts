@@ -136,11 +136,11 @@ export async function removeBackup({ directory }: Backup): Promise<void> {
   await rm(removing, { recursive: true });
 }
 
-/** What killed runs left. */
+/** What killed runs left, engine locks beside their files included: those would keep the next run from its own. */
 export async function removeUnfinished(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const name of await readdir(directory)) {
-    if (name.endsWith(unfinishedSuffix)) await rm(join(directory, name), { recursive: true, force: true });
+    if (name.includes(unfinishedSuffix)) await rm(join(directory, name), { recursive: true, force: true });
   }
 }
 

@@ -8,7 +8,7 @@
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { listBackups, removeBackup } from '../backup/manifest.ts';
+import { exists, listBackups, removeBackup, removeUnfinished } from '../backup/manifest.ts';
 import { bytes, duration } from '../runtime/units.ts';
 import type { RemovalReason, Segment } from '../store/segments.ts';
 import { firstHeldId } from './held-rows.ts';
@@ -46,6 +46,8 @@ export const prune: TaskKind<typeof options> = {
   options,
   isWanted: (limits) => [limits.max_age, limits.max_total_size, limits.min_free].some((limit) => limit !== undefined),
   async run(context, limits): Promise<TaskOutcome> {
+    const { backupDir } = context;
+    if (backupDir !== null && (await exists(backupDir))) await removeUnfinished(backupDir);
     const removed = { rows: 0, segments: 0, bytes: 0, held_rows: 0, backups: 0 };
     const remove = async (segments: readonly Removable[], reason: RemovalReason): Promise<void> => {
       await context.store.removeSegments(

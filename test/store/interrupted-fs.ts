@@ -25,32 +25,103 @@ const changingCalls = [
 
 export type ChangingCall = (typeof changingCalls)[number];
 
+/** The same of node:fs/promises, told under the names of the synchronous ones. */
+const changingPromises = {
+  open: 'openSync',
+  rename: 'renameSync',
+  unlink: 'unlinkSync',
+  rm: 'rmSync',
+  rmdir: 'rmdirSync',
+  mkdir: 'mkdirSync',
+  writeFile: 'writeFileSync',
+  copyFile: 'copyFileSync',
+  link: 'linkSync',
+} as const satisfies Record<string, ChangingCall>;
+
+/** Of the handles that `open` gives. */
+const changingHandleCalls = { writeFile: 'writeSync', sync: 'fsyncSync' } as const satisfies Record<
+  string,
+  ChangingCall
+>;
+
+/** What streams write by; their last argument is told the outcome. */
+const changingCallbacks = { open: 'openSync', write: 'writeSync', writev: 'writeSync' } as const satisfies Record<
+  string,
+  ChangingCall
+>;
+
 type Call = (...args: unknown[]) => unknown;
+type Calls = Record<string, Call>;
 
 /** Told of each changing call before it happens; throws to make it fail. */
 export type Interception = (call: ChangingCall, args: readonly unknown[]) => void;
 
-/** Runs `work` with every changing call of node:fs going through `intercept` first. */
+/** Runs `work` with every changing call of node:fs and node:fs/promises going through `intercept` first. */
 export async function intercepted<Result>(
   intercept: Interception,
   work: () => Result | Promise<Result>,
 ): Promise<Result> {
-  const calls = fs as unknown as Record<ChangingCall, Call>;
-  const originals = changingCalls.map((name) => [name, calls[name]] as const);
-  for (const [name, original] of originals) {
-    calls[name] = (...args) => {
-      const isStandardStream = typeof args[0] === 'number' && args[0] <= 2; // the test's own report
-      if (!isStandardStream) intercept(name, args);
-      return original.apply(fs, args);
-    };
-  }
+  const calls = fs as unknown as Calls;
+  const promises = fs.promises as unknown as Calls;
+  const originals = [
+    ...changingCalls.map((name) => [calls, name, calls[name]] as const),
+    ...Object.keys(changingCallbacks).map((name) => [calls, name, calls[name]] as const),
+    ...Object.keys(changingPromises).map((name) => [promises, name, promises[name]] as const),
+  ];
+  for (const name of changingCalls) calls[name] = synchronous(name, calls[name] as Call, intercept);
+  for (const [name, as] of Object.entries(changingCallbacks))
+    calls[name] = callback(as, calls[name] as Call, intercept);
+  for (const [name, as] of Object.entries(changingPromises))
+    promises[name] = promised(as, promises[name] as Call, intercept);
   syncBuiltinESMExports();
   try {
     return await work();
   } finally {
-    for (const [name, original] of originals) calls[name] = original;
+    for (const [owner, name, original] of originals) owner[name] = original as Call;
     syncBuiltinESMExports();
   }
+}
+
+function synchronous(name: ChangingCall, original: Call, intercept: Interception): Call {
+  return (...args) => {
+    if (!isStandardStream(args)) intercept(name, args);
+    return original.apply(fs, args);
+  };
+}
+
+function callback(name: ChangingCall, original: Call, intercept: Interception): Call {
+  return (...args) => {
+    try {
+      const isReading = name === 'openSync' && args[1] === 'r';
+      if (!isStandardStream(args) && !isReading) intercept(name, args);
+    } catch (error) {
+      process.nextTick(args.at(-1) as Call, error);
+      return undefined;
+    }
+    return original.apply(fs, args);
+  };
+}
+
+function promised(name: ChangingCall, original: Call, intercept: Interception): Call {
+  return async (...args) => {
+    intercept(name, args);
+    const answer = await original.apply(fs.promises, args);
+    if (name !== 'openSync') return answer;
+    const handle = answer as Calls;
+    for (const [method, as] of Object.entries(changingHandleCalls)) {
+      const write = (handle[method] as Call).bind(handle);
+      handle[method] = async (...written) => {
+        intercept(as, written);
+        return write(...written);
+      };
+    }
+    return handle;
+  };
+}
+
+/** The test's own report. */
+function isStandardStream([descriptor]: readonly unknown[]): boolean {
+  return typeof descriptor === 'number' && descriptor <= 2;
 }
 
 /**
