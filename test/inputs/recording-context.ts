@@ -1,9 +1,13 @@
 /** What an input is given, recording what it hands on; committed at once, or held back as a slow store would. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { InputContext, Line, LineChunk, LineStream, SourceDescription } from '../../src/inputs/input.ts';
 import type { FilePosition, Gap, StoredPosition } from '../../src/record/batch.ts';
 import { createMetrics } from '../../src/runtime/metrics.ts';
 import { ManualClock } from '../manual-clock.ts';
+
+/** A loop without a pause would take the core that the input's threads and senders need. */
+const pollMs = 5;
 
 export interface RecordedLine extends Line {
   readonly source: string;
@@ -80,6 +84,16 @@ export class RecordingContext implements InputContext {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#held = promise;
     return resolve;
+  }
+
+  /** Waits until the counter's value is as wanted. */
+  async until(name: string, isReached: (value: number) => boolean): Promise<void> {
+    while (!isReached(await this.count(name))) await delay(pollMs);
+  }
+
+  /** Waits for so many lines. */
+  async untilLines(count: number): Promise<void> {
+    while (this.lines.length < count) await delay(pollMs);
   }
 
   /** The value of a counter, over all its labels. */

@@ -11,7 +11,6 @@ import {
   type FromDatagramThread,
   type ToDatagramThread,
   datagramsIn,
-  minSlabBytes,
 } from './datagram-protocol.ts';
 import { readKernelDrops } from './kernel-drops.ts';
 import type { DatagramAddress } from './listen-address.ts';
@@ -19,7 +18,7 @@ import { lineOf, peerOf } from './message-line.ts';
 import type { Notices } from './notices.ts';
 import type { SyslogOptions } from './options.ts';
 
-const slabBytes = 2 * minSlabBytes;
+const slabBytes = 131_072;
 const kernelDropsIntervalMs = 2000;
 const input = 'syslog';
 
@@ -60,6 +59,7 @@ export class DatagramListener {
       address,
       socketMode: Number.parseInt(options.socket_mode, 8),
       receiveBufferBytes: options.receive_buffer_bytes,
+      maxMessageBytes: options.max_message_bytes,
       slabBytes,
       slabs: Math.floor(options.queue_bytes / slabBytes),
     };
@@ -125,8 +125,10 @@ export class DatagramListener {
     const bytes = Buffer.from(slab, 0, usedBytes);
     const metadataOfPeers = peers.map((address): Metadata => (address === '' ? [] : [['peer', peerOf(address)]]));
     const lines: Line[] = [];
-    for (const { start, end, peer } of datagramsIn(bytes)) {
-      lines.push(lineOf(bytes, start, end, metadataOfPeers[peer] ?? []));
+    for (const { start, end, peer, isCut } of datagramsIn(bytes)) {
+      const metadata = metadataOfPeers[peer] ?? [];
+      if (isCut) context.metrics.truncatedLines.inc({ input });
+      lines.push(lineOf(bytes, start, end, isCut ? [...metadata, ['truncated', 'true']] : metadata));
     }
     this.#tell({ kind: 'slab', slab }, [slab]); // the text is copied out: the bound on waiting text is the pipeline's from here
     context.metrics.linesRead.inc({ input }, lines.length);

@@ -12,6 +12,9 @@ export interface DatagramThreadOptions {
   /** Of a Unix socket: who may write to it. */
   readonly socketMode: number;
   readonly receiveBufferBytes: number;
+  /** Longer datagrams are cut and marked. */
+  readonly maxMessageBytes: number;
+  /** Room for the longest datagram and its header, at least. */
   readonly slabBytes: number;
   readonly slabs: number;
 }
@@ -42,18 +45,27 @@ export type FromDatagramThread =
 
 export type ToDatagramThread = { readonly kind: 'slab'; readonly slab: ArrayBuffer } | { readonly kind: 'stop' };
 
-/** In front of each datagram: its length (2 bytes: a datagram has at most 65,507) and its peer's place (2 bytes), little-endian. */
+/** In front of each datagram, little-endian: its length (2 bytes), its peer's place (15 bits), and whether it was cut (the bit above). */
 export const datagramHeaderBytes = 4;
-export const maxPeersPerSlab = 65_535;
-/** A slab holds the longest datagram and its header, at least. */
-export const minSlabBytes = 65_536;
+/** The most that is kept of one. Of UDP none is longer (65,507 bytes, over IPv6 65,527); one of a Unix socket may be. */
+export const maxDatagramBytes = 65_535;
+export const maxPeersPerSlab = 0x7fff;
+export const cutBit = 0x8000;
+
+export interface DatagramPlace {
+  readonly start: number;
+  readonly end: number;
+  readonly peer: number;
+  readonly isCut: boolean;
+}
 
 /** The datagrams of a slab, in the order received. */
-export function* datagramsIn(bytes: Buffer): Generator<{ start: number; end: number; peer: number }> {
+export function* datagramsIn(bytes: Buffer): Generator<DatagramPlace> {
   for (let at = 0; at < bytes.length;) {
     const start = at + datagramHeaderBytes;
     const end = start + bytes.readUInt16LE(at);
-    yield { start, end, peer: bytes.readUInt16LE(at + 2) };
+    const peer = bytes.readUInt16LE(at + 2);
+    yield { start, end, peer: peer & maxPeersPerSlab, isCut: (peer & cutBit) !== 0 };
     at = end;
   }
 }

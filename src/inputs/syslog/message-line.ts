@@ -19,11 +19,11 @@ export function lineOf(bytes: Buffer, start: number, end: number, metadata: Meta
 
 /**
  * Where the message really ends. RFC 5426 section 3.1 has no trailer, but senders of stream habits add a newline or a NUL.
- * @returns 0 when nothing is left.
+ * @returns `start` when nothing is left.
  */
-export function messageEnd(bytes: Uint8Array, length = bytes.length): number {
-  let end = length;
-  while (end > 0 && (bytes[end - 1] === LF || bytes[end - 1] === CR || bytes[end - 1] === 0)) end--;
+export function messageEnd(bytes: Uint8Array, start = 0, stop = bytes.length): number {
+  let end = stop;
+  while (end > start && (bytes[end - 1] === LF || bytes[end - 1] === CR || bytes[end - 1] === 0)) end--;
   return end;
 }
 

@@ -24,7 +24,7 @@ export const syslogOptions = z.strictObject({
   format: z.enum(formats).default('syslog').describe('How messages are read; `syslog` is RFC 5424 and RFC 3164'),
   max_message_bytes: bytes({ min: 480, max: 16 * MiB })
     .prefault('64KiB')
-    .describe('Longer messages are cut and marked `truncated` (streams; a datagram holds at most 64 KiB)'),
+    .describe('Longer messages are cut and marked `truncated`; of a datagram 64 KiB are kept at most'),
   queue_bytes: bytes({ min: 256 * KiB, max: 1024 * MiB })
     .prefault('16MiB')
     .describe(

@@ -104,7 +104,7 @@ function receiveWithNode({ host, port: wantedPort }: Extract<DatagramAddress, { 
     }, flushMs);
   };
   socket.on('message', (message, peer) => {
-    filler.take(message, 0, message.length, peer.address);
+    filler.take(message, 0, message.length, false, peer.address);
     flushSoon();
   });
   let toldDatagrams = 0;

@@ -9,35 +9,40 @@ import { chmodSync, rmSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM, openLibc, unixSocketAddress } from '../../../runtime/libc.ts';
-import type { DatagramThreadOptions } from '../datagram-protocol.ts';
+import { type DatagramThreadOptions, maxDatagramBytes } from '../datagram-protocol.ts';
 import type { DatagramAddress } from '../listen-address.ts';
 import { ipv6Bytes } from '../kernel-drops.ts';
+import { AF_INET, AF_INET6, SenderAddresses } from './sender-addresses.ts';
 
 export interface NativeSocket {
   readonly bound: DatagramAddress;
   /** The receive buffer granted, without the half that the kernel adds for itself. */
   readonly grantedBytes: number;
   /**
-   * Gives each datagram that is there to `take`, with its sender's address, empty from a Unix socket; without any it waits, if it
-   * may, for up to 100 ms.
+   * Gives each datagram that is there to `take`; without any it waits, if it may, for up to 100 ms.
    * @returns how many there were.
    */
-  receive(mayWait: boolean, take: (bytes: Buffer, start: number, length: number, address: string) => void): number;
+  receive(mayWait: boolean, take: TakeDatagram): number;
   close(): void;
 }
 
-const AF_INET = 2;
-const AF_INET6 = 10;
+/**
+ * @param wasLonger the rest of it is gone (MSG_TRUNC).
+ * @param address its sender's, empty from a Unix socket.
+ */
+type TakeDatagram = (bytes: Buffer, start: number, length: number, wasLonger: boolean, address: string) => void;
+
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const SO_RCVTIMEO = 20;
 /** Passes over net.core.rmem_max; needs CAP_NET_ADMIN. */
 const SO_RCVBUFFORCE = 33;
+const MSG_TRUNC = 0x20;
 const MSG_WAITFORONE = 0x10000;
 
 const slots = 128;
-/** A datagram of a Unix socket may be longer, and is cut; one of UDP never is. */
-const slotBytes = 65_535;
+/** Not a power of two: slots that begin 64 KiB apart would share their places in the processor's caches. */
+const slotBytes = 65_536 + 320;
 const waitMicros = 100_000n;
 /** struct mmsghdr, struct iovec, and room for a sockaddr_in6. */
 const headerBytes = 64;
@@ -116,11 +121,11 @@ export async function openNativeSocket(
     headers.writeBigUInt64LE(koffi.address(control) + BigInt(vector), header + 16); // msg_iov
     headers.writeBigUInt64LE(1n, header + 24); // msg_iovlen
     headers.writeBigUInt64LE(koffi.address(data) + BigInt(slot * slotBytes), vector); // iov_base
-    headers.writeBigUInt64LE(BigInt(slotBytes), vector + 8); // iov_len
+    headers.writeBigUInt64LE(BigInt(maxDatagramBytes), vector + 8); // iov_len
   }
   // Of what makes its senders wait, only as many are taken as surely find room.
   const atOnce = address.kind === 'udp' ? slots : 1;
-  const addresses = new AddressTexts();
+  const addresses = new SenderAddresses();
   return {
     bound: address.kind === 'udp' ? { ...address, port: name.readUInt16BE(2) } : address,
     grantedBytes: granted.readInt32LE() / 2,
@@ -129,7 +134,8 @@ export async function openNativeSocket(
       for (let slot = 0; slot < count; slot++) {
         const header = slot * headerBytes;
         const length = headers.readUInt32LE(header + 56); // msg_len
-        take(bytes, slot * slotBytes, length, addresses.textOf(headers, names + slot * nameBytes));
+        const wasLonger = (headers.readUInt32LE(header + 48) & MSG_TRUNC) !== 0; // msg_flags
+        take(bytes, slot * slotBytes, length, wasLonger, addresses.textOf(headers, names + slot * nameBytes));
         headers.writeUInt32LE(nameBytes, header + 8);
       }
       return Math.max(count, 0); // -1: nothing came in time, or a signal did
@@ -160,30 +166,4 @@ function socketAddress(address: DatagramAddress): Buffer {
   if (isV6) ipv6Bytes(ip).copy(buffer, 8);
   else Buffer.from(ip.split('.').map(Number)).copy(buffer, 4);
   return buffer;
-}
-
-/** Texts of the sockaddrs met lately: making one costs more than receiving a datagram. */
-class AddressTexts {
-  #known = new Map<string, string>();
-
-  /** Empty when it is no IP address. */
-  textOf(buffer: Buffer, at: number): string {
-    const family = buffer.readUInt16LE(at);
-    if (family !== AF_INET && family !== AF_INET6) return '';
-    const isV6 = family === AF_INET6;
-    const key = isV6 ? buffer.toString('latin1', at + 8, at + 24) : buffer.toString('latin1', at + 4, at + 8);
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    if (this.#known.size > 10_000) this.#known = new Map();
-    const text = isV6 ? ipv6Text(buffer.subarray(at + 8, at + 24)) : [...buffer.subarray(at + 4, at + 8)].join('.');
-    this.#known.set(key, text);
-    return text;
-  }
-}
-
-function ipv6Text(bytes: Buffer): string {
-  const isMapped = bytes.readUInt32BE(0) === 0 && bytes.readUInt32BE(4) === 0 && bytes.readUInt32BE(8) === 0xffff;
-  if (isMapped) return [...bytes.subarray(12)].join('.');
-  const words = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16));
-  return new URL(`http://[${words.join(':')}]`).hostname.slice(1, -1); // with the longest run of zeros as `::`
 }

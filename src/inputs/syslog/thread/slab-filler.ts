@@ -6,7 +6,9 @@ import {
   type DatagramCounts,
   type DatagramThreadOptions,
   type FromDatagramThread,
+  cutBit,
   datagramHeaderBytes,
+  maxDatagramBytes,
   maxPeersPerSlab,
 } from '../datagram-protocol.ts';
 import { messageEnd } from '../message-line.ts';
@@ -19,6 +21,7 @@ export class SlabFiller {
   readonly #tell: (message: FromDatagramThread, transfer?: ArrayBuffer[]) => void;
   /** Slabs that are here; the one being filled is not among them. */
   readonly #free: ArrayBuffer[] = [];
+  readonly #maxBytes: number;
   #made = 0;
   #filling: Buffer | null = null;
   #filledBytes = 0;
@@ -31,6 +34,7 @@ export class SlabFiller {
 
   constructor(options: DatagramThreadOptions, tell: (message: FromDatagramThread, transfer?: ArrayBuffer[]) => void) {
     this.#options = options;
+    this.#maxBytes = Math.min(options.maxMessageBytes, maxDatagramBytes);
     this.#tell = tell;
   }
 
@@ -49,15 +53,20 @@ export class SlabFiller {
     return this.#free.length > 0 || this.#made < this.#options.slabs;
   }
 
-  /** Takes the datagram in `bytes[start, start + length)`; it is copied. */
-  take(bytes: Buffer, start: number, length: number, address: string): void {
+  /**
+   * Takes the datagram in `bytes[start, start + length)`; it is copied.
+   * @param wasLonger the kernel has kept only so much of it.
+   */
+  take(bytes: Buffer, start: number, length: number, wasLonger: boolean, address: string): void {
     this.#datagrams++;
     this.#bytes += length;
-    const size = messageEnd(bytes.subarray(start, start + length));
-    if (size === 0) {
+    const wholeSize = messageEnd(bytes, start, start + length) - start;
+    if (wholeSize === 0) {
       this.#empty++;
       return;
     }
+    const size = Math.min(wholeSize, this.#maxBytes);
+    const isCut = wasLonger || size < wholeSize;
     const needed = datagramHeaderBytes + size;
     const isFull = this.#filling !== null && this.#filledBytes + needed > this.#filling.length;
     if (isFull || this.#peers.length === maxPeersPerSlab) this.flush();
@@ -67,7 +76,7 @@ export class SlabFiller {
       return;
     }
     this.#filling.writeUInt16LE(size, this.#filledBytes);
-    this.#filling.writeUInt16LE(this.#placeOf(address), this.#filledBytes + 2);
+    this.#filling.writeUInt16LE(this.#placeOf(address) | (isCut ? cutBit : 0), this.#filledBytes + 2);
     bytes.copy(this.#filling, this.#filledBytes + datagramHeaderBytes, start, start + size);
     this.#filledBytes += needed;
   }
