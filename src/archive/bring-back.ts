@@ -99,7 +99,10 @@ async function liveRanges(store: Store): Promise<Live> {
     lastId: segment.lastId,
     times: { start: segment.minTimestamp, end: segment.maxTimestamp },
   }));
-  const page = await store.sql({ sql: 'SELECT min(id) FROM logs', maxRows: 1, maxBytes: 1000 }, { deadlineMs: 60_000 });
+  const page = await store.sql(
+    { sql: 'SELECT min(id) FROM main.logs', maxRows: 1, maxBytes: 1000 },
+    { deadlineMs: 60_000 },
+  );
   const firstHotId = page.rows[0]?.[0];
   const hot = typeof firstHotId === 'number' ? [{ firstId: firstHotId, lastId, times: null }] : [];
   return { ranges: [...segments, ...hot], lastId };

@@ -25,6 +25,7 @@ import type {
   Role,
   RowContext,
   SpanQuery,
+  SqlQuery,
   SqlResult,
   TailEvent,
   Token,
@@ -172,7 +173,7 @@ export class RegressionClient {
   }
 
   /** One SELECT or WITH; for admins. */
-  sql(sql: string, options: { readonly max_rows?: number } = {}, signal?: AbortSignal): Promise<SqlResult> {
+  sql(sql: string, options: SqlQuery = {}, signal?: AbortSignal): Promise<SqlResult> {
     return this.#send('POST', 'sql', { sql, ...options }, signal);
   }
 

@@ -73,10 +73,21 @@ export interface InputsQuery {
   readonly inode?: string | undefined;
 }
 
+export interface SqlQuery {
+  readonly start?: string | undefined;
+  readonly end?: string | undefined;
+  readonly max_rows?: number | undefined;
+}
+
 export interface SqlResult {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly (string | number | null)[])[];
   readonly limit: 'rows' | 'bytes' | null;
+  /** Whose rows were asked. */
+  readonly files: readonly string[];
+  /** False when older segments of the time range, `left_out` of them, were not read. */
+  readonly complete: boolean;
+  readonly left_out: number;
   readonly elapsed_ms: number;
 }
 

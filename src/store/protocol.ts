@@ -62,6 +62,9 @@ export interface ReaderCalls {
 
 export interface SqlRequest {
   readonly sql: string;
+  /** Of the rows in `logs`, as in a `Filter`: it also chooses the segments that are read. */
+  readonly start?: string | undefined;
+  readonly end?: string | undefined;
   readonly maxRows: number;
   readonly maxBytes: number;
 }
@@ -74,6 +77,15 @@ export interface SqlAnswer {
   readonly rows: readonly (readonly SqlValueJson[])[];
   /** Which limit cut the answer. */
   readonly limit: 'rows' | 'bytes' | null;
+  readonly read: SqlFilesRead;
+}
+
+/** What a statement was asked of: the hot file, and as many segments of its range as can be attached. */
+export interface SqlFilesRead {
+  /** Names of the files, in the order of arrival. */
+  readonly files: readonly string[];
+  /** Older segments of the range that were not read; 0 when the answer is of all rows. */
+  readonly leftOut: number;
 }
 
 export interface ReaderOptions {

@@ -21,6 +21,9 @@ void test('sql answers columns and rows, refuses what is more than reading, and 
       [4, 'row 3'],
     ],
     limit: 'rows',
+    files: ['regression.db'],
+    complete: true,
+    left_out: 0,
   });
   t.match(refused.json, { status: 400, code: 'QUERY_INVALID', detail: /it begins with ATTACH/, parameter: 'sql' });
   t.match(secret.json, { status: 403, code: 'FORBIDDEN', detail: /credentials/ });
@@ -31,6 +34,9 @@ void test('sql answers columns and rows, refuses what is more than reading, and 
   );
   t.equal((await send('POST', '/api/v1/sql', { sql: 'SELECT 1', max_rows: 10_001 })).status, 400);
   t.equal((await send('POST', '/api/v1/sql', { sql: ' '.repeat(70_000) })).status, 400);
+  t.match((await send('POST', '/api/v1/sql', { sql: 'SELECT 1', start: 'soon' })).json, { parameter: 'start' });
+  const count = 'SELECT count(*) AS n FROM logs';
+  t.strictSame((await client.sql(count, { start: '2026-11-24T03:00:03Z', end: '2026-11-24T03:00:05Z' })).rows, [[2]]);
 });
 
 void test('a result is kept as it was put, under its etag, for its time', async (t) => {

@@ -94,6 +94,20 @@ const attacks: readonly (readonly [text: string, code: string])[] = [
     'SELECT a.name FROM applications a LEFT JOIN users u ON u.id = a.owner_user_id WHERE u.password IS NOT NULL',
     'FORBIDDEN',
   ],
+  // segments: `segment_1` is sealed here
+  ['SELECT * FROM segment_1.users', 'FORBIDDEN'],
+  ['SELECT u.password FROM logs l JOIN segment_1.users u', 'FORBIDDEN'],
+  ['SELECT * FROM main.users', 'FORBIDDEN'],
+  ['INSERT INTO segment_1.logs SELECT * FROM logs', 'QUERY_INVALID'],
+  ["WITH x AS (SELECT 1) UPDATE segment_1.logs SET message = ''", 'QUERY_INVALID'],
+  ['WITH x AS (SELECT 1) DELETE FROM temp.logs', 'QUERY_INVALID'],
+  ['DROP VIEW temp.logs', 'QUERY_INVALID'],
+  ['DETACH segment_1', 'QUERY_INVALID'],
+  ['PRAGMA segment_1.journal_mode', 'QUERY_INVALID'],
+  ["VACUUM segment_1 INTO '/tmp/regression-attack.db'", 'QUERY_INVALID'],
+  ['SELECT * FROM segment_1.logs_text', 'QUERY_INVALID'],
+  ["SELECT * FROM pragma_table_info('users', 'segment_1')", 'QUERY_INVALID'],
+  ['SELECT * FROM segment_2.logs', 'QUERY_INVALID'],
   // virtual tables and functions with side effects
   ['SELECT * FROM pragma_table_list', 'QUERY_INVALID'],
   ['SELECT * FROM pragma_journal_mode', 'QUERY_INVALID'],
@@ -116,8 +130,11 @@ void test('sql refuses every attack, and is none the worse for it', async (t) =>
   const dataDir = await tempDir(t);
   const store = await openStore({ dataDir });
   t.teardown(() => store.close());
-  await store.append({ records: someRecords(50), positions: [], gaps: [] });
   await store.state.addUser({ username: 'eve', password: 'the hash', role: 'viewer' });
+  await store.append({ records: someRecords(20), positions: [], gaps: [] });
+  await store.rotate();
+  await store.sealed();
+  await store.append({ records: someRecords(30), positions: [], gaps: [] });
   for (const [text, code] of attacks) {
     const refusal = await store.sql(sql(text), limits).then(
       (answer) => ({ code: 'ANSWERED', message: JSON.stringify(answer).slice(0, 200) }),
@@ -130,6 +147,85 @@ void test('sql refuses every attack, and is none the worse for it', async (t) =>
   t.notOk(existsSync('/tmp/regression-attack.db'));
   t.strictSame((await store.sql(sql('SELECT count(*) AS n FROM logs'), limits)).rows, [[50]]);
   t.equal((await store.append({ records: someRecords(1), positions: [], gaps: [] })).firstId, 51);
+});
+
+void test('a closed file that is not sealed keeps its credentials to itself', async (t) => {
+  const store = new SqliteStore(join(await tempDir(t), 'regression.db'));
+  t.teardown(() => store.close());
+  await store.append({ records: someRecords(20), positions: [], gaps: [] });
+  await store.rotate();
+  // Its root pages are now others than the hot file's.
+  await store.state.addUser({ username: 'eve', password: 'the hash', role: 'viewer' });
+  await store.append({ records: someRecords(20), positions: [], gaps: [] });
+  await store.rotate();
+  await store.append({ records: someRecords(10), positions: [], gaps: [] });
+
+  for (const schema of ['main', 'segment_1', 'segment_2']) {
+    for (const table of ['users', 'tokens', 'users INDEXED BY sqlite_autoindex_users_1']) {
+      const column = table === 'tokens' ? 'digest' : 'username';
+      const asked = store.sql(sql(`SELECT ${column} FROM ${schema}.${table} WHERE ${column} > ''`));
+      await t.rejects(asked, { code: 'FORBIDDEN' }, `${schema}.${table}`);
+    }
+    t.equal((await store.sql(sql(`SELECT count(*) AS n FROM ${schema}.applications`))).rows[0]?.[0], 1);
+  }
+  t.strictSame((await store.sql(sql('SELECT count(*) AS n FROM logs'))).rows, [[50]]);
+});
+
+void test('sql asks the hot file and the segments as one, and what it leaves behind hinders nobody', async (t) => {
+  const store = await openStore({ dataDir: await tempDir(t) });
+  t.teardown(() => store.close());
+  for (const day of ['20', '21', '22', '23']) {
+    const timestamp = `2026-11-${day}T03:00:00.000000Z`;
+    await store.append({
+      records: someRecords(10, { timestamp, message: day, metadata: [['day', day]] }),
+      positions: [],
+      gaps: [],
+    });
+    if (day !== '23') await store.rotate();
+  }
+  const days = 'SELECT message, count(*) AS n FROM logs GROUP BY message ORDER BY message';
+  const ask = async (text: string, range: object = {}) => store.sql({ ...sql(text), ...range }, limits);
+  await t.rejects(ask('SELECT nothing FROM logs'), { code: 'QUERY_INVALID' });
+  const all = await ask(days);
+  await store.sealed();
+  const sealed = await ask(days);
+  const some = await ask(days, { start: '2026-11-21T00:00:00.000000Z', end: '2026-11-22T00:00:00.000000Z' });
+  const pairs = await ask(
+    `SELECT l.message AS day, count(*) AS n FROM logs l JOIN logs_metadata m ON m.log_id = l.id
+     WHERE m.metadata_type = 'day' AND m.metadata_value = l.message GROUP BY 1 ORDER BY 1`,
+  );
+
+  const everyDay = ['20', '21', '22', '23'].map((day) => [day, 10]);
+  t.strictSame(all.rows, everyDay);
+  t.equal(all.read.leftOut, 0);
+  t.strictSame(sealed.rows, everyDay);
+  t.strictSame(pairs.rows, everyDay);
+  t.strictSame(sealed.read.files, ['000000000001.db', '000000000011.db', '000000000021.db', 'regression.db']);
+  t.strictSame(some.rows, [['21', 10]]);
+  t.strictSame(some.read.files, ['000000000011.db', 'regression.db']);
+  t.strictSame((await ask('SELECT id FROM logs ORDER BY timestamp DESC, id DESC LIMIT 2')).rows, [[40], [39]]);
+  t.strictSame((await ask('SELECT count(*) AS n FROM main.logs')).rows, [[10]]);
+  t.equal((await store.append({ records: someRecords(1), positions: [], gaps: [] })).firstId, 41);
+  t.not(await store.rotate(), null);
+});
+
+void test('of more segments than can be attached the newest of the range are read, and the answer says so', async (t) => {
+  const store = new SqliteStore(join(await tempDir(t), 'regression.db'));
+  t.teardown(() => store.close());
+  for (let hour = 10; hour < 23; hour++) {
+    const timestamp = `2026-11-24T${hour}:00:00.000000Z`;
+    await store.append({ records: someRecords(1, { timestamp }), positions: [], gaps: [] });
+    if (hour < 22) await store.rotate();
+  }
+  const text = 'SELECT count(*) AS n, min(id) AS first FROM logs';
+  const all = await store.sql(sql(text));
+  const early = await store.sql({ ...sql(text), end: '2026-11-24T15:00:00.000000Z' });
+
+  t.strictSame(all.rows, [[11, 3]]);
+  t.equal(all.read.leftOut, 2);
+  t.equal(all.read.files.length, 11);
+  t.strictSame(early.rows, [[5, 1]]);
+  t.equal(early.read.leftOut, 0);
 });
 
 void test('every table that has a column for a secret is closed', async (t) => {

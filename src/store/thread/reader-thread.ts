@@ -2,6 +2,7 @@
  * Entry of a reader thread: answers queries on one snapshot at a time and the segments beside it. It may be terminated at any
  * moment; the store then removes the thread's directory and gives the pin back.
  */
+import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { ReaderCalls, ReaderOptions } from '../protocol.ts';
@@ -14,6 +15,7 @@ import { patternHistory } from './pattern-history.ts';
 import { type Sources, countHits, searchRows } from './queries.ts';
 import { serve } from './serve.ts';
 import { Snapshot } from './snapshot.ts';
+import { filesOf } from './sql-files.ts';
 import { runSql } from './sql-statement.ts';
 
 if (parentPort === null) throw new Error('reader-thread.ts runs in a worker thread');
@@ -55,7 +57,14 @@ serve<ReaderCalls>(parentPort, {
   hits: (snapshot, request) => consistent(snapshot, (sources) => countHits(sources, request)),
   fieldCounts: (snapshot, request) => consistent(snapshot, (sources) => countFields(sources, request)),
   patternHistory: (snapshot, request) => consistent(snapshot, ({ hot }) => patternHistory(hot, request)),
-  sql: (snapshot, request) => consistent(snapshot, ({ hot }) => runSql(hot, request)),
+  sql: (snapshot, request) =>
+    consistent(snapshot, ({ hot: database }) =>
+      runSql(database, request, filesOf(segments, request), {
+        range: request,
+        aliases: join(directory, 'sql'),
+        outsideTransaction: (work) => (hot === null ? work() : hot.outsideTransaction(work)),
+      }),
+    ),
   copyHot: (snapshot, path) =>
     consistent(snapshot, ({ hot: database }) => {
       const copy = (): HotCopy => copyHot(database, segments, path);

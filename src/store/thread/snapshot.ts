@@ -28,7 +28,8 @@ export class Snapshot {
 
   /** Runs `work`, which may write other files, outside the transaction that holds the state. The file itself is opened read-only. */
   outsideTransaction<Result>(work: () => Result): Result {
-    this.database.run('COMMIT');
+    // A statement that ran out of memory has ended it already.
+    if (this.database.isInTransaction) this.database.run('COMMIT');
     this.database.exec('PRAGMA query_only = OFF');
     try {
       return work();

@@ -29,12 +29,14 @@ import { OpenSegments } from './open-segments.ts';
 import { patternHistory } from './pattern-history.ts';
 import { type Sources, countHits, searchRows } from './queries.ts';
 import { sealSegment } from './seal.ts';
+import { filesOf } from './sql-files.ts';
 import { runSql } from './sql-statement.ts';
 import { Writer } from './writer.ts';
 
 export class SqliteStore implements Store {
   readonly #writer: Writer;
   readonly #applications: ApplicationIds;
+  readonly #aliasesPath: string;
   readonly #openSegments: OpenSegments;
   readonly state = remoteState(async (method, args) => {
     this.#refuseWhenClosed();
@@ -46,9 +48,9 @@ export class SqliteStore implements Store {
   /** @param path of the hot file, or `:memory:`. The caller holds the data directory's lock. */
   constructor(path: string, options: Partial<WriterOptions> = {}) {
     this.#writer = new Writer({ ...defaultLimits, ...options, path });
-    const aliasesPath = join(dirname(path), 'snapshots');
-    if (path !== ':memory:') rmSync(aliasesPath, { recursive: true, force: true }); // of a killed process
-    this.#openSegments = new OpenSegments(aliasesPath);
+    this.#aliasesPath = join(dirname(path), 'snapshots');
+    if (path !== ':memory:') rmSync(this.#aliasesPath, { recursive: true, force: true }); // of a killed process
+    this.#openSegments = new OpenSegments(this.#aliasesPath);
     this.#applications = new ApplicationIds(async (applications) => this.#writer.applicationIds(applications));
   }
 
@@ -136,7 +138,11 @@ export class SqliteStore implements Store {
 
   async sql(request: SqlRequest): Promise<SqlAnswer> {
     this.#refuseWhenClosed();
-    return runSql(this.#writer.database, request);
+    return runSql(this.#writer.database, request, filesOf(this.#writer.segments, request), {
+      range: request,
+      aliases: join(this.#aliasesPath, 'sql'),
+      outsideTransaction: (work) => work(),
+    });
   }
 
   async stats(): Promise<StoreStats> {
