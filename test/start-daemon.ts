@@ -14,10 +14,18 @@ export interface StartedDaemon {
   readonly client: RegressionClient;
 }
 
-/** @param inputs their configurations. */
-export async function startDaemon(t: Test, dataDir: string, inputs: readonly object[] = []): Promise<StartedDaemon> {
+/**
+ * @param inputs their configurations.
+ * @param more further sections of the configuration.
+ */
+export async function startDaemon(
+  t: Test,
+  dataDir: string,
+  inputs: readonly object[] = [],
+  more: object = {},
+): Promise<StartedDaemon> {
   const daemon = new Daemon({
-    config: configSchema.parse({ data_dir: dataDir, inputs, server: { listen: '127.0.0.1:0' } }),
+    config: configSchema.parse({ data_dir: dataDir, inputs, server: { listen: '127.0.0.1:0' }, ...more }),
     logger: pino({ level: 'silent' }),
     env: {},
     version: '0.0.0',

@@ -25,6 +25,11 @@ export interface OpenedHotFile {
   readonly database: Sqlite;
   /** What was found wrong with the file that was there, and what became of it. */
   readonly damage: Damage | null;
+  /**
+   * Why what a crash or a failed write left in the WAL could not be put into the file: the disk is full, say. The file can be read;
+   * what to trust in it is known only once it was opened anew without this. Null when all is well.
+   */
+  readonly unsettled: RegressionError | null;
 }
 
 /**
@@ -36,6 +41,7 @@ export function openHotFile(options: HotFileOptions, nowMs: number): OpenedHotFi
   const isInMemory = path === ':memory:';
   const damage = isInMemory ? null : prepareToOpen(options, nowMs);
   const database = new Sqlite(path);
+  let unsettled: RegressionError | null = null;
   try {
     if (!isInMemory) database.useWal();
     database.exec(`
@@ -48,12 +54,22 @@ export function openHotFile(options: HotFileOptions, nowMs: number): OpenedHotFi
     // deletes from the other tables deletes what refers to it.
     database.exec('PRAGMA foreign_keys = OFF');
     // What a crash left in the WAL, and the migrations.
-    if (!isInMemory && !hasForeignReader(path)) database.all('PRAGMA wal_checkpoint(TRUNCATE)');
+    if (!isInMemory && !hasForeignReader(path)) unsettled = checkpointFailure(database);
   } catch (error) {
     database.close();
     throw error;
   }
-  return { database, damage };
+  return { database, damage, unsettled };
+}
+
+function checkpointFailure(database: Sqlite): RegressionError | null {
+  try {
+    database.all('PRAGMA wal_checkpoint(TRUNCATE)');
+    return null;
+  } catch (error) {
+    if (error instanceof RegressionError && error.retryable) return error;
+    throw error;
+  }
 }
 
 /** Only the holder of the data directory's lock gets here, so a lock left by a killed thread or process is stale. */

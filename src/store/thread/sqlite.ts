@@ -4,6 +4,8 @@
  * Every statement runs to its end before the call returns, so none ever holds a read lock, and `close` finalises them all:
  * a statement left open would leave the lock directory and the WAL behind.
  */
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import wasm from 'node-sqlite3-wasm';
 import { type ErrorCode, RegressionError, messageOf } from '../../runtime/errors.ts';
 import { satisfies } from '../../search/predicates.ts';
@@ -164,6 +166,20 @@ const codeByText: readonly (readonly [text: string, code: ErrorCode])[] = [
   ['unsupported file format', 'STORE_CORRUPT'],
 ];
 
+/** Whatever the system answered a write: the package passes no reason on. */
+const anyFailure = 'disk I/O error';
+/** With less than this free, room is what was missing. A page has 16 KiB, a transaction some of them. */
+const fullBelowBytes = 1024 * 1024;
+
+function isDiskFull(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize < fullBelowBytes;
+  } catch {
+    return false; // the directory is gone, or the path names none
+  }
+}
+
 const hints: Partial<Record<ErrorCode, string>> = {
   STORE_FULL: 'Free disk space; inputs that can wait go on by themselves.',
   STORE_CORRUPT: 'Keep the file for salvage, restore a backup or start on an empty data directory.',
@@ -174,7 +190,8 @@ function attempt<Result>(path: string, work: () => Result): Result {
     return work();
   } catch (error) {
     if (error instanceof RegressionError) throw error;
-    const text = messageOf(error);
+    const said = messageOf(error);
+    const text = said.includes(anyFailure) && isDiskFull(path) ? 'database or disk is full' : said;
     const code = codeByText.find(([part]) => text.includes(part))?.[1] ?? 'STORE_WRITE_FAILED';
     const hint = hints[code];
     throw new RegressionError(code, `${path}: ${text}`, {

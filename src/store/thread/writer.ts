@@ -61,6 +61,8 @@ export class Writer {
   #failedRun = -1;
   /** Set after a failed append whose outcome the file could not tell yet: the last id it would have given out. */
   #uncertainLastId: number | null = null;
+  /** Why what the WAL held when the file was opened is not in the file yet. */
+  #unsettled: RegressionError | null = null;
   /** A reopening after a failed append waits for open snapshots. */
   #isReopeningWaiting = false;
   #isForeignReaderSeen = false;
@@ -266,7 +268,9 @@ export class Writer {
   #open(checksFile = false): Sqlite {
     const { path } = this.#options;
     const lastSegmentId = this.#segments?.lastId ?? 0;
-    const { database, damage } = openHotFile({ ...this.#options, lastSegmentId, checksFile }, this.#nowMs());
+    const { database, damage, unsettled } = openHotFile({ ...this.#options, lastSegmentId, checksFile }, this.#nowMs());
+    this.#unsettled = unsettled;
+    if (unsettled !== null) this.#uncertainLastId ??= nothingUncertain;
     if (damage !== null) this.#recordDamage(database, damage);
     this.#keeper = this.#isInMemory ? null : new WalKeeper(path);
     const [since] = database.all<{ value: string }>(`SELECT value FROM store_state WHERE key = 'hot_since'`);
@@ -377,6 +381,7 @@ export class Writer {
       });
     }
     if (!this.#isReopened) this.#reopen(writeFailed);
+    if (this.#unsettled !== null) throw this.#unsettled;
     const isStored = batch.rowCount > 0 && this.#readLastId() === this.#uncertainLastId;
     this.#uncertainLastId = null;
     this.#lastId = this.#readLastId();
@@ -399,7 +404,7 @@ export class Writer {
       if (this.#uncertainLastId === null) return;
       try {
         this.#reopen(writeFailed);
-        this.#isReopened = true;
+        this.#isReopened = this.#unsettled === null;
       } catch {
         // the disk is still full, or worse: the repeated append finds out
       }

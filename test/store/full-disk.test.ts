@@ -1,0 +1,109 @@
+/** A daemon whose data lie on a disk that really runs full: a small tmpfs, not an injected error. Needs root on Linux. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { test } from 'tap';
+import type { RegressionClient } from '../../src/client/client.ts';
+import { startDaemon } from '../start-daemon.ts';
+import { tempDir } from '../temp-dir.ts';
+import { openDatabases } from './open-sqlite.ts';
+
+const MiB = 1024 * 1024;
+const diskBytes = 48 * MiB;
+/** What is left for the store beside the ballast: its empty file and a part of the rows. */
+const roomBytes = 4 * MiB;
+const lines = 8_000;
+const line = (index: number): string => `line ${index} ${'x'.repeat(500)}`;
+
+function mount(path: string): string | null {
+  const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', path], {
+    encoding: 'utf8',
+  });
+  return status === 0 ? null : `a tmpfs cannot be mounted here: ${stderr ?? error?.message}`;
+}
+
+/** Lazily: a test that failed half-way may still have files open on it. */
+function unmount(path: string): void {
+  spawnSync('umount', ['--lazy', path]);
+}
+
+/** False, or why there can be no small disk. */
+function reasonToSkip(): string | false {
+  const path = mkdtempSync(join(tmpdir(), 'regression-test-'));
+  const reason = mount(path);
+  if (reason === null) unmount(path);
+  rmdirSync(path);
+  return reason ?? false;
+}
+
+async function allMessages(client: RegressionClient): Promise<string[]> {
+  const messages: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await client.logs({ order: 'arrival', limit: 5000, ...(cursor === undefined ? {} : { cursor }) });
+    messages.push(...page.rows.map(({ message }) => message));
+    cursor = page.next ?? undefined;
+  } while (cursor !== undefined);
+  return messages;
+}
+
+void test(
+  'a disk that runs full stops reading and turns health red; once there is room every line is stored, once (F38)',
+  { skip: reasonToSkip(), timeout: 240_000 },
+  async (t) => {
+    const directory = await tempDir(t);
+    const dataDir = join(directory, 'disk');
+    mkdirSync(dataDir);
+    t.equal(mount(dataDir), null);
+    t.teardown(() => unmount(dataDir));
+    const ballast = join(dataDir, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(diskBytes - roomBytes, 1));
+    const log = join(directory, 'app.log');
+    writeFileSync(log, Array.from({ length: lines }, (_, index) => `${line(index)}\n`).join(''));
+    const started = (): ReturnType<typeof startDaemon> =>
+      startDaemon(t, dataDir, [{ type: 'file', include: [log], format: 'plain', from: 'beginning' }], {
+        store: { queue_bytes: MiB },
+      });
+    let { daemon, url, client } = await started();
+    const untilHealth = async (wanted: number): Promise<any> => {
+      for (;;) {
+        const response = await fetch(`${url}/health/ready`);
+        const health = await response.json();
+        if (response.status === wanted) return health;
+        await delay(20);
+      }
+    };
+
+    const health = await untilHealth(503);
+    t.equal(health.status, 'not_ready');
+    t.match(health.parts[0], { name: 'store', ok: false, reason: /disk is full/ });
+    const [file] = (await client.inputs({})).files;
+    // What is read and not stored is bounded by the queue: the rest of the file waits where it is.
+    t.ok((file?.unread_bytes ?? 0) > MiB / 2, `${file?.unread_bytes} bytes are not read`);
+    const storedWhileFull = (await allMessages(client)).length;
+    t.ok(storedWhileFull < lines, `${storedWhileFull} lines are stored, and can be asked for`);
+    t.comment(`${storedWhileFull} lines on the full disk, ${statfsSync(dataDir).bavail} blocks free`);
+
+    await daemon.stop();
+    ({ daemon, url, client } = await started());
+    t.ok((await allMessages(client)).length >= storedWhileFull, 'a start on the full disk answers too');
+    await untilHealth(503);
+
+    rmSync(ballast);
+    await untilHealth(200);
+    while ((await client.inputs({})).generations[0]?.rows !== lines) await delay(20);
+
+    const messages = await allMessages(client);
+    t.equal(messages.length, lines);
+    t.equal(
+      messages.findIndex((message, index) => message !== line(index)),
+      -1,
+      'each line once, in order',
+    );
+    await daemon.stop();
+    for (const database of openDatabases(t, dataDir))
+      t.strictSame(database.all('PRAGMA integrity_check'), [{ integrity_check: 'ok' }]);
+  },
+);
