@@ -1,4 +1,5 @@
 /** What the endpoint takes and answers, as the client's users see it. The endpoint's own schemas are in query/schemas.ts. */
+import type { DigestAnswer } from '../query/pattern-schemas.ts';
 import type { LogRow, Order } from '../search/request.ts';
 
 export type { LogRow, Order } from '../search/request.ts';
@@ -122,6 +123,8 @@ export interface Consumer {
 }
 
 export interface PullLimits {
+  /** `digest`: instead of its rows, what the batch says. */
+  readonly view?: 'rows' | 'digest';
   readonly max_rows?: number;
   readonly max_bytes?: number;
   readonly max_tokens?: number;
@@ -136,6 +139,11 @@ export interface Batch {
   readonly gap: { readonly first_id: number; readonly last_id: number } | null;
   readonly over_limit: boolean;
   readonly lag: number;
+  /** Rows of the batch. */
+  readonly row_count: number;
+  /** With `view: 'digest'`, unless there are no rows. */
+  readonly digest: DigestAnswer | null;
+  /** Empty with `view: 'digest'`. */
   readonly rows: readonly LogRow[];
 }
 

@@ -1,11 +1,11 @@
 /** `regression consumers`: named readers with a place of their own. */
-import type { Consumer } from '../client/client.ts';
+import type { Consumer, RegressionClient } from '../client/client.ts';
 import { RegressionError } from '../runtime/errors.ts';
-import type { Command } from './command.ts';
+import type { Command, CommonFlags, Surroundings } from './command.ts';
 import { openEndpoint } from './endpoint.ts';
 import { tableText } from './table.ts';
 
-const actions = ['list', 'create', 'seek', 'delete'] as const;
+const actions = ['list', 'create', 'pull', 'ack', 'seek', 'delete'] as const;
 
 interface Flags {
   readonly action: (typeof actions)[number];
@@ -14,11 +14,15 @@ interface Flags {
   readonly from?: string;
   readonly ackWait?: string;
   readonly maxDeliver?: number;
+  readonly view: 'rows' | 'digest';
+  readonly maxRows?: number;
+  readonly tokens?: number;
+  readonly batch?: string;
 }
 
 export const consumers: Command<Flags> = {
   usage: 'consumers <action> [name]',
-  summary: 'Consumers: list, create, seek, delete',
+  summary: 'Consumers: list, create, pull, ack, seek, delete',
   positionals: {
     action: { choices: actions, demandOption: true, describe: 'What to do' },
     name: { type: 'string', describe: 'The consumer' },
@@ -28,19 +32,31 @@ export const consumers: Command<Flags> = {
     from: { type: 'string', describe: 'create, seek: beginning, end, id:N or a time (-24h)', requiresArg: true },
     ackWait: { type: 'string', describe: 'create: how long a batch is leased (60s)', requiresArg: true },
     maxDeliver: { type: 'number', describe: 'create: deliveries before a batch is parked (5)', requiresArg: true },
+    view: {
+      choices: ['rows', 'digest'],
+      default: 'rows',
+      describe: 'pull: the rows, or what they say',
+      requiresArg: true,
+    },
+    maxRows: { type: 'number', describe: 'pull: rows of the batch (500; of a digest 100000)', requiresArg: true },
+    tokens: { type: 'number', describe: 'pull: budget of a language model (of a digest 4000)', requiresArg: true },
+    batch: { type: 'string', describe: 'ack: the batch that is done with', requiresArg: true },
   },
   examples: [
     [`regression consumers create nightly --query 'severity:>=error' --from -24h`, 'for an AI batch job'],
     ['regression consumers list', 'where each stands and how far behind it is'],
+    ['regression consumers pull nightly --view digest', 'what its next batch says; the id to ack is on standard error'],
     ['regression consumers seek nightly --from beginning', 'all over again'],
   ],
-  async run({ action, name = '', query, from, ackWait, maxDeliver, ...flags }, surroundings) {
+  async run({ action, name = '', query, from, ackWait, maxDeliver, batch, ...flags }, surroundings) {
     const { stdout } = surroundings;
     if (action !== 'list' && name === '') missing('the name of the consumer', action);
     if (action === 'seek' && from === undefined) missing('--from', action);
+    if (action === 'ack' && batch === undefined) missing('--batch', action);
     const endpoint = await openEndpoint({ command: 'consumers', mayCreate: action === 'create' }, flags, surroundings);
     const { client } = endpoint;
     try {
+      if (action === 'pull') return await pull(client, name, flags, surroundings);
       const found = await {
         list: () => client.consumers(),
         create: async () => [
@@ -51,6 +67,7 @@ export const consumers: Command<Flags> = {
             ...(maxDeliver === undefined ? {} : { max_deliver: maxDeliver }),
           }),
         ],
+        ack: async () => [await client.ack(name, batch ?? '')],
         seek: async () => [await client.seek(name, from ?? '')],
         delete: async () => [await client.removeConsumer(name)],
       }[action]();
@@ -64,6 +81,32 @@ export const consumers: Command<Flags> = {
     }
   },
 };
+
+/** The batch on standard output; what there is to know of it on standard error. */
+async function pull(
+  client: RegressionClient,
+  name: string,
+  { view, maxRows, tokens, json }: Pick<Flags, 'view' | 'maxRows' | 'tokens'> & CommonFlags,
+  { stdout, stderr, signal }: Surroundings,
+): Promise<void> {
+  const limits = {
+    view,
+    ...(maxRows === undefined ? {} : { max_rows: maxRows }),
+    ...(tokens === undefined ? {} : { max_tokens: tokens }),
+  };
+  const pulled = await client.pull(name, limits, signal);
+  if (json) stdout.write(`${JSON.stringify(pulled)}\n`);
+  else if (pulled.digest !== null) stdout.write(pulled.digest.text);
+  else for (const row of pulled.rows) stdout.write(`${JSON.stringify(row)}\n`);
+  const { batch, row_count: rows, lag, gap } = pulled;
+  if (gap !== null) stderr.write(`regression: rows ${gap.first_id} to ${gap.last_id} had gone to retention\n`);
+  if (batch === null) stderr.write('regression: there are no more rows\n');
+  else {
+    stderr.write(
+      `regression: ${rows} rows, ${lag} behind them; when done: regression consumers ack ${name} --batch ${batch}\n`,
+    );
+  }
+}
 
 function cellsOf(consumer: Consumer): unknown[] {
   const { name, owner, position, lag, batch, acked_rows: acked, parked_batches: parked, lost_ids: lost } = consumer;

@@ -1,8 +1,11 @@
 /** Schemas of consumers. */
 import { z } from 'zod';
+import { digestSchema } from './pattern-schemas.ts';
 import { filterParameters, maxLimit, rowSchema } from './schemas.ts';
 
 const maxBatchBytes = 16 * 1024 * 1024;
+/** Rows of a batch that is pulled as a digest. */
+export const maxDigestedRows = 100_000;
 
 export const consumerName = z.object({
   name: z.string().regex(/^[\w.-]{1,100}$/, { error: 'letters, digits, _ . -, at most 100' }),
@@ -47,16 +50,31 @@ export const consumerSchema = z
   })
   .describe('A consumer');
 
+export const pullViews = ['rows', 'digest'] as const;
+
 export const pullSchema = z
   .strictObject({
-    max_rows: z.int().min(1).max(maxLimit).default(500),
+    view: z
+      .enum(pullViews)
+      .default('rows')
+      .describe('`digest`: instead of its rows, what the batch says, as `GET /api/v1/digest` would'),
+    max_rows: z
+      .int()
+      .min(1)
+      .max(maxDigestedRows)
+      .optional()
+      .describe(`500 without it, at most ${maxLimit}; of a digest ${maxDigestedRows}, which is also the most`),
     max_bytes: z
       .int()
       .min(1)
       .max(maxBatchBytes)
       .default(1024 * 1024)
-      .describe("Of the rows' JSON"),
-    max_tokens: z.int().min(1).optional().describe('Of a language model, reckoned at 4 bytes each'),
+      .describe("Of the rows' JSON; a digest has no such bound"),
+    max_tokens: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('Of a language model, reckoned at 4 bytes each; of a digest at 3 bytes, 4000 without it, at least 300'),
     wait: z.string().optional().describe('How long to wait for rows when there are none, at most `60s`'),
   })
   .prefault({});
@@ -71,7 +89,9 @@ export const pulledSchema = z.object({
     .describe('Ids that went to retention before this consumer read them'),
   over_limit: z.boolean().describe('True when a single row is larger than the limits: it comes all the same'),
   lag: z.int().describe('Ids behind the newest row once this batch is done with'),
-  rows: z.array(rowSchema),
+  row_count: z.int().describe('Rows of the batch'),
+  digest: digestSchema.nullable().describe('With `view: "digest"`, unless there are no rows'),
+  rows: z.array(rowSchema).describe('Empty with `view: "digest"`'),
 });
 
 export const batchIdSchema = z.strictObject({ batch: z.string().min(1).max(64) });

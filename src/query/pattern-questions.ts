@@ -4,7 +4,7 @@
  */
 import { type Burst, burstOf } from '../pattern/bursts.ts';
 import { type Comparison, type Side, compareSides } from '../pattern/compare.ts';
-import { type PatternSummary, summarize } from '../pattern/summary.ts';
+import { type PatternSummary, keyOf, summarize } from '../pattern/summary.ts';
 import type { Severity } from '../record/severity.ts';
 import { severityRank } from '../record/severity.ts';
 import { timestampOfMs } from '../record/timestamp.ts';
@@ -23,7 +23,9 @@ export interface Span {
 
 /** Minutes since 1970; the end of the calendar that timestamps can name. */
 const lastMinute = Math.floor(Date.parse('9999-12-31T23:59:00Z') / 60_000);
-const minutesPerHour = 60;
+/** All that is known, in one bucket. */
+export const allTime = { fromMinute: 0, toMinute: lastMinute, stepMinutes: lastMinute };
+export const minutesPerHour = 60;
 const minutesPerDay = 24 * minutesPerHour;
 const niceSteps = [1, 5, 10, 30, 60, 360, 720, 1440, 7 * 1440, 30 * 1440];
 
@@ -56,8 +58,7 @@ export class PatternQuestions {
       minutes.reduce((a, b) => Math.min(a, b), range.toMinute),
     );
     const last = minutes.reduce((a, b) => Math.max(a, b), first);
-    const stepMinutes = niceSteps.find((step) => (last - first + 1) / step <= wantedBuckets) ?? minutesPerDay * 365;
-    const fromMinute = Math.floor(first / stepMinutes) * stepMinutes;
+    const { stepMinutes, fromMinute } = bucketsOf(first, last, wantedBuckets);
     const history = await this.#history(asked, { ...range, fromMinute, stepMinutes }, limits);
     const patterns = summarize(history);
     return {
@@ -107,22 +108,7 @@ export class PatternQuestions {
   ): Promise<Map<PatternSummary, Burst>> {
     const fromMinute = Math.max(Math.floor(first / minutesPerHour) * minutesPerHour - 7 * minutesPerDay, 0);
     const hourly = await this.#history(asked, { fromMinute, toMinute: last + 1, stepMinutes: minutesPerHour }, limits);
-    const known = {
-      first: Math.max(0, Math.floor(((hourly.oldestMinute ?? first) - fromMinute) / minutesPerHour)),
-      last: Math.floor((last - fromMinute) / minutesPerHour),
-    };
-    const from = Math.floor((first - fromMinute) / minutesPerHour);
-    const byId = new Map(patterns.map((pattern) => [`${pattern.application}\0${pattern.id}`, pattern]));
-    const bursts = new Map<PatternSummary, Burst>();
-    for (const summary of summarize(hourly)) {
-      const pattern = byId.get(`${summary.application}\0${summary.id}`);
-      const burst = pattern === undefined ? null : burstOf(summary, known, from);
-      // In minutes since 1970, whatever buckets the asker has.
-      if (pattern !== undefined && burst !== null) {
-        bursts.set(pattern, { ...burst, bucket: fromMinute + burst.bucket * minutesPerHour });
-      }
-    }
-    return bursts;
+    return burstsIn(hourly, fromMinute, { first, last }, patterns);
   }
 
   #rangeOf({ start, end }: Span): { fromMinute: number; toMinute: number } {
@@ -145,6 +131,37 @@ export class PatternQuestions {
   ): Promise<PatternHistory> {
     return this.#store.patternHistory({ ...range, application, version, environment }, limits);
   }
+}
+
+/** Round steps, about as many as wanted; buckets begin at multiples of them. */
+export function bucketsOf(first: number, last: number, wanted: number): { stepMinutes: number; fromMinute: number } {
+  const stepMinutes = niceSteps.find((step) => (last - first + 1) / step <= wanted) ?? minutesPerDay * 365;
+  return { stepMinutes, fromMinute: Math.floor(first / stepMinutes) * stepMinutes };
+}
+
+/**
+ * The hour of each pattern that stands out, in minutes since 1970 whatever buckets the asker has.
+ * @param hourly in buckets of an hour from `fromMinute` on.
+ * @param asked first and last minute of the span asked for.
+ */
+export function burstsIn(
+  hourly: PatternHistory,
+  fromMinute: number,
+  asked: { readonly first: number; readonly last: number },
+  patterns: readonly PatternSummary[],
+): Map<PatternSummary, Burst> {
+  const hourOf = (minute: number): number => Math.floor((minute - fromMinute) / minutesPerHour);
+  const known = { first: Math.max(0, hourOf(hourly.oldestMinute ?? asked.first)), last: hourOf(asked.last) };
+  const byKey = new Map(patterns.map((pattern) => [keyOf(pattern), pattern]));
+  const bursts = new Map<PatternSummary, Burst>();
+  for (const summary of summarize(hourly)) {
+    const pattern = byKey.get(keyOf(summary));
+    const burst = pattern === undefined ? null : burstOf(summary, known, hourOf(asked.first));
+    if (pattern !== undefined && burst !== null) {
+      bursts.set(pattern, { ...burst, bucket: fromMinute + burst.bucket * minutesPerHour });
+    }
+  }
+  return bursts;
 }
 
 export const patternOrders = ['count', 'rare', 'new', 'burst'] as const;

@@ -1,5 +1,6 @@
 /** Schemas of what the routes of patterns take and answer. */
 import { z } from 'zod';
+import type { Digest } from '../pattern/digest.ts';
 import { severities } from '../record/severity.ts';
 import { patternOrders } from './pattern-questions.ts';
 import { filterParameters } from './schemas.ts';
@@ -143,3 +144,12 @@ export const digestSchema = z.object({
 });
 
 export type DigestAnswer = z.output<typeof digestSchema>;
+
+export function digestAnswer({ leftOut, sections, ...digest }: Digest, budget: number): DigestAnswer {
+  return {
+    ...digest,
+    budget,
+    left_out: leftOut,
+    sections: sections.map(({ name, entries }) => ({ name, entries: [...entries] })),
+  };
+}

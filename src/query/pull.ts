@@ -8,7 +8,17 @@ import type { Filter } from '../search/request.ts';
 import type { Consumer, ConsumerBatch } from '../store/state.ts';
 import type { QueryContext } from './context.ts';
 
-export interface PullOptions {
+/** Takes the rows of a batch, page by page: what becomes of them is its own matter. */
+export interface BatchView {
+  /** @param lines rows as JSON, in the order of arrival. */
+  add(lines: readonly string[]): void;
+}
+
+export interface PullOptions<View extends BatchView> {
+  /** Asked for a new one when another pull was quicker and its batch is read instead. */
+  readonly newView: () => View | Promise<View>;
+  /** Rows read at once. */
+  readonly pageRows: number;
   readonly maxRows: number;
   /** Of the rows' NDJSON; a first row that is longer comes all the same. */
   readonly maxBytes: number;
@@ -18,24 +28,27 @@ export interface PullOptions {
   readonly signal: AbortSignal;
 }
 
-export interface PulledBatch {
+export interface PulledBatch<View extends BatchView> {
   readonly consumer: Consumer;
   readonly batch: ConsumerBatch | null;
-  readonly ndjson: string;
+  readonly view: View;
   /** Ids that went to retention before they were read, told with the batch or, without one, once. */
   readonly gap: ConsumerBatch['gap'];
   readonly lastId: number;
   readonly isOverLimit: boolean;
 }
 
-const pageRows = 500;
 const staleRetryMs = 50;
 /** Under load rows are committed many times a second; one who waits looks this often. */
 const lookIntervalMs = 200;
 
 type Context = Pick<QueryContext, 'store' | 'feed' | 'clock' | 'queryTimeoutMs'>;
 
-export async function pullBatch(context: Context, name: string, options: PullOptions): Promise<PulledBatch> {
+export async function pullBatch<View extends BatchView>(
+  context: Context,
+  name: string,
+  options: PullOptions<View>,
+): Promise<PulledBatch<View>> {
   const { feed, clock } = context;
   const ended = new AbortController();
   const signal = AbortSignal.any([options.signal, ended.signal]);
@@ -55,60 +68,67 @@ export async function pullBatch(context: Context, name: string, options: PullOpt
   }
 }
 
-async function pullOnce(context: Context, name: string, options: PullOptions): Promise<PulledBatch> {
+async function pullOnce<View extends BatchView>(
+  context: Context,
+  name: string,
+  options: PullOptions<View>,
+): Promise<PulledBatch<View>> {
   const { store, clock } = context;
   let consumer = await store.state.renewBatch(name, clock.nowMs());
   if (consumer.batch !== null) return readBatch(context, consumer, consumer.batch, options);
   for (;;) {
     const { position, filter } = consumer;
-    const found = await readRows(context, filter, position, options);
+    const view = await options.newView();
+    const found = await readRows(context, filter, position, options, view);
     const gap = found.firstId > position + 1 ? { firstId: position + 1, lastId: found.firstId - 1 } : null;
     const { firstId, lastId } = found.ids;
     if (lastId === 0) {
       const lost = gap === null ? 0 : gap.lastId - gap.firstId + 1;
       consumer = await store.state.skipTo(name, position, found.storeLastId, lost);
-      return { consumer, batch: null, ndjson: '', gap, lastId: found.storeLastId, isOverLimit: false };
+      return { consumer, batch: null, view, gap, lastId: found.storeLastId, isOverLimit: false };
     }
-    const wanted = { id: options.newBatchId(), firstId, lastId, rows: found.lines.length, gap };
+    const wanted = { id: options.newBatchId(), firstId, lastId, rows: found.rows, gap };
     consumer = await store.state.leaseBatch(name, position, wanted, clock.nowMs());
     const { batch } = consumer;
     if (batch === null) continue; // acknowledged or moved by another meanwhile: again from there
     if (batch.id !== wanted.id) return readBatch(context, consumer, batch, options);
-    const ndjson = found.lines.map((line) => `${line}\n`).join('');
-    return { consumer, batch, ndjson, gap, lastId: found.storeLastId, isOverLimit: found.isOverLimit };
+    return { consumer, batch, view, gap, lastId: found.storeLastId, isOverLimit: found.isOverLimit };
   }
 }
 
 /** The rows of a batch that was made before, whatever limits this pull has. */
-async function readBatch(
+async function readBatch<View extends BatchView>(
   context: Context,
   consumer: Consumer,
   batch: ConsumerBatch,
-  { signal }: PullOptions,
-): Promise<PulledBatch> {
+  { signal, pageRows, newView }: PullOptions<View>,
+): Promise<PulledBatch<View>> {
   const { store, queryTimeoutMs, clock } = context;
-  const request = {
-    filter: { ...consumer.filter, afterId: batch.firstId - 1 },
-    order: 'arrival',
-    limit: batch.rows,
-  } as const;
-  let page = await store.search(request, { deadlineMs: queryTimeoutMs, signal });
-  // An answer may be of a state some 200 ms old, from before the batch was committed: its rows would seem not to be there.
-  while (page.lastId < batch.lastId && page.lastId > 0) {
-    await clock.delay(staleRetryMs, signal);
-    signal.throwIfAborted();
-    page = await store.search(request, { deadlineMs: queryTimeoutMs, signal });
+  const view = await newView();
+  let afterId = batch.firstId - 1;
+  for (;;) {
+    const page = await store.search(
+      { filter: { ...consumer.filter, afterId, untilId: batch.lastId }, order: 'arrival', limit: pageRows },
+      { deadlineMs: queryTimeoutMs, signal },
+    );
+    // An answer may be of a state some 200 ms old, from before the batch was committed: its rows would seem not to be there.
+    if (page.lastId < batch.lastId && page.lastId > 0) {
+      await clock.delay(staleRetryMs, signal);
+      signal.throwIfAborted();
+      continue;
+    }
+    view.add(linesOf(page.ndjson));
+    afterId = page.last?.id ?? afterId;
+    if (page.hasMore) continue;
+    // Fewer rows when retention was quicker.
+    const gone = page.firstId > batch.firstId ? { firstId: batch.firstId, lastId: page.firstId - 1 } : null;
+    const gap = gone === null ? batch.gap : { firstId: batch.gap?.firstId ?? gone.firstId, lastId: gone.lastId };
+    return { consumer, batch, view, gap, lastId: page.lastId, isOverLimit: false };
   }
-  // Fewer rows when retention was quicker: those that follow belong to the next batch.
-  const lines = linesOf(page.ndjson).filter((line) => idOf(line) <= batch.lastId);
-  const ndjson = lines.map((line) => `${line}\n`).join('');
-  const gone = page.firstId > batch.firstId ? { firstId: batch.firstId, lastId: page.firstId - 1 } : null;
-  const gap = gone === null ? batch.gap : { firstId: batch.gap?.firstId ?? gone.firstId, lastId: gone.lastId };
-  return { consumer, batch, ndjson, gap, lastId: page.lastId, isOverLimit: false };
 }
 
 interface FoundRows {
-  readonly lines: readonly string[];
+  readonly rows: number;
   /** Of the rows; 0 when there are none. */
   readonly ids: { readonly firstId: number; readonly lastId: number };
   /** Of the store. */
@@ -118,35 +138,44 @@ interface FoundRows {
 }
 
 /** Page by page, so that a limit in bytes does not read what it then throws away. */
-async function readRows(
+async function readRows<View extends BatchView>(
   { store, queryTimeoutMs }: Context,
   filter: Filter,
   position: number,
-  { maxRows, maxBytes, signal }: PullOptions,
+  { maxRows, maxBytes, pageRows, signal }: PullOptions<View>,
+  view: View,
 ): Promise<FoundRows> {
-  const lines: string[] = [];
   let bytes = 0;
+  let rows = 0;
+  let [firstId, lastId] = [0, 0];
+  let isOverLimit = false;
   let afterId = position;
-  let isFull = false;
   for (;;) {
-    const limit = Math.min(pageRows, maxRows - lines.length);
+    const limit = Math.min(pageRows, maxRows - rows);
     const page = await store.search(
       { filter: { ...filter, afterId }, order: 'arrival', limit },
       { deadlineMs: queryTimeoutMs, signal },
     );
+    const lines: string[] = [];
+    let isFull = false;
     for (const line of linesOf(page.ndjson)) {
       bytes += Buffer.byteLength(line) + 1;
-      isFull = bytes > maxBytes && lines.length > 0;
+      isFull = bytes > maxBytes && rows + lines.length > 0;
       if (isFull) break;
       lines.push(line);
     }
+    view.add(lines);
+    rows += lines.length;
+    const [first] = lines;
+    if (firstId === 0 && first !== undefined) {
+      firstId = idOf(first);
+      isOverLimit = Buffer.byteLength(first) + 1 > maxBytes;
+    }
+    lastId = idOf(lines.at(-1) ?? '') || lastId;
     afterId = page.last?.id ?? afterId;
-    if (isFull || !page.hasMore || lines.length >= maxRows || bytes > maxBytes) {
-      const [first] = lines;
-      const last = lines.at(-1);
-      const ids = { firstId: first === undefined ? 0 : idOf(first), lastId: last === undefined ? 0 : idOf(last) };
-      const isOverLimit = first !== undefined && Buffer.byteLength(first) + 1 > maxBytes;
-      return { lines, ids, firstId: page.firstId, storeLastId: page.lastId, isOverLimit };
+    if (isFull || !page.hasMore || rows >= maxRows || bytes > maxBytes) {
+      const ids = { firstId, lastId };
+      return { rows, ids, firstId: page.firstId, storeLastId: page.lastId, isOverLimit };
     }
   }
 }
@@ -155,7 +184,7 @@ function linesOf(ndjson: string): string[] {
   return ndjson.split('\n').slice(0, -1);
 }
 
-/** A row's JSON begins with its id. */
+/** A row's JSON begins with its id; 0 for no row. */
 function idOf(line: string): number {
-  return Number(/^\{"id":(\d+)/.exec(line)?.[1]);
+  return Number(/^\{"id":(\d+)/.exec(line)?.[1] ?? 0);
 }

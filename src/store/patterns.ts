@@ -45,6 +45,8 @@ export interface PatternHistory {
 export interface PatternRow extends PatternName {
   readonly number: number;
   readonly template: string;
+  /** Places whose variable was learned from different words. */
+  readonly learned: readonly number[];
   /** Number of the pattern it is an alias of. */
   readonly mergedInto: number | null;
   /** Timestamp of its first record ever. */

@@ -2,7 +2,6 @@
  * `/api/v1/consumers`: named readers with a durable place. `pull` leases a batch, `ack` finishes it; what is not acknowledged
  * comes again unchanged. Every row that is wanted is seen at least once, and none of an acknowledged batch again.
  */
-import { randomUUID } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { RegressionError } from '../../runtime/errors.ts';
@@ -20,7 +19,7 @@ import {
   pulledSchema,
   seekSchema,
 } from '../consumer-schemas.ts';
-import { type PulledBatch, pullBatch } from '../pull.ts';
+import { pulledJson } from '../pulled-answer.ts';
 import type { RouteContext } from '../context.ts';
 import { filterOf } from '../filter-parameters.ts';
 import { remoteOf } from '../guard.ts';
@@ -158,25 +157,20 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
           operationId: 'pull',
           summary: 'The next batch, or the one that is out',
           description:
-            'A batch is out until it is acknowledged: every pull meanwhile gives the same one. After `ack_wait` without an ack it counts as delivered again; after `max_deliver` deliveries it is parked. `batch` is null when there are no rows, after waiting `wait` for some. `gap` says which ids went to retention before they were read.',
+            'A batch is out until it is acknowledged: every pull meanwhile gives the same one. After `ack_wait` without an ack it counts as delivered again; after `max_deliver` deliveries it is parked. `batch` is null when there are no rows, after waiting `wait` for some. `gap` says which ids went to retention before they were read. With `view: "digest"` a batch is up to 100,000 rows and comes as a summary within `max_tokens`: what they say, not each of them.',
           tags,
           security,
           params: consumerName,
           body: pullSchema,
-          response: { 200: pulledSchema.describe('A batch'), ...notFound, ...problems },
+          response: { 200: pulledSchema.describe('A batch'), ...notFound, ...problems, ...conflict },
         },
       },
       async (request, reply) => {
         const { name } = await own(request);
-        const { wait, max_rows: maxRows, max_bytes: maxBytes, max_tokens: maxTokens } = request.body;
-        const pulled = await pullBatch(context, name, {
-          maxRows,
-          maxBytes: Math.min(maxBytes, (maxTokens ?? Infinity) * bytesPerToken),
-          waitMs: wait === undefined ? 0 : durationOf(wait, 'wait', { min: 0, max: 60_000 }),
-          newBatchId: () => randomUUID(),
-          signal: abortOnHangUp(reply),
-        });
-        return reply.type('application/json; charset=utf-8').send(Buffer.from(pulledJson(pulled)) as never);
+        const { wait, ...asked } = request.body;
+        const waitMs = wait === undefined ? 0 : durationOf(wait, 'wait', { min: 0, max: 60_000 });
+        const json = await pulledJson(context, name, { ...asked, waitMs }, abortOnHangUp(reply));
+        return reply.type('application/json; charset=utf-8').send(Buffer.from(json) as never);
       },
     );
     server.post(
@@ -269,28 +263,12 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
   };
 }
 
-/** What a token of a language model is reckoned at; English text and code take 3 to 5 bytes each. */
-const bytesPerToken = 4;
-
 function durationOf(text: string, parameter: string, { min, max }: { min: number; max: number }): number {
   const ms = text === '0' ? 0 : parseDuration(text);
   if (ms !== null && ms >= min && ms <= max) return ms;
   throw new RegressionError('QUERY_INVALID', `${parameter}: ${JSON.stringify(text)} is not a duration it takes`, {
     hint: `Between ${min / 1000}s and ${max / 1000}s, with a unit: 30s, 5m.`,
   });
-}
-
-function pulledJson({ consumer, batch, ndjson, gap, lastId, isOverLimit }: PulledBatch): string {
-  const rows = ndjson.slice(0, -1).replaceAll('\n', ',');
-  const head = JSON.stringify({
-    batch: batch?.id ?? null,
-    deliveries: batch?.deliveries ?? 0,
-    leased_until: batch === null ? null : new Date(batch.leaseUntilMs).toISOString(),
-    gap: gap === null ? null : { first_id: gap.firstId, last_id: gap.lastId },
-    over_limit: isOverLimit,
-    lag: Math.max(lastId - (batch?.lastId ?? consumer.position), 0),
-  });
-  return `${head.slice(0, -1)},"rows":[${rows}]}`;
 }
 
 function viewOf(consumer: Consumer, lastId: number) {

@@ -5,7 +5,7 @@ import type { RouteContext } from '../context.ts';
 import { digestOf } from '../digest.ts';
 import { checkNames } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
-import { digestParameters, digestSchema } from '../pattern-schemas.ts';
+import { digestAnswer, digestParameters, digestSchema } from '../pattern-schemas.ts';
 import { problems } from '../schemas.ts';
 
 export function digestRoutes(context: RouteContext): FastifyPluginAsyncZod {
@@ -32,14 +32,8 @@ export function digestRoutes(context: RouteContext): FastifyPluginAsyncZod {
       async (request, reply) => {
         const { tokens: budget, format, ...asked } = request.query;
         const limits = { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) };
-        const { leftOut, ...digest } = await digestOf(context.store, asked, budget, context.clock.nowMs(), limits);
-        if (format === 'json')
-          return {
-            ...digest,
-            budget,
-            left_out: leftOut,
-            sections: [...digest.sections].map(({ name, entries }) => ({ name, entries: [...entries] })),
-          };
+        const digest = await digestOf(context.store, asked, budget, context.clock.nowMs(), limits);
+        if (format === 'json') return digestAnswer(digest, budget);
         reply.type('text/markdown; charset=utf-8').serializer((text: unknown) => String(text));
         return reply.send(digest.text as never);
       },

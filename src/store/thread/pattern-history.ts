@@ -65,18 +65,22 @@ export function patternHistory(database: Sqlite, request: PatternHistoryRequest)
 
 /** Those with these numbers, and what they were merged into. */
 function patternsOf(database: Sqlite, numbers: ReadonlySet<number>): PatternRow[] {
-  const rows = database.all<PatternRow & Record<string, string | number | null>>(
-    `SELECT number, application, id, template, merged_into AS mergedInto, first_seen AS firstSeen, exemplar FROM patterns ORDER BY number`,
+  type Row = Omit<PatternRow, 'learned'> & { readonly learned: string };
+  const rows = database.all<Row & Record<string, string | number | null>>(
+    `SELECT number, application, id, template, learned, merged_into AS mergedInto, first_seen AS firstSeen, exemplar
+     FROM patterns ORDER BY number`,
   );
   const byNumber = new Map(rows.map((row) => [row.number, row]));
-  const wanted = new Set<PatternRow>();
+  const wanted = new Set<Row>();
   for (const row of rows) {
     if (!numbers.has(row.number)) continue;
-    let next: PatternRow | undefined = row;
+    let next: Row | undefined = row;
     while (next !== undefined && !wanted.has(next)) {
       wanted.add(next);
       next = next.mergedInto === null ? undefined : byNumber.get(next.mergedInto);
     }
   }
-  return rows.filter((row) => wanted.has(row));
+  return rows
+    .filter((row) => wanted.has(row))
+    .map(({ learned, ...row }) => ({ ...row, learned: JSON.parse(learned) as number[] }));
 }

@@ -1,0 +1,140 @@
+/**
+ * Patterns of rows that are read one after another, as a consumer's batch is: mined anew, since a batch is ids and not minutes, and its
+ * consumer's filter may be anything. What the store knows already keeps its ids and the time it was first seen.
+ */
+import { PatternMiner } from '../pattern/miner.ts';
+import { summarize } from '../pattern/summary.ts';
+import type { Application, LogRecord } from '../record/log-record.ts';
+import type { PatternChanges } from '../record/pattern-changes.ts';
+import type { LogRow } from '../search/request.ts';
+import type { PatternCell, PatternHistory, PatternRow, Release, ReleaseSlot, ReleaseValue } from '../store/patterns.ts';
+import { type SpanOfPatterns, bucketsOf, burstsIn, minutesPerHour } from './pattern-questions.ts';
+
+/** New ones, beside those known: what fits nothing then is one pattern, counted. */
+const maxNewPatterns = 10_000;
+
+export class MinedRows {
+  readonly #miner: PatternMiner;
+  readonly #patterns: Map<number, PatternRow>;
+  readonly #releases = new Map<string, Release & { readonly application: Application }>();
+  /** By the minute: `bucket` is one, since 1970. */
+  readonly #cells: PatternCell[] = [];
+  readonly #values: ReleaseValue[] = [];
+  readonly #slots: ReleaseSlot[] = [];
+  readonly #knownSince: string;
+  #rows = 0;
+
+  /** @param known all that the store knows. */
+  constructor(known: PatternHistory) {
+    this.#patterns = survivorsOf(known.patterns);
+    this.#knownSince = [...this.#patterns.values()].reduce((a, { firstSeen: b }) => (b < a ? b : a), '9999');
+    const lastNumber = known.patterns.reduce((most, { number }) => Math.max(most, number), 0);
+    const bound = this.#patterns.size + maxNewPatterns;
+    const bounds = { maxPatterns: bound, maxPatternsPerApplication: bound };
+    this.#miner = new PatternMiner(bounds, [...this.#patterns.values()], lastNumber);
+  }
+
+  get rowCount(): number {
+    return this.#rows;
+  }
+
+  /** @param timestamp of which it is asked whether anything is known from before. */
+  knowsBefore(timestamp: string): boolean {
+    return this.#knownSince < timestamp;
+  }
+
+  /** @param lines rows as JSON, in the order of arrival. */
+  add(lines: readonly string[]): void {
+    const rows = lines.map((line) => JSON.parse(line) as LogRow);
+    const records = rows.map((row) => this.#recordOf(row));
+    const changes = this.#miner.observe(records);
+    this.#rows += rows.length;
+    if (changes === null) return;
+    this.#addPatterns(changes);
+    const releaseOf = (record: number): number => this.#releaseOf(records[record]?.application);
+    for (const { pattern, severity, minute, count, record } of changes.counts) {
+      this.#cells.push({
+        pattern,
+        release: releaseOf(record),
+        severity,
+        bucket: minute,
+        count,
+        firstMinute: minute,
+        lastMinute: minute,
+        exemplarId: rows[record]?.id ?? 0,
+      });
+    }
+    for (const { record, ...value } of changes.values) this.#values.push({ ...value, release: releaseOf(record) });
+    for (const { record, ...slot } of changes.slots) this.#slots.push({ ...slot, release: releaseOf(record) });
+  }
+
+  span(wantedBuckets: number): SpanOfPatterns {
+    const first = this.#cells.reduce((least, { bucket }) => Math.min(least, bucket), Infinity);
+    const last = this.#cells.reduce((most, { bucket }) => Math.max(most, bucket), -Infinity);
+    const { fromMinute, stepMinutes } = bucketsOf(first, last, wantedBuckets);
+    const patterns = summarize(this.#history(fromMinute, stepMinutes));
+    const firstHour = Math.floor(first / minutesPerHour) * minutesPerHour;
+    return {
+      patterns,
+      releases: [...this.#releases.values()],
+      fromMinute,
+      stepMinutes,
+      buckets: Math.floor((last - fromMinute) / stepMinutes) + 1,
+      bursts: burstsIn(this.#history(firstHour, minutesPerHour), firstHour, { first, last }, patterns),
+    };
+  }
+
+  #history(fromMinute: number, stepMinutes: number): PatternHistory {
+    const bucketOf = (minute: number): number => Math.floor((minute - fromMinute) / stepMinutes);
+    return {
+      patterns: [...this.#patterns.values()],
+      releases: [...this.#releases.values()],
+      cells: this.#cells.map((cell) => ({ ...cell, bucket: bucketOf(cell.firstMinute) })),
+      values: this.#values,
+      slots: this.#slots,
+      oldestMinute: fromMinute,
+    };
+  }
+
+  #addPatterns({ added, merged }: PatternChanges): void {
+    for (const pattern of added) this.#patterns.set(pattern.number, { ...pattern, mergedInto: null });
+    for (const { number, into } of merged) {
+      const [from, target] = [this.#patterns.get(number), this.#patterns.get(into)];
+      if (from === undefined || target === undefined) continue;
+      this.#patterns.set(number, { ...from, mergedInto: into });
+      if (from.firstSeen < target.firstSeen) this.#patterns.set(into, { ...target, firstSeen: from.firstSeen });
+    }
+  }
+
+  /** Releases are few: rows of one share its object, which the miner compares first. */
+  #recordOf({ timestamp, severity, application, version, environment, source, message }: LogRow): LogRecord {
+    const key = JSON.stringify([application, version, environment]);
+    let release = this.#releases.get(key);
+    if (release === undefined) {
+      const own = { name: application, version, environment };
+      release = { id: this.#releases.size + 1, ...own, application: own };
+      this.#releases.set(key, release);
+    }
+    return { timestamp, severity, application: release.application, source, message, metadata: [] };
+  }
+
+  #releaseOf(application: Application | undefined): number {
+    for (const release of this.#releases.values()) if (release.application === application) return release.id;
+    return 0;
+  }
+}
+
+/** Those that are no aliases; each was first seen when the first of its aliases was. */
+function survivorsOf(rows: readonly PatternRow[]): Map<number, PatternRow> {
+  const byNumber = new Map(rows.map((row) => [row.number, row]));
+  const survivors = new Map(rows.filter(({ mergedInto }) => mergedInto === null).map((row) => [row.number, row]));
+  for (const { mergedInto, firstSeen } of rows) {
+    let next = mergedInto;
+    for (let steps = 0; next !== null && steps < rows.length; steps++) {
+      const survivor = survivors.get(next);
+      if (survivor !== undefined && firstSeen < survivor.firstSeen) survivors.set(next, { ...survivor, firstSeen });
+      next = byNumber.get(next)?.mergedInto ?? null;
+    }
+  }
+  return survivors;
+}
