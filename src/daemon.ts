@@ -1,15 +1,17 @@
 /**
  * The composition root: makes the parts of the daemon, starts them in order and stops them in reverse.
  */
-import type { Config, InputConfig, SinkConfig } from './config/schema.ts';
-import type { Input, InputContext, InputKind } from './inputs/input.ts';
-import { inputs as inputKinds } from './inputs/registry.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Config, SinkConfig } from './config/schema.ts';
 import { type LocalPipeline, openLocalPipeline } from './local-pipeline.ts';
 import { type ConfiguredSink, Forwarder } from './pipeline/forward/forwarder.ts';
 import { type AdminToken, loadOrCreateAdminToken } from './query/admin-token.ts';
 import type { HealthPart } from './query/context.ts';
 import { QueryServer } from './query/server.ts';
+import { Reload, type ReloadOutcome } from './reload.ts';
+import { RunningInputs } from './running-inputs.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
+import { RegressionError } from './runtime/errors.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import type { Service } from './runtime/service.ts';
@@ -28,6 +30,9 @@ export interface DaemonOptions {
   /** Where secrets of the configuration are looked up. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock?: Clock;
+  /** Reads the configuration anew, for `reload`; without it the one that was given is kept. */
+  readonly load?: () => Promise<Config>;
+  readonly onReloading?: (isReloading: boolean) => void;
   /** Told when the daemon cannot go on (a corrupt database): the caller stops it. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -49,12 +54,13 @@ export class Daemon implements Service {
   readonly #clock: Clock;
   readonly #metrics = createMetrics();
   #pipeline: LocalPipeline | null = null;
-  #inputs: Input[] = [];
+  #inputs: RunningInputs | null = null;
   #server: QueryServer | null = null;
   #forwarder: Forwarder | null = null;
   #scheduler: Scheduler | null = null;
   #tasks: TaskRunner | null = null;
   #token: AdminToken | null = null;
+  #reload: Reload | null = null;
   #isStarted = false;
 
   constructor(options: DaemonOptions) {
@@ -78,7 +84,8 @@ export class Daemon implements Service {
     await this.#server?.stop();
     await this.#scheduler?.stop();
     await this.#tasks?.stop();
-    const stopping = Promise.all(this.#inputs.toReversed().map((input) => input.stop()));
+    // A reload that is under way may wait for the store as inputs may: neither holds up the stop.
+    const stopping = Promise.all([this.#inputs?.stop(), this.#reload?.settled()]);
     const waited = new AbortController();
     await Promise.race([stopping, this.#clock.delay(inputGraceMs, waited.signal)]);
     waited.abort();
@@ -90,13 +97,23 @@ export class Daemon implements Service {
     this.#forwarder = null;
     this.#scheduler = null;
     this.#tasks = null;
-    this.#inputs = [];
+    this.#inputs = null;
+    this.#reload = null;
     this.#pipeline = null;
+  }
+
+  /**
+   * Reads the configuration anew and takes over what a running daemon can.
+   * @throws RegressionError `CONFIG_INVALID`, and what a part throws that cannot take its share over: then nothing has changed.
+   */
+  async reload(): Promise<ReloadOutcome> {
+    if (this.#reload === null) throw new RegressionError('CONFLICT', 'the daemon is not running');
+    return this.#reload.run();
   }
 
   get summary(): DaemonSummary {
     return {
-      inputs: this.#inputs.map((input) => input.describe()),
+      inputs: (this.#inputs?.all ?? []).map(({ input }) => input.describe()),
       server: this.#server?.url ?? '',
       dataDir: this.#options.config.data_dir,
       adminTokenPath: this.#token?.path ?? '',
@@ -114,6 +131,7 @@ export class Daemon implements Service {
     const { config, logger, version, env, onFatal } = this.#options;
     const clock = this.#clock;
     const metrics = this.#metrics;
+    metrics.buildInfo.set({ version, node_version: process.version }, 1);
     const pipeline = await openLocalPipeline({ config, command: 'run', clock, metrics, logger, onFatal });
     this.#pipeline = pipeline;
     this.#token = await loadOrCreateAdminToken(config.data_dir);
@@ -130,10 +148,9 @@ export class Daemon implements Service {
       secrets: secretsFrom(env),
     });
     const { store } = pipeline;
-    const runner = new TaskRunner({ config: config.tasks, store, dataDir: config.data_dir, clock, metrics, logger });
+    const tasks = () => this.#reload?.config.tasks ?? config.tasks;
+    const runner = new TaskRunner({ config: tasks, store, dataDir: config.data_dir, clock, metrics, logger });
     this.#tasks = runner;
-    const scheduler = new Scheduler({ config: config.tasks, runner, store, clock, metrics, logger });
-    this.#scheduler = scheduler;
     // The server first: an address that cannot be had is found before anything is read.
     this.#server = new QueryServer({
       store: pipeline.store,
@@ -144,9 +161,11 @@ export class Daemon implements Service {
       logger,
       queryTimeoutMs: config.server.query_timeout,
       health: () => this.#health(),
-      tasks: { runner, nextRun: (name) => scheduler.nextRun(name) },
+      tasks: { runner, nextRun: (name) => this.#scheduler?.nextRun(name) ?? null },
+      reload: () => this.reload(),
       forwarder: this.#forwarder,
-      inputs: () => this.#inputs.map((input) => ({ describes: input.describe(), files: input.files?.() ?? null })),
+      inputs: () =>
+        (this.#inputs?.all ?? []).map(({ input }) => ({ describes: input.describe(), files: input.files?.() ?? null })),
       listen: config.server.listen,
       allowRemote: config.server.allow_remote,
       allowedHosts: config.server.allowed_hosts,
@@ -163,35 +182,71 @@ export class Daemon implements Service {
     await this.#server.start();
     pipeline.lock.announce(this.#server.url);
     await this.#forwarder.start();
-    const context: InputContext = {
-      open: (source) => pipeline.ingest.open(source),
-      knownPositions: () => pipeline.store.positions(),
-      clock,
-      logger,
-      metrics,
-      ownPaths: [config.data_dir],
-    };
-    this.#inputs = config.inputs.map((input) => createInput(input, context));
-    for (const input of this.#inputs) await input.start();
+    this.#inputs = new RunningInputs({
+      ingest: pipeline.ingest,
+      context: {
+        knownPositions: () => pipeline.store.positions(),
+        clock,
+        logger,
+        metrics,
+        ownPaths: [config.data_dir],
+      },
+    });
+    await this.#inputs.start(config.inputs);
     await runner.start();
-    await scheduler.start();
+    await this.#schedule(config.tasks);
+    this.#reload = this.#reloadOf(pipeline, this.#forwarder, this.#inputs);
+  }
+
+  async #schedule(config: Config['tasks']): Promise<void> {
+    const { logger } = this.#options;
+    await this.#scheduler?.stop();
+    this.#scheduler = null;
+    if (this.#pipeline === null || this.#tasks === null) return;
+    const { store } = this.#pipeline;
+    const options = { config, runner: this.#tasks, store, clock: this.#clock, metrics: this.#metrics, logger };
+    this.#scheduler = new Scheduler(options);
+    await this.#scheduler.start();
+  }
+
+  #reloadOf(pipeline: LocalPipeline, forwarder: Forwarder, inputs: RunningInputs): Reload {
+    const { config, logger, load = async () => config, onReloading = () => undefined } = this.#options;
+    let { tasks, log } = config;
+    return new Reload({
+      config,
+      load,
+      onReloading,
+      clock: this.#clock,
+      logger,
+      metrics: this.#metrics,
+      parts: [
+        () => this.#server?.renewTls(),
+        (next) => {
+          if (log.level !== next.log.level) logger.level = next.log.level;
+          log = next.log;
+        },
+        (next) => pipeline.change(next), // before the inputs: a new one's first record goes through the new transforms
+        ({ sinks }) => forwarder.change(sinks.map(configuredSink)),
+        (next) => inputs.change(next.inputs),
+        async (next) => {
+          if (isDeepStrictEqual(tasks, next.tasks)) return;
+          tasks = next.tasks;
+          await this.#schedule(tasks);
+        },
+      ],
+    });
   }
 
   #health(): readonly HealthPart[] {
     const failure = this.#pipeline?.ingest.failure ?? null;
     const warning = damageWarning(this.#pipeline?.damages ?? []);
+    const notReading = this.#isStarted ? (this.#inputs?.failure ?? null) : 'still starting';
     return [
       { name: 'store', ok: failure === null, ...(failure === null ? {} : { reason: failure }) },
       { name: 'history', ok: true, ...(warning === null ? {} : { warning }) },
-      { name: 'inputs', ok: this.#isStarted, ...(this.#isStarted ? {} : { reason: 'still starting' }) },
+      { name: 'inputs', ok: notReading === null, ...(notReading === null ? {} : { reason: notReading }) },
     ];
   }
-}
-
-function createInput({ type, ...options }: InputConfig, context: InputContext): Input {
-  // Which schema checked the options is known by `type`, not by the compiler.
-  const kind = inputKinds[type] as unknown as InputKind<never>;
-  return kind.create(options as never, context);
 }
 
 function configuredSink({ type, ...given }: SinkConfig): ConfiguredSink {

@@ -2,6 +2,7 @@
  * The part of the daemon that every command needs which stores rows: the data directory's lock, the store, the ingest.
  */
 import { mkdir } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config/schema.ts';
 import { createFormat } from './parsers/registry.ts';
 import { PatternMiner } from './pattern/miner.ts';
@@ -29,6 +30,8 @@ export interface LocalPipeline {
   readonly lock: DataDirLock;
   /** Files of the store that could not be used, at this start or an earlier one. */
   readonly damages: readonly Damage[];
+  /** Takes over what a running pipeline can: transforms, the default application, whether rows are kept for sinks. */
+  change(config: Config): void;
   /** Commits what is queued (within a few seconds), closes the store, gives the directory back. */
   close(): Promise<void>;
 }
@@ -79,12 +82,15 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
   metrics.lostRows.set(damages.reduce((sum, { lostRows }) => sum + (lostRows ?? 0), 0));
   const miner = config.patterns.enabled ? await minerOf(config, store) : undefined;
   const feed = new LiveFeed();
-  const recent = new RecentRows(maxRecentBytes);
+  const recent = new RecentRows(maxRecentBytes, config.sinks.length > 0);
   const append = feed.appendTo(store);
+  const transformOf = ({ transforms }: Config) =>
+    transformsOf(transforms, clock, (transform) => metrics.transformDropped.inc({ transform }));
+  let current = config;
   const ingest = new Ingest({
-    store: { append: config.sinks.length === 0 ? append : recent.appendTo({ append }) },
+    store: { append: recent.appendTo({ append }) },
     createFormat,
-    transform: transformsOf(config.transforms, clock, (transform) => metrics.transformDropped.inc({ transform })),
+    transform: transformOf(config),
     defaults: config.application,
     clock,
     metrics,
@@ -101,6 +107,13 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
     ingest,
     lock,
     damages,
+    change(next) {
+      // Transforms that stay keep what they remember: a rate, a sample.
+      const isSame = isDeepStrictEqual(current.transforms, next.transforms);
+      ingest.change({ defaults: next.application, ...(isSame ? {} : { transform: transformOf(next) }) });
+      recent.keep(next.sinks.length > 0);
+      current = next;
+    },
     async close() {
       await ingest.stop();
       await store.close();

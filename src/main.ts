@@ -33,6 +33,7 @@ try {
     stdout: process.stdout,
     stderr: process.stderr,
     signal: stop.signal,
+    onHangup: (listener) => void process.on('SIGHUP', listener),
   });
 } catch (error) {
   fail(error);

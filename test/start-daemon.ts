@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import type { Test } from 'tap';
 import { RegressionClient } from '../src/client/client.ts';
 import { configSchema } from '../src/config/schema.ts';
-import { Daemon } from '../src/daemon.ts';
+import { Daemon, type DaemonOptions } from '../src/daemon.ts';
 
 export interface StartedDaemon {
   readonly daemon: Daemon;
@@ -17,12 +17,14 @@ export interface StartedDaemon {
 /**
  * @param inputs their configurations.
  * @param more further sections of the configuration.
+ * @param options of the daemon itself.
  */
 export async function startDaemon(
   t: Test,
   dataDir: string,
   inputs: readonly object[] = [],
   more: object = {},
+  options: Partial<DaemonOptions> = {},
 ): Promise<StartedDaemon> {
   const daemon = new Daemon({
     config: configSchema.parse({ data_dir: dataDir, inputs, server: { listen: '127.0.0.1:0' }, ...more }),
@@ -30,6 +32,7 @@ export async function startDaemon(
     env: {},
     version: '0.0.0',
     onFatal: (error) => t.fail(String(error)),
+    ...options,
   });
   t.teardown(() => daemon.stop());
   await daemon.start();

@@ -9,6 +9,7 @@ const [path = '', wanted = '0'] = process.argv.slice(2);
 const done = Promise.withResolvers<void>();
 let lines = 0;
 const input = new FileInput(fileOptions.parse({ include: [path] }), {
+  name: 'file',
   open: () => ({
     async write(chunk) {
       lines += chunk.lines.length;

@@ -34,6 +34,7 @@ import type {
 
 import type { DiffAnswer, DigestAnswer, PatternsAnswer } from '../query/pattern-schemas.ts';
 import type { InputsAnswer } from '../query/routes/inputs.ts';
+import type { ReloadAnswer } from '../query/routes/reload.ts';
 import type { DeadLetterAnswer, SinksAnswer } from '../query/routes/sinks.ts';
 import type { TaskAnswer } from '../query/routes/tasks.ts';
 
@@ -46,6 +47,7 @@ export type {
   PatternsAnswer,
 } from '../query/pattern-schemas.ts';
 export type { InputsAnswer } from '../query/routes/inputs.ts';
+export type { ReloadAnswer } from '../query/routes/reload.ts';
 export type { DeadLetterAnswer, SinksAnswer } from '../query/routes/sinks.ts';
 export type { TaskAnswer } from '../query/routes/tasks.ts';
 export type * from './types.ts';
@@ -324,6 +326,11 @@ export class RegressionClient {
   async runTask(name: string, signal?: AbortSignal): Promise<TaskOutcome> {
     const body = await this.#ask('POST', `tasks/${name}/run?wait=true`, undefined, signal, { headersTimeout: 0 });
     return JSON.parse(await body.text()) as TaskOutcome;
+  }
+
+  /** Has the daemon take over what changed in its configuration. */
+  reload(signal?: AbortSignal): Promise<ReloadAnswer> {
+    return this.#send('POST', 'reload', undefined, signal);
   }
 
   async close(): Promise<void> {

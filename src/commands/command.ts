@@ -35,4 +35,6 @@ export interface Surroundings {
   readonly stderr: Output;
   /** Aborts at the first SIGINT or SIGTERM: a command then stops cleanly and returns. */
   readonly signal: AbortSignal;
+  /** From here on SIGHUP calls `listener`, instead of ending the process. */
+  onHangup(listener: () => void): void;
 }

@@ -4,6 +4,7 @@
  */
 import type { RegressionClient } from '../client/client.ts';
 import type { Config } from '../config/schema.ts';
+import type { LockHolder } from '../runtime/data-dir-lock.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import type { CommonFlags, Surroundings } from './command.ts';
 
@@ -29,15 +30,28 @@ export async function openEndpoint(
   const { probeDataDir } = await import('../runtime/data-dir-lock.ts');
   const { config } = await effectiveConfig(flags, surroundings);
   const holder = await probeDataDir(config.data_dir);
-  if (holder === null) return openOwn(config, command, mayCreate);
-  if (holder.server === null) {
-    throw new RegressionError(
-      'DATA_DIR_LOCKED',
-      `\`regression ${holder.command}\` (pid ${holder.pid}) is using ${config.data_dir} and answers no questions`,
-      { hint: 'Ask again when it is done.' },
-    );
-  }
-  return openDaemons(holder.server, config.data_dir, config.server.tls?.cert);
+  return holder === null ? openOwn(config, command, mayCreate) : openHolders(holder, config);
+}
+
+/** The running daemon's. @throws RegressionError `DAEMON_UNREACHABLE` when none runs, `DATA_DIR_LOCKED`, `UNAUTHORIZED`. */
+export async function openDaemon(flags: CommonFlags, surroundings: Surroundings): Promise<Endpoint> {
+  const { effectiveConfig } = await import('./effective-config.ts');
+  const { probeDataDir } = await import('../runtime/data-dir-lock.ts');
+  const { config } = await effectiveConfig(flags, surroundings);
+  const holder = await probeDataDir(config.data_dir);
+  if (holder !== null) return openHolders(holder, config);
+  throw new RegressionError('DAEMON_UNREACHABLE', `no daemon runs with ${config.data_dir}`, {
+    hint: 'Start `regression run`, or name its directory with --data-dir.',
+  });
+}
+
+async function openHolders({ command, pid, server }: LockHolder, config: Config): Promise<Endpoint> {
+  if (server !== null) return openDaemons(server, config.data_dir, config.server.tls?.cert);
+  throw new RegressionError(
+    'DATA_DIR_LOCKED',
+    `\`regression ${command}\` (pid ${pid}) is using ${config.data_dir} and answers no questions`,
+    { hint: 'Ask again when it is done.' },
+  );
 }
 
 async function openDaemons(url: string, dataDir: string, certPath: string | undefined): Promise<Endpoint> {
@@ -90,7 +104,7 @@ async function openOwn(config: Config, command: string, mayCreate: boolean): Pro
   const append = feed.appendTo(store);
   const metrics = createMetrics();
   const logger = pino({ level: 'silent' });
-  const runner = new TaskRunner({ config: config.tasks, store, dataDir, clock: systemClock, metrics, logger });
+  const runner = new TaskRunner({ config: () => config.tasks, store, dataDir, clock: systemClock, metrics, logger });
   opened.defer(() => runner.stop());
   const server = new QueryServer({
     store,

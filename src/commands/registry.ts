@@ -13,6 +13,7 @@ import { logs } from './logs.ts';
 import { mcp } from './mcp.ts';
 import { parse } from './parse.ts';
 import { prune } from './prune.ts';
+import { reload } from './reload.ts';
 import { restore } from './restore.ts';
 import { patterns } from './patterns.ts';
 import { rotate } from './rotate.ts';
@@ -25,6 +26,7 @@ import { verify } from './verify.ts';
 
 export const commands = {
   run,
+  reload,
   check,
   parse,
   import: importFiles,

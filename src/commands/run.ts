@@ -18,14 +18,26 @@ export const run: Command<object> = {
     const { ServiceManager } = await import('../runtime/service-manager.ts');
     const { Daemon } = await import('../daemon.ts');
     const { signal, env } = surroundings;
-    const { config } = await effectiveConfig(flags, surroundings);
+    const load = async () => (await effectiveConfig(flags, surroundings)).config;
+    const config = await load();
     const logger = createLogger(config.log.level, surroundings.stderr);
 
     const ended = Promise.withResolvers<void>();
     signal.addEventListener('abort', () => ended.resolve(), { once: true });
-    const daemon = new Daemon({ config, logger, version, env, onFatal: (error) => ended.reject(error) });
-    await daemon.start();
+    const daemon = new Daemon({
+      config,
+      logger,
+      version,
+      env,
+      onFatal: (error) => ended.reject(error),
+      load,
+      onReloading: (isReloading) => (isReloading ? serviceManager.reloading() : serviceManager.reloaded()),
+    });
     const serviceManager = new ServiceManager({ env, logger, status: () => daemon.status });
+    const started = daemon.start();
+    // The daemon's own log says what came of it; who asks over the endpoint is told as well.
+    surroundings.onHangup(() => void started.then(() => daemon.reload()).catch(() => undefined));
+    await started;
     if (flags.json) surroundings.stdout.write(`${JSON.stringify(daemon.summary)}\n`);
     else surroundings.stdout.write(banner(daemon.summary, surroundings));
     try {

@@ -49,6 +49,15 @@ const [firstSink, ...otherSinks] = sinkSchemas;
 if (firstSink === undefined) throw new Error('no sinks are registered');
 const sinkSchema = z.discriminatedUnion('type', [firstSink, ...otherSinks]) as unknown as z.ZodType<SinkConfig>;
 
+/** @param names undefined for what needs none. */
+function refuseSameNames(names: readonly (string | undefined)[], what: string, context: z.RefinementCtx): void {
+  for (const [index, name] of names.entries()) {
+    if (name === undefined || names.indexOf(name) === index) continue;
+    const message = `there is ${what === 'input' ? 'an' : 'a'} ${what} \`${name}\` already: give each its own name`;
+    context.addIssue({ code: 'custom', path: [index, 'name'], message });
+  }
+}
+
 /** What is followed when no configuration says otherwise: the text logs of /var/log, and syslog on an unprivileged port. */
 export const defaultInputs = [
   { type: 'file', include: ['/var/log/**/*.log', '/var/log/{syslog,messages,secure,maillog,cron}'] },
@@ -76,6 +85,11 @@ export const configSchema = z.strictObject({
         if (format !== 'regex' || pattern !== undefined) continue;
         context.addIssue({ code: 'custom', path: [index, 'pattern'], message: 'the format `regex` needs a pattern' });
       }
+      refuseSameNames(
+        inputs.map(({ name }) => name),
+        'input',
+        context,
+      );
     })
     .prefault(defaultInputs as never)
     .describe('Where lines come from'),
@@ -86,15 +100,11 @@ export const configSchema = z.strictObject({
   sinks: z
     .array(sinkSchema)
     .superRefine((sinks, context) => {
-      const names = new Set<string>();
-      for (const [index, { name, type }] of sinks.entries()) {
-        const taken = name ?? type;
-        if (names.has(taken)) {
-          const message = `there is a sink \`${taken}\` already: give each its own name`;
-          context.addIssue({ code: 'custom', path: [index, 'name'], message });
-        }
-        names.add(taken);
-      }
+      refuseSameNames(
+        sinks.map(({ name, type }) => name ?? type),
+        'sink',
+        context,
+      );
     })
     .default([])
     .describe('Where rows are forwarded to; each sink has a filter, a place and a pace of its own'),

@@ -62,6 +62,8 @@ export interface FollowedStatus {
 }
 
 export interface InputContext {
+  /** Tells inputs apart in metrics and in the daemon's own log: `file`, `file-2`, or what the configuration calls it. */
+  readonly name: string;
   /** Opens a stream for one source: one file generation, one listener. Streams are independent of each other. */
   open(source: SourceDescription): LineStream;
   /** The positions of every generation the store knows, as last committed. */

@@ -8,6 +8,11 @@ import { pattern } from '../runtime/linear-pattern.ts';
 import { bytes, duration } from '../runtime/units.ts';
 
 export const sourceOptions = {
+  name: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, { error: 'expected letters, digits, `.`, `_` or `-`' })
+    .optional()
+    .describe('Names the input in metrics and in the own log; its type, and a number behind a second one, by default'),
   format: z
     .enum(formats)
     .default('auto')

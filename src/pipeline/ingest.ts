@@ -42,6 +42,9 @@ export interface IngestOptions {
   readonly onFatal: (error: unknown) => void;
 }
 
+/** What a running ingest can be given anew. */
+export type IngestSettings = Pick<IngestOptions, 'transform' | 'defaults'>;
+
 /** How long `stop` waits for what is queued to be committed. Files lose nothing by it, datagrams do. */
 const drainMs = 2000;
 
@@ -50,9 +53,11 @@ export class Ingest implements Service {
   readonly #options: IngestOptions;
   readonly #queue: CommitQueue;
   readonly #stopped = new AbortController();
+  readonly #settings: { -readonly [Name in keyof IngestSettings]: IngestSettings[Name] };
 
   constructor(options: IngestOptions) {
     this.#options = options;
+    this.#settings = { transform: options.transform, defaults: options.defaults };
     this.#queue = new CommitQueue(options);
   }
 
@@ -61,11 +66,29 @@ export class Ingest implements Service {
     return this.#queue.failure;
   }
 
-  open(source: SourceDescription): LineStream {
-    const { createFormat, transform, defaults, clock, metrics } = this.#options;
-    const reader = new RecordReader({ source, createFormat, defaults, clock });
-    const stopped = this.#stopped.signal;
+  /**
+   * @param left aborts when nobody reads the source any more, and somebody else may: what is still open of it is theirs. A stop of
+   * the ingest has the same effect.
+   */
+  open(source: SourceDescription, left?: AbortSignal): LineStream {
+    const { createFormat, clock, metrics } = this.#options;
+    const settings = this.#settings;
+    const reader = new RecordReader({
+      source,
+      createFormat,
+      clock,
+      get defaults() {
+        return settings.defaults;
+      },
+    });
+    const transform = (record: LogRecord): LogRecord | null => settings.transform(record);
+    const stopped = left === undefined ? this.#stopped.signal : AbortSignal.any([this.#stopped.signal, left]);
     return new SourceStream({ source, reader, transform, queue: this.#queue, clock, metrics, stopped });
+  }
+
+  /** From the next record on, also of streams that are open. */
+  change(settings: Partial<IngestSettings>): void {
+    Object.assign(this.#settings, settings);
   }
 
   /** True while the store is behind: who can be told to come again later is told so. */
@@ -78,7 +101,8 @@ export class Ingest implements Service {
    * @param source for entries that do not name theirs.
    */
   recordsOf(entries: readonly PostedEntry[], source: SourceDescription): LogRecord[] {
-    const { defaults, clock } = this.#options;
+    const { clock } = this.#options;
+    const { defaults } = this.#settings;
     const observedAt = timestampOfMs(clock.nowMs());
     return entries.map(({ entry, source: own = source.source }) => {
       const owner = { ...source, source: own };
@@ -92,7 +116,7 @@ export class Ingest implements Service {
    * @throws RegressionError `STORE_CLOSED` when the daemon stops before.
    */
   commit(given: readonly LogRecord[], request?: IngestRequest): Promise<void> {
-    const records = given.map(this.#options.transform).filter((record) => record !== null);
+    const records = given.map((record) => this.#settings.transform(record)).filter((record) => record !== null);
     const bytes = records.reduce((sum, record) => sum + bytesOfRecord(record), 0);
     return this.#queue.commit({ records, position: undefined, gaps: [], request, bytes });
   }

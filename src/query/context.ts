@@ -9,6 +9,7 @@ import type { TaskName } from '../tasks/registry.ts';
 import type { Accounts } from './accounts.ts';
 import type { Audit } from './audit.ts';
 import type { LiveFeed } from './live-feed.ts';
+import type { ReloadOutcome } from '../reload.ts';
 import type { Forwarder } from '../pipeline/forward/forwarder.ts';
 import type { Store } from '../store/store.ts';
 
@@ -45,6 +46,8 @@ export interface QueryContext {
   readonly append: (records: readonly LogRecord[]) => Promise<unknown>;
   /** The state of the daemon's parts, asked anew for each `/health/ready`. */
   readonly health: () => readonly HealthPart[];
+  /** Takes a changed configuration over; absent where no daemon runs. */
+  readonly reload?: (() => Promise<ReloadOutcome>) | undefined;
   /** Absent where no inputs run. */
   readonly inputs?: (() => readonly InputStatus[]) | undefined;
   /** Absent where no tasks run. */

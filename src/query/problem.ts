@@ -14,6 +14,8 @@ export interface Problem {
 }
 
 const statusOfCode: Partial<Record<ErrorCode, number>> = {
+  CONFIG_INVALID: 422,
+  INPUT_UNAVAILABLE: 422,
   QUERY_INVALID: 400,
   UNAUTHORIZED: 401,
   FORBIDDEN: 403,

@@ -2,6 +2,7 @@
  * The query endpoint: an HTTP server on loopback or a Unix socket. Routes are in routes/, who may ask is decided in guard.ts.
  */
 import { chmod, readFile, unlink } from 'node:fs/promises';
+import type { Server as HttpsServer } from 'node:https';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import swagger from '@fastify/swagger';
@@ -29,6 +30,7 @@ import { mcpRoutes } from './routes/mcp.ts';
 import { operationRoutes } from './routes/operation.ts';
 import { digestRoutes } from './routes/digest.ts';
 import { patternRoutes } from './routes/patterns.ts';
+import { reloadRoutes } from './routes/reload.ts';
 import { resultRoutes } from './routes/results.ts';
 import { sinkRoutes } from './routes/sinks.ts';
 import { rowRoutes } from './routes/row.ts';
@@ -94,6 +96,12 @@ export class QueryServer implements Service {
     } catch (error) {
       throw unavailable(listen, error);
     }
+  }
+
+  /** Takes the files of `tls` as they are now, for the connections to come. @throws RegressionError `CONFIG_INVALID`. */
+  async renewTls(): Promise<void> {
+    if (this.#options.tls === undefined) return;
+    (this.#server?.server as unknown as HttpsServer | undefined)?.setSecureContext(await readTls(this.#options.tls));
   }
 
   async stop(): Promise<void> {
@@ -211,6 +219,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   await server.register(consumerRoutes(context));
   if (options.ingest !== undefined) await server.register(ingestRoutes({ ...context, ...options.ingest }));
   await server.register(taskRoutes(context));
+  await server.register(reloadRoutes(context));
   await server.register(sqlRoutes(context));
   await server.register(resultRoutes(context));
   await server.ready();

@@ -22,6 +22,12 @@ export function createMetrics() {
 
   return {
     registry,
+    buildInfo: gauge('build_info', '1; which release this is, on which Node', ['version', 'node_version']),
+    reloadOk: gauge('config_last_reload_successful', '1 when the configuration was taken over when it was last read'),
+    reloadSuccess: gauge(
+      'config_last_reload_success_timestamp_seconds',
+      'When the configuration was last taken over, the start included',
+    ),
     /** Lines and datagrams handed to the pipeline. */
     linesRead: counter('input_lines_total', 'Lines or datagrams read from inputs', ['input']),
     bytesRead: counter('input_bytes_total', 'Bytes read from inputs', ['input']),

@@ -51,6 +51,16 @@ export class ServiceManager {
     this.#timer.unref();
   }
 
+  /** The configuration is read anew: the manager waits until `reloaded`. */
+  reloading(): void {
+    this.#send?.(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}\nSTATUS=reads its configuration anew`);
+  }
+
+  reloaded(): void {
+    this.#toldStatus = this.#statusLine();
+    this.#send?.(`READY=1\n${this.#toldStatus}`);
+  }
+
   stopping(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;

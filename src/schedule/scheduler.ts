@@ -78,6 +78,7 @@ export class Scheduler implements Service {
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#looking;
+    for (const { name } of this.#scheduled) this.#options.metrics.taskNextRun.remove({ task: name });
   }
 
   /** When the task is due next; null when it is not on a schedule, or not within 40 days. */

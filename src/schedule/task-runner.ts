@@ -14,7 +14,8 @@ import { type TaskName, type TasksConfig, tasks } from '../tasks/registry.ts';
 import type { TaskContext, TaskKind, TaskOutcome } from '../tasks/task.ts';
 
 export interface TaskRunnerOptions {
-  readonly config: TasksConfig;
+  /** The tasks' own options are read when a task begins. */
+  readonly config: () => TasksConfig;
   readonly store: Store;
   readonly dataDir: string;
   readonly clock: Clock;
@@ -116,7 +117,8 @@ export class TaskRunner {
     waits: boolean,
     scheduledAtMs: number | undefined,
   ): Promise<TaskOutcome> {
-    const { config, store, dataDir, clock, metrics, logger } = this.#options;
+    const { store, dataDir, clock, metrics, logger } = this.#options;
+    const config = this.#options.config();
     this.#stopped.signal.throwIfAborted();
     const startedAt = new Date(clock.nowMs()).toISOString();
     const scheduledAt = scheduledAtMs === undefined ? null : new Date(scheduledAtMs).toISOString();

@@ -21,7 +21,7 @@ export async function regressionHere(args: readonly string[], cwd: string): Prom
     });
   const surroundings = { env: {}, cwd, stdin: Readable.from([]), stdout: into('stdout'), stderr: into('stderr') };
   try {
-    await runCli(args, '0.0.0', { ...surroundings, signal: new AbortController().signal });
+    await runCli(args, '0.0.0', { ...surroundings, signal: new AbortController().signal, onHangup: () => undefined });
     return { code: 0, ...written };
   } catch (error) {
     if (!(error instanceof RegressionError)) throw error;

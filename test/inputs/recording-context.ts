@@ -15,6 +15,7 @@ export interface RecordedLine extends Line {
 }
 
 export class RecordingContext implements InputContext {
+  readonly name = 'input';
   readonly clock: ManualClock;
   readonly metrics = createMetrics();
   readonly ownPaths: string[] = [];

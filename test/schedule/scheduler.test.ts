@@ -53,7 +53,7 @@ async function scheduled(
     },
   };
   const kinds = { rotate: kind, backup: kind, verify: kind, prune: kind, archive: kind };
-  const runner = new TaskRunner({ config, store, dataDir: '/nowhere', clock, metrics, logger, kinds });
+  const runner = new TaskRunner({ config: () => config, store, dataDir: '/nowhere', clock, metrics, logger, kinds });
   const scheduler = new Scheduler({
     config,
     runner,

@@ -150,7 +150,7 @@ export class Encounters {
     if (refusal !== null) {
       this.#refused.set(key, versionOf(stat));
       this.#work.report(path, `${path} is not followed: ${refusal}`);
-      context.metrics.inputErrors.inc({ input: 'file', code: 'not_text' });
+      context.metrics.inputErrors.inc({ input: context.name, code: 'not_text' });
       return false;
     }
     const offset = this.#isSkipped(stat) ? await this.#work.endOf(file, stat, head) : 0;

@@ -20,8 +20,6 @@ import { originalsOf } from './rotated-names.ts';
 import { ReadingLoop } from './reading-loop.ts';
 import { type ReadCounts, Tail } from './tail.ts';
 
-const inputName = 'file';
-
 export class FileWork {
   readonly options: FileOptions;
   readonly context: InputContext;
@@ -206,22 +204,25 @@ export class FileWork {
   }
 
   count({ lines, bytes, emptyLines, truncatedLines }: ReadCounts): void {
-    const { metrics } = this.context;
-    metrics.linesRead.inc({ input: inputName }, lines);
-    metrics.bytesRead.inc({ input: inputName }, bytes);
-    if (emptyLines > 0) metrics.dropped.inc({ input: inputName, reason: 'empty_line' }, emptyLines);
-    if (truncatedLines > 0) metrics.truncatedLines.inc({ input: inputName }, truncatedLines);
+    const { metrics, name: input } = this.context;
+    metrics.linesRead.inc({ input }, lines);
+    metrics.bytesRead.inc({ input }, bytes);
+    if (emptyLines > 0) metrics.dropped.inc({ input, reason: 'empty_line' }, emptyLines);
+    if (truncatedLines > 0) metrics.truncatedLines.inc({ input }, truncatedLines);
   }
 
   /** Once a path and problem: a scan comes every second. */
   report(path: string, message: string, error?: unknown): void {
     const code = systemCodeOf(error) ?? 'other';
-    if (error !== undefined) this.context.metrics.inputErrors.inc({ input: inputName, code });
+    if (error !== undefined) this.context.metrics.inputErrors.inc({ input: this.context.name, code });
     const key = `${path} ${message} ${code}`;
     if (this.#reported.has(key)) return;
     if (this.#reported.size > 10_000) this.#reported.clear();
     this.#reported.add(key);
-    this.context.logger.warn({ input: inputName }, error === undefined ? message : `${message} (${messageOf(error)})`);
+    this.context.logger.warn(
+      { input: this.context.name },
+      error === undefined ? message : `${message} (${messageOf(error)})`,
+    );
   }
 }
 

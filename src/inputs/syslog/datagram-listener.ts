@@ -20,7 +20,6 @@ import type { SyslogOptions } from './options.ts';
 
 const slabBytes = 131_072;
 const kernelDropsIntervalMs = 2000;
-const input = 'syslog';
 
 export interface DatagramListenerOptions {
   readonly address: DatagramAddress;
@@ -127,11 +126,11 @@ export class DatagramListener {
     const lines: Line[] = [];
     for (const { start, end, peer, isCut } of datagramsIn(bytes)) {
       const metadata = metadataOfPeers[peer] ?? [];
-      if (isCut) context.metrics.truncatedLines.inc({ input });
+      if (isCut) context.metrics.truncatedLines.inc({ input: context.name });
       lines.push(lineOf(bytes, start, end, isCut ? [...metadata, ['truncated', 'true']] : metadata));
     }
     this.#tell({ kind: 'slab', slab }, [slab]); // the text is copied out: the bound on waiting text is the pipeline's from here
-    context.metrics.linesRead.inc({ input }, lines.length);
+    context.metrics.linesRead.inc({ input: context.name }, lines.length);
     await this.#stream?.write({ lines });
   }
 
@@ -140,7 +139,7 @@ export class DatagramListener {
   }
 
   #count(counts: DatagramCounts): void {
-    const { metrics } = this.#options.context;
+    const { metrics, name: input } = this.#options.context;
     const { bytes, empty, dropped } = this.#told;
     this.#told = counts;
     metrics.bytesRead.inc({ input }, counts.bytes - bytes);
@@ -169,7 +168,10 @@ export class DatagramListener {
     if (drops === null || drops <= this.#toldKernelDrops) return;
     const more = drops - this.#toldKernelDrops;
     this.#toldKernelDrops = drops;
-    this.#options.context.metrics.dropped.inc({ input, reason: 'kernel_buffer_full' }, more);
+    this.#options.context.metrics.dropped.inc(
+      { input: this.#options.context.name, reason: 'kernel_buffer_full' },
+      more,
+    );
     this.#options.notices.warn(
       'kernel_buffer_full',
       'the kernel drops datagrams: the receive buffer is full',

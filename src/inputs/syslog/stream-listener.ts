@@ -22,7 +22,6 @@ import { readTlsFiles } from './tls-files.ts';
 const keepAliveMs = 60_000;
 /** Longest a TLS handshake may take. */
 const handshakeTimeoutMs = 10_000;
-const input = 'syslog';
 
 export interface StreamListenerOptions {
   readonly address: StreamAddress;
@@ -60,7 +59,7 @@ export class StreamListener {
     server.on('drop', () => this.#drop('too_many_connections', 'its connections are as many as max_connections'));
     server.on(address.kind === 'tls' ? 'secureConnection' : 'connection', (socket: Socket) => this.#accept(socket));
     server.on('tlsClientError', (error) => {
-      context.metrics.inputErrors.inc({ input, code: systemCodeOf(error) ?? 'TLS' });
+      context.metrics.inputErrors.inc({ input: context.name, code: systemCodeOf(error) ?? 'TLS' });
       context.logger.debug({ err: error }, 'a TLS handshake failed');
     });
     if ('path' in address) await removeStaleSocket(address.path);
@@ -115,7 +114,7 @@ export class StreamListener {
 
   /** Reads the connection to its end. */
   async #read(socket: Socket): Promise<void> {
-    const { options, openStream } = this.#options;
+    const { options, context, openStream } = this.#options;
     const framer = new SyslogFramer(options.max_message_bytes);
     const metadata = metadataOf(socket);
     let stream: LineStream | null = null; // most idle connections never send: they cost no parser
@@ -128,7 +127,7 @@ export class StreamListener {
       await stream.write({ lines: this.#linesOf(frames, metadata) });
     };
     for await (const chunk of chunksOf(socket)) {
-      this.#options.context.metrics.bytesRead.inc({ input }, chunk.length);
+      context.metrics.bytesRead.inc({ input: context.name }, chunk.length);
       await take(framer.push(chunk));
       if (framer.isBroken) {
         this.#drop(
@@ -148,7 +147,7 @@ export class StreamListener {
   }
 
   #linesOf(frames: readonly Frame[], metadata: Metadata): Line[] {
-    const { metrics } = this.#options.context;
+    const { metrics, name: input } = this.#options.context;
     metrics.linesRead.inc({ input }, frames.length);
     return frames.map(({ bytes, isTruncated, isBroken }) => {
       if (!isTruncated && !isBroken) return lineOf(bytes, 0, bytes.length, metadata);

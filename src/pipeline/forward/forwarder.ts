@@ -2,6 +2,7 @@
  * Forwards rows to every sink of the configuration, each at its own pace: a dead one delays no other. Here they are made, started,
  * stopped and asked; how one works is in sink-runner.ts.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../runtime/clock.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
@@ -20,6 +21,7 @@ import type { SinkStatus } from './sink-status.ts';
 export interface ConfiguredSink {
   readonly type: string;
   readonly repeatsBatches: boolean;
+  /** Every option, the sink's own ones too: what is equal is the same sink. */
   readonly common: CommonSinkOptions;
   readonly create: (context: SinkContext) => Sink;
 }
@@ -44,36 +46,34 @@ export class Forwarder implements Service {
   readonly name = 'forwarder';
   readonly #options: ForwarderOptions;
   #runners: readonly SinkRunner[] = [];
+  readonly #sinkOf = new WeakMap<SinkRunner, ConfiguredSink>();
 
   constructor(options: ForwarderOptions) {
     this.#options = options;
   }
 
   async start(): Promise<void> {
-    const { sinks, store, recent, clock, logger, metrics, secrets, random } = this.#options;
-    if (sinks.length === 0) return;
-    const origin = await store.state.origin();
-    const runners = sinks.map(({ type, repeatsBatches, common, create }) => {
-      const name = common.name ?? type;
-      const sink = create({ name, origin, clock, secrets, concurrency: common.concurrency });
-      return new SinkRunner({
-        name,
-        type,
-        sink,
-        repeatsBatches,
-        filter: filterOf(common),
-        options: common,
-        rows: new RowSource(store, recent, clock),
-        arrival: (signal) => recent.arrival(signal),
-        store,
-        clock,
-        logger,
-        metrics,
-        random,
-      });
-    });
+    await this.change(this.#options.sinks);
+  }
+
+  /**
+   * From here on these are the sinks. What stays as it is works on undisturbed; a sink that is changed goes on at its position,
+   * which goes by its name. Nothing changes when one cannot be made.
+   */
+  async change(sinks: readonly ConfiguredSink[]): Promise<void> {
+    const before = this.#runners;
+    const runnerOf = new Map(
+      sinks.map((sink) => [sink, before.find((runner) => isSame(this.#sinkOf.get(runner), sink))]),
+    );
+    const kept = new Set([...runnerOf.values()].filter((runner) => runner !== undefined));
+    if (kept.size === before.length && sinks.length === before.length) return;
+    const origin = await this.#options.store.state.origin();
+    const runners = sinks.map((sink) => runnerOf.get(sink) ?? this.#runnerOf(sink, origin));
+    const leaving = before.filter((runner) => !kept.has(runner));
+    await Promise.all(leaving.map((runner) => runner.stop(drainMs)));
+    for (const { name } of leaving) this.#forgetGauges(name);
     this.#runners = runners;
-    await Promise.all(runners.map((runner) => runner.start()));
+    await Promise.all(runners.filter((runner) => !kept.has(runner)).map((runner) => runner.start()));
   }
 
   async stop(): Promise<void> {
@@ -103,12 +103,48 @@ export class Forwarder implements Service {
     }
   }
 
+  #runnerOf(configured: ConfiguredSink, origin: string): SinkRunner {
+    const { store, recent, clock, logger, metrics, secrets, random } = this.#options;
+    const { type, repeatsBatches, common, create } = configured;
+    const name = common.name ?? type;
+    const runner = new SinkRunner({
+      name,
+      type,
+      sink: create({ name, origin, clock, secrets, concurrency: common.concurrency }),
+      repeatsBatches,
+      filter: filterOf(common),
+      options: common,
+      rows: new RowSource(store, recent, clock),
+      arrival: (signal) => recent.arrival(signal),
+      store,
+      clock,
+      logger,
+      metrics,
+      random,
+    });
+    this.#sinkOf.set(runner, configured);
+    return runner;
+  }
+
+  /** A sink that is no more stands nowhere. */
+  #forgetGauges(sink: string): void {
+    const { sinkLagRows, sinkLagSeconds, sinkLagBytes, sinkDeadLetters, sinkCircuit, sinkLastSuccess } =
+      this.#options.metrics;
+    const gauges = [sinkLagRows, sinkLagSeconds, sinkLagBytes, sinkDeadLetters, sinkCircuit, sinkLastSuccess];
+    for (const gauge of gauges) gauge.remove({ sink });
+  }
+
   /** Dead letters of a sink are to be sent once more. @throws RegressionError `NOT_FOUND`. */
   wake(name: string): void {
     const runner = this.#runners.find((candidate) => candidate.name === name);
     if (runner === undefined) throw new RegressionError('NOT_FOUND', `there is no sink ${name} in the configuration`);
     runner.wake();
   }
+}
+
+/** `common` holds every option of the configuration, the sink's own ones too. */
+function isSame(before: ConfiguredSink | undefined, sink: ConfiguredSink): boolean {
+  return before?.type === sink.type && isDeepStrictEqual(before.common, sink.common);
 }
 
 /** Relative times mean nothing in a query that stands for years: they count from 1970, and find everything or nothing. */

@@ -23,9 +23,18 @@ export class RecentRows {
   #bytes = 0;
   #lastId = 0;
   #arrivals = new Set<() => void>();
+  #isKeeping: boolean;
 
-  constructor(maxBytes: number) {
+  /** @param isKeeping false while nobody forwards: then nothing is kept. */
+  constructor(maxBytes: number, isKeeping = true) {
     this.#maxBytes = maxBytes;
+    this.#isKeeping = isKeeping;
+  }
+
+  /** What was kept before is not to be trusted: rows have been committed that are not here. */
+  keep(isKeeping: boolean): void {
+    if (isKeeping !== this.#isKeeping) this.#clear();
+    this.#isKeeping = isKeeping;
   }
 
   /** Of the row committed last since the start; 0 before the first. */
@@ -43,7 +52,7 @@ export class RecentRows {
   }
 
   add(records: readonly LogRecord[], firstId: number): void {
-    if (records.length === 0) return;
+    if (records.length === 0 || !this.#isKeeping) return;
     if (firstId !== this.#lastId + 1) this.#clear(); // somebody has stored rows past us
     const bytes = records.reduce((sum, record) => sum + bytesOf(record), 0);
     this.#blocks.push({ firstId, records, bytes });
