@@ -1,6 +1,10 @@
 /**
  * Remembers the answers of recent questions, so that a dashboard which asks the same again and again costs the store nothing while
  * nothing comes in. An answer holds until the next commit, and for `maxAgeMs` at most (retention takes rows without a commit).
+ *
+ * Where rows come in all the time that is never. There an answer holds as long as it took to get, `maxHeldMs` at most: however many
+ * ask the same dear question, it takes half of a thread, and a cheap one is always new. What the store does then is the hot
+ * file's part alone (store/thread/segment-answers.ts).
  */
 import type { Clock } from '../runtime/clock.ts';
 import type { Store } from '../store/store.ts';
@@ -14,6 +18,7 @@ export const cacheLimits = {
   bytes: 16 * 1024 * 1024,
   bytesPerEntry: 1024 * 1024,
   maxAgeMs: 5000,
+  maxHeldMs: 1000,
 } as const;
 
 const settledAfterMs = 500;
@@ -23,6 +28,10 @@ interface Entry {
   readonly bytes: number;
   readonly lastId: number;
   readonly atMs: number;
+  /** It shows all that was committed when it was asked for: see `#isSettled`. */
+  readonly isSettled: boolean;
+  /** Until when it holds, whatever comes in. */
+  readonly heldUntilMs: number;
 }
 
 export class QueryCache implements Queries {
@@ -59,8 +68,7 @@ export class QueryCache implements Queries {
     const known = this.#entries.get(key);
     if (known !== undefined) {
       this.#forget(key, known);
-      const isFresh = this.#clock.monotonicMs() - known.atMs <= cacheLimits.maxAgeMs;
-      if (known.lastId === this.#feed.lastId && isFresh) {
+      if (this.#holds(known)) {
         this.#keep(key, known);
         return known.answer as Answer;
       }
@@ -69,8 +77,16 @@ export class QueryCache implements Queries {
     const atMs = this.#clock.monotonicMs();
     const isSettled = this.#isSettled(lastId, atMs);
     const answer = await ask();
-    if (isSettled) this.#keep(key, { answer, bytes: key.length + sizeOf(answer), lastId, atMs });
+    const doneAtMs = this.#clock.monotonicMs();
+    const heldUntilMs = doneAtMs + Math.min(doneAtMs - atMs, cacheLimits.maxHeldMs);
+    this.#keep(key, { answer, bytes: key.length + sizeOf(answer), lastId, atMs, isSettled, heldUntilMs });
     return answer;
+  }
+
+  #holds({ lastId, atMs, isSettled, heldUntilMs }: Entry): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs < heldUntilMs) return true;
+    return isSettled && lastId === this.#feed.lastId && nowMs - atMs <= cacheLimits.maxAgeMs;
   }
 
   /** A snapshot may be some 200 ms old: what it does not show yet must not be missing for seconds. */

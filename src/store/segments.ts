@@ -27,6 +27,9 @@ export interface Segment {
   readonly maxTimestamp: string;
 }
 
+/** What the manifest says of the rows. */
+export type SegmentRange = Pick<Segment, 'firstId' | 'lastId' | 'minTimestamp' | 'maxTimestamp'>;
+
 /** The content of `000000000001.json`. */
 export interface SegmentManifest {
   readonly formatVersion: 1;
@@ -55,13 +58,27 @@ export interface HotCopy {
 export type RemovalReason = 'archived' | 'age' | 'size' | 'disk_full';
 
 /** False when no row of the segment can be among the answers. */
-export function mayMatch(segment: Segment, { start, end, afterId, untilId }: Filter): boolean {
+export function mayMatch(segment: SegmentRange, { start, end, afterId, untilId }: Filter): boolean {
   return (
     (start === undefined || segment.maxTimestamp >= start) &&
     (end === undefined || segment.minTimestamp < end) &&
     (afterId === undefined || segment.lastId > afterId) &&
     (untilId === undefined || segment.firstId <= untilId)
   );
+}
+
+/**
+ * The filter without the bounds that all rows of the segment are within, and with the meaning of `q` alone: what the same question
+ * is called tomorrow. Null when a bound cuts the segment.
+ */
+export function uncutBy(segment: Segment, filter: Filter): object | null {
+  const { start, end, afterId, untilId, search, ...timeless } = filter;
+  const isWhole =
+    (start === undefined || start <= segment.minTimestamp) &&
+    (end === undefined || end > segment.maxTimestamp) &&
+    (afterId === undefined || afterId < segment.firstId) &&
+    (untilId === undefined || untilId >= segment.lastId);
+  return isWhole ? { ...timeless, query: search?.query } : null;
 }
 
 /** False when every row of the segment stood on the pages before this one. */

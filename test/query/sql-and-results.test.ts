@@ -123,3 +123,30 @@ void test('the same question is answered from memory until something comes in', 
   for (let limit = 1; limit <= 50; limit++) await cache.search({ ...request, order: 'desc', limit }, { deadlineMs: 1 });
   t.ok(cache.bytes <= cacheLimits.bytes, 'bounded in bytes');
 });
+
+void test('while rows come in all the time, an answer holds as long as it took to get', async (t) => {
+  const clock = new ManualClock();
+  const feed = new LiveFeed();
+  let [asked, costMs] = [0, 40];
+  const hits = async () => {
+    asked++;
+    clock.advance(costMs);
+    return [];
+  };
+  const cache = new QueryCache({ hits } as never, feed, clock);
+  const ask = async (): Promise<number> => {
+    feed.publish(someRecords(1), feed.lastId + 1);
+    await cache.hits({ filter: {}, stepSeconds: 60 }, { deadlineMs: 1 });
+    return asked;
+  };
+  t.strictSame([await ask(), await ask()], [1, 1]);
+  clock.advance(39);
+  t.equal(await ask(), 1);
+  clock.advance(1);
+  costMs = 60_000;
+  t.equal(await ask(), 2);
+  clock.advance(cacheLimits.maxHeldMs - 1);
+  t.equal(await ask(), 2);
+  clock.advance(1);
+  t.equal(await ask(), 3, 'however long it took');
+});

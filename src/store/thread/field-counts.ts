@@ -2,7 +2,7 @@
  * Counts the values of fields among the newest rows of a filter: what facets are made of.
  */
 import type { FieldCounts, FieldCountsRequest, FieldValues } from '../../search/request.ts';
-import { mayMatch } from '../segments.ts';
+import { type Segment, mayMatch, uncutBy } from '../segments.ts';
 import type { Sources } from './queries.ts';
 import { newestRowsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
@@ -34,9 +34,9 @@ export function countFields(sources: Sources, request: FieldCountsRequest): Fiel
   let truncated = false;
   for (const source of [null, ...segments]) {
     const maxRows = request.maxRows - rows;
-    const database = source === null ? sources.hot : sources.open(source);
     // What is rare in one file may be frequent in all: only the sum is cut to the limit.
-    const counted = countIn(database, { ...request, maxRows, limit: request.maxRows });
+    const asked = { ...request, maxRows, limit: request.maxRows };
+    const counted = source === null ? countIn(sources.hot, asked) : countInSegment(sources, source, asked);
     rows += counted.rows;
     for (const { field, values } of counted.fields) {
       const ofField = hits.get(field) ?? new Map<string, number>();
@@ -48,6 +48,19 @@ export function countFields(sources: Sources, request: FieldCountsRequest): Fiel
   }
   const fields = [...hits].map(([field, values]) => ({ field, values: mostFrequent(values, request.limit) }));
   return { rows, truncated, fields };
+}
+
+function countInSegment(sources: Sources, segment: Segment, request: FieldCountsRequest): FieldCounts {
+  const whole = uncutBy(segment, request.filter);
+  if (whole === null) return countIn(sources.open(segment), request);
+  // A bound beyond its rows is none: it depends on how many rows the newer files have, and they grow.
+  const maxRows = Math.min(request.maxRows, segment.lastId - segment.firstId + 1);
+  const question = `fields ${maxRows} ${JSON.stringify([request.fields, whole])}`;
+  const known = sources.answers.get<FieldCounts>(segment.firstId, question);
+  if (known !== undefined) return known;
+  const counted = countIn(sources.open(segment), { ...request, maxRows, limit: maxRows });
+  sources.answers.put(segment.firstId, question, counted, JSON.stringify(counted).length * 2);
+  return counted;
 }
 
 function mostFrequent(values: ReadonlyMap<string, number>, limit: number): Count[] {

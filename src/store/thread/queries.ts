@@ -1,12 +1,12 @@
 /**
- * Answers searches and counts over the hot file and the segments: each file is asked by itself, the answers are merged.
+ * Answers searches over the hot file and the segments: each file is asked by itself, the answers are merged.
  */
-import type { Filter, HitsBucket, HitsRequest, SearchPage, SearchRequest } from '../../search/request.ts';
-import { type Segment, isAhead, mayMatch } from '../segments.ts';
-import { requiredTexts } from './query-to-sql.ts';
-import { hitsQuery, pageQuery } from './search-to-sql.ts';
+import type { SearchPage, SearchRequest } from '../../search/request.ts';
+import { type Segment, isAhead, mayMatch, uncutBy } from '../segments.ts';
+import { type FileTraits, pageQuery } from './search-to-sql.ts';
+import type { SegmentAnswers } from './segment-answers.ts';
 import type { Sqlite } from './sqlite.ts';
-import { type TextCandidates, textCandidates } from './text-index.ts';
+import { textCandidatesIn, worthwhile } from './text-index.ts';
 
 export interface Sources {
   /** A snapshot of the hot file, or the writer's own connection. */
@@ -15,6 +15,7 @@ export interface Sources {
   readonly segments: readonly Segment[];
   /** The connection stays valid until the next call. */
   open(segment: Segment): Sqlite;
+  readonly answers: SegmentAnswers;
 }
 
 interface Row {
@@ -74,7 +75,7 @@ function inOrderOfTime(sources: Sources, request: SearchRequest): Row[] {
     .filter((segment) => mayMatch(segment, request.filter) && isAhead(segment, request))
     .sort((a, b) => (isBefore(beginOf(a), beginOf(b)) ? -1 : 1));
 
-  let found = rowsOf(sources.hot, request);
+  let found = [...rowsOf(sources.hot, request)];
   for (const segment of segments) {
     const lastFound = found.length > limit ? found[limit] : undefined;
     if (lastFound !== undefined && isBefore(lastFound.timestamp, beginOf(segment))) break;
@@ -84,48 +85,28 @@ function inOrderOfTime(sources: Sources, request: SearchRequest): Row[] {
   return found;
 }
 
-function rowsIn(sources: Sources, segment: Segment, request: SearchRequest): Row[] {
+function rowsIn(sources: Sources, segment: Segment, request: SearchRequest): readonly Row[] {
+  const whole = uncutBy(segment, request.filter);
+  const question =
+    whole === null || request.after !== undefined
+      ? null
+      : `rows ${request.order} ${request.limit} ${JSON.stringify(whole)}`;
+  const known = question === null ? undefined : sources.answers.get<readonly Row[]>(segment.firstId, question);
+  if (known !== undefined) return known;
   const database = sources.open(segment);
   // Words that many rows hold fill a page sooner by reading from its end than by looking all of them up.
-  return rowsOf(database, request, worthwhile(textCandidatesIn(database, segment, request.filter), segment, 10));
+  const candidates = worthwhile(textCandidatesIn(database, segment, request.filter), segment, 10);
+  const rows = rowsOf(database, request, { candidates, hasMetadataIndex: segment.state === 'sealed' });
+  if (question !== null) sources.answers.put(segment.firstId, question, rows, bytesOf(rows));
+  return rows;
 }
 
 /** At most one row more than `limit`, in the order asked for. */
-function rowsOf(database: Sqlite, request: SearchRequest, candidates: TextCandidates | null = null): Row[] {
-  const { sql, values } = pageQuery(request, candidates);
+function rowsOf(database: Sqlite, request: SearchRequest, file?: FileTraits): readonly Row[] {
+  const { sql, values } = pageQuery(request, file);
   return database.all<Row>(sql, values);
 }
 
-/** Null for a segment without the index, and when it does not help. */
-function textCandidatesIn(database: Sqlite, segment: Segment, filter: Filter): TextCandidates | null {
-  const texts = requiredTexts(filter);
-  return segment.state === 'sealed' && texts.length > 0 ? textCandidates(database, texts) : null;
-}
-
-/** Only where they are at most one in `factor` of the segment's rows. */
-function worthwhile(candidates: TextCandidates | null, segment: Segment, factor: number): TextCandidates | null {
-  const rows = segment.lastId - segment.firstId + 1;
-  return candidates !== null && candidates.maxRows * factor <= rows ? candidates : null;
-}
-
-/** SQL counts by minute (or second, for steps that are no whole minutes); here they are summed into the steps asked for. */
-export function countHits(sources: Sources, request: HitsRequest): readonly HitsBucket[] {
-  const counts = new Map<number, number>();
-  const add = (database: Sqlite, candidates: TextCandidates | null): void => {
-    const { sql, values } = hitsQuery(request, candidates);
-    for (const { prefix, count } of database.all<{ prefix: string; count: number }>(sql, values)) {
-      const seconds = Date.parse(prefix.length === 16 ? `${prefix}:00Z` : `${prefix}Z`) / 1000;
-      const bucket = Math.floor(seconds / request.stepSeconds) * request.stepSeconds;
-      counts.set(bucket, (counts.get(bucket) ?? 0) + count);
-    }
-  };
-  for (const segment of sources.segments) {
-    if (!mayMatch(segment, request.filter)) continue;
-    const database = sources.open(segment);
-    add(database, worthwhile(textCandidatesIn(database, segment, request.filter), segment, 3));
-  }
-  add(sources.hot, null);
-  return [...counts]
-    .sort(([a], [b]) => a - b)
-    .map(([seconds, count]) => ({ timestamp: new Date(seconds * 1000).toISOString().replace('Z', '000Z'), count }));
+function bytesOf(rows: readonly Row[]): number {
+  return rows.reduce((sum, { row }) => sum + row.length * 2 + 100, 0);
 }

@@ -12,7 +12,9 @@ import type { HotCopy, Segment } from '../segments.ts';
 import { capWasmMemory } from './memory-cap.ts';
 import { OpenSegments } from './open-segments.ts';
 import { patternHistory } from './pattern-history.ts';
-import { type Sources, countHits, searchRows } from './queries.ts';
+import { countHits } from './hit-counts.ts';
+import { type Sources, searchRows } from './queries.ts';
+import { SegmentAnswers } from './segment-answers.ts';
 import { serve } from './serve.ts';
 import { Snapshot } from './snapshot.ts';
 import { filesOf } from './sql-files.ts';
@@ -25,13 +27,14 @@ if (maxMemoryBytes !== null) capWasmMemory(maxMemoryBytes);
 let hot: Snapshot | null = null;
 let segments: readonly Segment[] = [];
 const openSegments = new OpenSegments(directory);
+const answers = new SegmentAnswers();
 
 function sourcesAt(snapshot: string): Sources {
   if (hot?.directory !== snapshot) {
     hot?.close();
     hot = new Snapshot(hotPath, snapshot);
   }
-  return { hot: hot.database, segments, open: (segment) => openSegments.get(segment) };
+  return { hot: hot.database, segments, open: (segment) => openSegments.get(segment), answers };
 }
 
 /** @throws RegressionError `SNAPSHOT_LOST`, whatever the answer or the error was, when the file was changed meanwhile. */
@@ -52,6 +55,7 @@ serve<ReaderCalls>(parentPort, {
   useSegments(list) {
     segments = list;
     openSegments.keepOnly(list);
+    answers.keepOnly(list);
   },
   search: (snapshot, request) => consistent(snapshot, (sources) => searchRows(sources, request)),
   hits: (snapshot, request) => consistent(snapshot, (sources) => countHits(sources, request)),

@@ -12,15 +12,24 @@ export interface Query {
   readonly values: readonly SqlValue[];
 }
 
+/** What the file that is asked has, beside the rows. */
+export interface FileTraits {
+  readonly candidates: TextCandidates | null;
+  readonly hasMetadataIndex: boolean;
+}
+
+const hotFileTraits: FileTraits = { candidates: null, hasMetadataIndex: false };
+
 /**
  * Columns `id`, `timestamp` and `row`, the row's JSON text. One row more than `limit` is asked for: it tells whether there
  * is a next page.
  */
 export function pageQuery(
   { filter, order, limit, after }: SearchRequest,
-  candidates: TextCandidates | null = null,
+  { candidates, hasMetadataIndex }: FileTraits = hotFileTraits,
 ): Query {
-  const conditions = conditionsOf(filter, candidates);
+  // Without an index, looking up a pair reads all of them: who walks from an id on, and not far, looks at each row's own.
+  const conditions = conditionsOf(filter, candidates, order !== 'arrival' || hasMetadataIndex);
   if (after !== undefined && order === 'arrival') conditions.add('log.id > ?', after.id);
   else if (after !== undefined) {
     // A row value comparison is an index range: (timestamp, rowid) is the order of the index logs_timestamp.
@@ -42,13 +51,19 @@ export function pageQuery(
   return { sql, values: [...conditions.values, limit + 1] };
 }
 
-/** Columns `prefix` and `count`: rows per second or minute, cut out of the timestamp's text, oldest first. */
-export function hitsQuery({ filter, stepSeconds }: HitsRequest, candidates: TextCandidates | null = null): Query {
-  const conditions = conditionsOf(filter, candidates);
+/**
+ * Columns `prefix` and `count`: rows per second or minute, cut out of the timestamp's text, oldest first.
+ * @param walksIds the filter's `afterId` leaves few rows: the table is read from there on.
+ */
+export function hitsQuery(
+  { filter, stepSeconds }: HitsRequest,
+  { candidates, walksIds = false }: { readonly candidates: TextCandidates | null; readonly walksIds?: boolean },
+): Query {
+  const conditions = conditionsOf(filter, candidates, !walksIds);
   const prefix = `substr(log.timestamp, 1, ${stepSeconds % 60 === 0 ? 16 : 19})`;
   const sql = `
     SELECT ${prefix} AS prefix, count(*) AS count
-    FROM logs log ${timeOrderIndex(filter, candidates)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
+    FROM logs log ${walksIds ? 'NOT INDEXED' : timeOrderIndex(filter, candidates)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
     ${conditions.where()} GROUP BY 1 ORDER BY 1`;
   return { sql, values: conditions.values };
 }
@@ -58,7 +73,7 @@ export function hitsQuery({ filter, stepSeconds }: HitsRequest, candidates: Text
  * @param columns expressions on `log`; not from a request.
  */
 export function newestRowsQuery(filter: Filter, maxRows: number, columns: readonly string[] = []): Query {
-  const conditions = conditionsOf(filter, null);
+  const conditions = conditionsOf(filter, null, true);
   const sql = `
     SELECT ${['log.id AS id', 'log.application_id AS application_id', ...columns].join(', ')}
     FROM logs log ${timeOrderIndex(filter, null)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
@@ -94,7 +109,8 @@ class Conditions {
   }
 }
 
-function conditionsOf(filter: Filter, candidates: TextCandidates | null): Conditions {
+/** @param looksUpPairs by way of all pairs of the value, rather than the pairs of each row. */
+function conditionsOf(filter: Filter, candidates: TextCandidates | null, looksUpPairs: boolean): Conditions {
   const conditions = new Conditions();
   if (candidates !== null) conditions.add(candidates.sql, ...candidates.values);
   if (filter.start !== undefined) conditions.add('log.timestamp >= ?', filter.start);
@@ -109,9 +125,13 @@ function conditionsOf(filter: Filter, candidates: TextCandidates | null): Condit
   if (filter.version !== undefined) conditions.addApplication('application.version = ?', filter.version);
   if (filter.environment !== undefined) conditions.addApplication('application.environment = ?', filter.environment);
   if (filter.source !== undefined) conditions.add('log.source = ?', filter.source);
-  for (const [type, value] of requiredPairs(filter)) {
+  // Those of `q` stand in its own condition too, as pairs of each row.
+  for (const [type, value] of looksUpPairs ? requiredPairs(filter) : (filter.metadata ?? [])) {
     conditions.add(
-      'log.id IN (SELECT log_id FROM logs_metadata WHERE metadata_type = ? AND metadata_value = ?)',
+      looksUpPairs
+        ? 'log.id IN (SELECT log_id FROM logs_metadata WHERE metadata_type = ? AND metadata_value = ?)'
+        : `EXISTS (SELECT 1 FROM logs_metadata pair WHERE pair.id BETWEEN log.id * 1024 AND log.id * 1024 + 1023
+             AND pair.metadata_type = ? AND pair.metadata_value = ?)`,
       type,
       value,
     );

@@ -116,7 +116,7 @@ function* rowsOf(database: Sqlite): Generator<string> {
       limit: rowsAtOnce,
       ...(after === undefined ? {} : { after }),
     } as const;
-    const { sql, values } = pageQuery(request, null);
+    const { sql, values } = pageQuery(request);
     const rows = database.all<{ id: number; timestamp: string; row: string }>(sql, values).slice(0, rowsAtOnce);
     for (const { row } of rows) yield row;
     after = rows.at(-1);

@@ -27,7 +27,9 @@ import { countFields } from './field-counts.ts';
 import { copyHot } from './hot-copy.ts';
 import { OpenSegments } from './open-segments.ts';
 import { patternHistory } from './pattern-history.ts';
-import { type Sources, countHits, searchRows } from './queries.ts';
+import { countHits } from './hit-counts.ts';
+import { type Sources, searchRows } from './queries.ts';
+import { SegmentAnswers } from './segment-answers.ts';
 import { sealSegment } from './seal.ts';
 import { filesOf } from './sql-files.ts';
 import { runSql } from './sql-statement.ts';
@@ -38,6 +40,7 @@ export class SqliteStore implements Store {
   readonly #applications: ApplicationIds;
   readonly #aliasesPath: string;
   readonly #openSegments: OpenSegments;
+  readonly #answers = new SegmentAnswers();
   readonly state = remoteState(async (method, args) => {
     this.#refuseWhenClosed();
     return this.#writer.state(method, args);
@@ -105,6 +108,7 @@ export class SqliteStore implements Store {
     this.#refuseWhenClosed();
     this.#writer.removeSegments(firstIds, reason);
     this.#openSegments.keepOnly(this.#writer.segments);
+    this.#answers.keepOnly(this.#writer.segments);
   }
 
   async copyHot(path: string): Promise<HotCopy> {
@@ -162,6 +166,7 @@ export class SqliteStore implements Store {
       hot: this.#writer.database,
       segments: this.#writer.segments,
       open: (segment) => this.#openSegments.get(segment),
+      answers: this.#answers,
     };
   }
 
