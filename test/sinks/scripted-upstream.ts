@@ -32,7 +32,7 @@ export const hang: Step = () => undefined;
 export const cut: Step = (_received, _response, request) => request.socket.destroy();
 
 export class ScriptedUpstream {
-  readonly received: Received[] = [];
+  readonly received: Received[];
   /** Connections that were ever made. */
   connections = 0;
   openConnections = 0;
@@ -41,7 +41,9 @@ export class ScriptedUpstream {
   #always: Step = answer(200);
   #waiting: (() => void)[] = [];
 
-  constructor(tls?: { cert: string; key: string; ca?: string; requestCert?: boolean }) {
+  /** @param received what an upstream before it has got: it goes on from there. */
+  constructor(tls?: { cert: string; key: string; ca?: string; requestCert?: boolean }, received: Received[] = []) {
+    this.received = received;
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => void this.#take(request, response);
     this.#server = tls === undefined ? createServer(onRequest) : createTlsServer(tls, onRequest);
     this.#server.on('connection', (socket) => {
@@ -58,8 +60,8 @@ export class ScriptedUpstream {
     return upstream;
   }
 
-  async listen(port = 0): Promise<void> {
-    this.#server.listen(port, '127.0.0.1');
+  async listen(port = 0, address = '127.0.0.1'): Promise<void> {
+    this.#server.listen(port, address);
     await once(this.#server, 'listening');
   }
 

@@ -2,10 +2,12 @@
 import { Pool, type PoolClient } from 'pg';
 import { z } from 'zod';
 import { RegressionError, messageOf, systemCodeOf } from '../../runtime/errors.ts';
-import { readTlsFiles } from '../http-upstream.ts';
+import { connectionHintOf } from '../connection.ts';
 import { secret, tlsOptions } from '../options.ts';
 import { type Delivery, type SinkKind, delivered } from '../sink.ts';
+
 import { ApplicationIds, copyRows } from './copy-rows.ts';
+import { poolConfigOf } from './pool-config.ts';
 import { createTables, firstIdOf } from './tables.ts';
 
 const options = z.strictObject({
@@ -29,9 +31,7 @@ export const postgres: SinkKind<typeof options> = {
 
     const connect = async (): Promise<PoolClient> => {
       pool ??= new Pool({
-        connectionString: given.url,
-        ...(given.password === undefined ? {} : { password: await secrets(given.password) }),
-        ...(given.tls === undefined ? {} : { ssl: await readTlsFiles(given.tls) }),
+        ...(await poolConfigOf(given, secrets)),
         max: concurrency,
         connectionTimeoutMillis: connectTimeoutMs,
         application_name: 'regression',
@@ -107,7 +107,7 @@ function deliveryOf(error: unknown, signal: AbortSignal): Delivery {
         hint: 'Check the tables and who may write them; `create_tables: true` makes them.',
       };
     default:
-      return { kind: 'unavailable', reason };
+      return { kind: 'unavailable', reason, hint: connectionHintOf(error) };
   }
 }
 
