@@ -68,6 +68,21 @@ export interface FileEvidence {
    * Says nothing when the position's offset is another one (held back by a record that is still open).
    */
   readonly insideLineAt?: number;
+  /** The file as last seen, bytes that were not read included: bounds what is lost when it is gone. */
+  readonly seen?: { readonly bytes: number; readonly writtenNs: string };
+  /** What the content is at a few offsets, in no order. */
+  readonly marks?: readonly Mark[];
+  /**
+   * What is read is a copy, and its original was truncated when it was seen to be so long or longer: what the original had beyond
+   * the copy's end is lost.
+   */
+  readonly truncatedAtBytes?: number;
+}
+
+/** The beginning of the SHA-256, in hex, of the bytes before offset `end`. */
+export interface Mark {
+  readonly end: number;
+  readonly sum: string;
 }
 
 /** A generation's position as the store has it. */

@@ -31,7 +31,8 @@ export class ChunkReader {
       const outcome = await tail.read();
       this.#work.openFiles.used(tail);
       followed.lastError = null;
-      if (BigInt(tail.readOffset) > followed.size) followed.size = BigInt(tail.readOffset);
+      // At its end it is as long as was read: what was seen behind that has been cut off since.
+      if (outcome === 'end' || BigInt(tail.readOffset) > followed.size) followed.size = BigInt(tail.readOffset);
       if (tail.readOffset !== before) {
         followed.lastReadAtMs = this.#work.context.clock.monotonicMs();
         if (followed.ending === 'finish' && !followed.isCopy) followed.ending = null; // it was not quiet after all

@@ -2,14 +2,12 @@
  * A generation goes on in another file: under a name out of the globs, in a copytruncate's copy, packed. What was read of it is
  * found there and the rest is read; what cannot be found was read to its end, as far as anybody knows.
  */
-import type { Gap } from '../../record/batch.ts';
 import type { FileWork } from './file-work.ts';
 import { birthOf } from './fingerprint.ts';
 import type { Followed } from './followed-files.ts';
 import { inodeKey } from './known-generations.ts';
 import { type Neighbour, openNeighbour } from './neighbour.ts';
 import type { PackedReadings } from './packed-readings.ts';
-import type { LostBehind } from './packed-rest.ts';
 import type { RotationSearch } from './rotation-search.ts';
 
 /** So long is a file looked for again that may be there but could not be asked. */
@@ -46,7 +44,7 @@ export class Continuations {
       return;
     }
     const copy = await this.copyOf(followed, search);
-    if (copy !== null && (await this.goOnIn(followed, copy, () => [])) !== null) return;
+    if (copy !== null && (await this.goOnIn(followed, copy))) return;
     const lostForMs = this.#work.context.clock.monotonicMs() - (followed.rotatedAtMs ?? 0);
     if (search.isInDoubt && lostForMs < doubtMs) return; // the next scan sees more
     followed.ending = 'drop';
@@ -56,22 +54,21 @@ export class Continuations {
   /**
    * The rest is read from `copy` from now on.
    *
-   * @returns what is lost of it, to be written by the caller: nothing for packed copies, whose end is not known yet; null when
-   *   `copy` has come to be followed.
+   * @returns false when `copy` has come to be followed.
    */
-  async goOnIn(followed: Followed, copy: Neighbour, lostBehind: LostBehind): Promise<readonly Gap[] | null> {
+  async goOnIn(followed: Followed, copy: Neighbour): Promise<boolean> {
     if (copy.isPacked) {
       const stream = this.#work.streamOf(followed.tail);
       await this.#work.letGo(followed);
-      this.#packed.begin(copy, followed.tail.position, stream, lostBehind);
-      return [];
+      this.#packed.begin(copy, followed.tail.position, stream);
+      return true;
     }
     const { tail } = followed;
     const file = await openNeighbour(copy);
     const stat = await file.stat({ bigint: true });
     if (this.#work.followed.isTaken(inodeKey(stat))) {
       await file.close();
-      return null;
+      return false;
     }
     followed.rotatedAtMs = this.#work.context.clock.monotonicMs();
     this.#work.followed.changeKey(followed, inodeKey(stat));
@@ -87,6 +84,6 @@ export class Continuations {
     followed.isCopy = true;
     followed.ending = 'finish';
     this.#work.loop.wake(followed);
-    return lostBehind(Number(stat.size));
+    return true;
   }
 }

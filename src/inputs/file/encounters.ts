@@ -10,6 +10,7 @@ import { readAt, refusalOf } from './fingerprint.ts';
 import { inodeKey } from './known-generations.ts';
 import { originalsOf } from './rotated-names.ts';
 import type { Sighting } from './sightings.ts';
+import { isBeginningOfRead, isTruncatedCopy } from './truncated-copies.ts';
 
 export class Encounters {
   readonly #work: FileWork;
@@ -145,6 +146,10 @@ export class Encounters {
       return true;
     }
     if (await this.#isCopyUnderWay(sighting, stat, file, head)) return false;
+    if (await this.#isReadAlready(path, stat, file, head)) {
+      this.#atRest.set(key, versionOf(stat));
+      return false;
+    }
     const isDecoded = options.encoding === 'utf-16le' || options.encoding === 'utf-16be';
     const refusal = isDecoded ? null : refusalOf(head);
     if (refusal !== null) {
@@ -192,6 +197,15 @@ export class Encounters {
       const likeness = await asOriginal(tail, (readOriginal) => plainLikenessTo(readOriginal, file, Number(stat.size)));
       // When it is open, the original has been truncated already, and its reader will notice.
       if (likeness !== 'other') return !this.#copies.hasStoodStill(key, stat.size);
+    }
+    return false;
+  }
+
+  /** The copy of a copytruncate that we met too late: its original was read beyond it, and is truncated by now. */
+  async #isReadAlready(path: string, stat: BigIntStats, file: FileHandle, head: Buffer): Promise<boolean> {
+    for (const original of originalsOf(path)) {
+      if (this.#work.followed.at(original) === undefined || !(await isTruncatedCopy(stat, original))) continue;
+      if (await isBeginningOfRead(this.#work, file, Number(stat.size), head)) return true;
     }
     return false;
   }

@@ -128,6 +128,7 @@ export class FileWork {
       ending: null,
       lastError: null,
     };
+    tail.saw(stat);
     this.#streams.set(tail, stream);
     this.#followedOf.set(tail, followed);
     this.followed.add(followed);
@@ -136,12 +137,22 @@ export class FileWork {
     return followed;
   }
 
-  /** Follows the file of a generation that has lost its path; takes the handle over. */
-  async followRotated(file: FileHandle, realPath: string, position: FilePosition): Promise<Followed | null> {
+  /** Follows the file of a generation that has lost its path; takes the handle over. A copy is over once it is read to its end. */
+  async followRotated(
+    file: FileHandle,
+    realPath: string,
+    position: FilePosition,
+    isCopy = false,
+  ): Promise<Followed | null> {
     const stat = await file.stat({ bigint: true });
     const head = await readAt(file, 0, this.options.fingerprint_bytes);
     const evidence = { ...position.evidence, realPath };
-    return this.follow(file, stat, { ...position, evidence }, head, true);
+    const followed = await this.follow(file, stat, { ...position, evidence }, head, true);
+    if (followed !== null && isCopy) {
+      followed.isCopy = true;
+      followed.ending = 'finish';
+    }
+    return followed;
   }
 
   /** True when the file at `path` has a rotated name of one that is followed. */

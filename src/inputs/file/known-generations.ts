@@ -97,6 +97,11 @@ export function inodeKey(stat: BigIntStats): string {
   return `${stat.dev}:${stat.ino}`;
 }
 
+/** How far it was read, the unfinished line included, whether that is committed or not. */
+export function readEndOf({ offset, evidence }: FilePosition): number {
+  return Math.max(offset, evidence?.check?.end ?? 0);
+}
+
 function headKey(bytes: number, fingerprint: string): string {
   return `${bytes}:${fingerprint}`;
 }

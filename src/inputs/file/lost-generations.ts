@@ -3,12 +3,14 @@
  * What is left of it is found and read to its end; what cannot be found is a gap.
  */
 import { type FileHandle, open } from 'node:fs/promises';
-import type { Gap, StoredPosition } from '../../record/batch.ts';
+import type { StoredPosition } from '../../record/batch.ts';
 import type { Continuations } from './continuations.ts';
 import type { FileWork } from './file-work.ts';
+import { birthOf, isAnotherLife } from './fingerprint.ts';
 import type { FileGlobs } from './glob.ts';
-import { inodeKey } from './known-generations.ts';
-import { openNeighbour } from './neighbour.ts';
+import { inodeKey, readEndOf } from './known-generations.ts';
+import { lossBehind, quietNs } from './losses.ts';
+import { type Neighbour, openNeighbour } from './neighbour.ts';
 import type { PackedReadings } from './packed-readings.ts';
 import type { RotationSearch } from './rotation-search.ts';
 
@@ -52,7 +54,7 @@ export class LostGenerations {
       if (isFound === true) continue;
       const isOver = this.#work.context.clock.monotonicMs() >= this.#giveUpAtMs;
       if ((isFound === null || search.isInDoubt) && !isOver) inDoubt.push(position);
-      else this.#giveUp(position);
+      else this.#giveUp(position, (await originalOf(position, search)) === null ? 'deleted' : 'truncated');
     }
     this.#lost = inDoubt;
   }
@@ -67,8 +69,8 @@ export class LostGenerations {
     return !this.#work.known.unclaimed().includes(position);
   }
 
-  #giveUp(position: StoredPosition): void {
-    const { generation, path, offset } = position;
+  #giveUp(position: StoredPosition, reason: 'deleted' | 'truncated'): void {
+    const { path, offset, evidence } = position;
     const ended = { ...position, isEnded: true };
     this.#work.known.forget(position);
     this.#work.remember(ended);
@@ -76,9 +78,9 @@ export class LostGenerations {
       { path, offset },
       'a followed file is gone since the last run; what was not read of it is lost',
     );
-    const gap: Gap = { generation, path, startOffset: offset, endOffset: null, reason: 'deleted' };
+    const gaps = lossBehind(position, offset, evidence?.seen?.bytes ?? 0, reason);
     this.#writing = this.#writing
-      .then(() => this.#work.openStream(path).write({ lines: [], position: ended, gaps: [gap] }))
+      .then(() => this.#work.openStream(path).write({ lines: [], position: ended, gaps }))
       .catch((error: unknown) => this.#work.report(path, `cannot say what is lost of ${path}`, error));
   }
 
@@ -88,14 +90,10 @@ export class LostGenerations {
       return true;
     const copy = await search.byContent(position, (neighbour) => this.#continuations.isTaken(neighbour));
     if (copy === null) return false;
-    if (copy.isPacked) this.#packed.begin(copy, position, this.#work.openStream(position.path));
-    else {
-      const followed = await this.#work.followRotated(await openNeighbour(copy), copy.path, position);
-      if (followed !== null) {
-        followed.isCopy = true;
-        followed.ending = 'finish';
-      }
-    }
+    const original = await originalOf(position, search);
+    const read = original !== null && isLossy(position, original, copy) ? truncatedBehind(position) : position;
+    if (copy.isPacked) this.#packed.begin(copy, read, this.#work.openStream(position.path));
+    else await this.#work.followRotated(await openNeighbour(copy), copy.path, read, true);
     this.#work.known.forget(position);
     return true;
   }
@@ -119,6 +117,23 @@ export class LostGenerations {
   }
 }
 
-function readEndOf({ offset, evidence }: StoredPosition): number {
-  return Math.max(offset, evidence?.check?.end ?? 0);
+/** The very file of the generation, though it holds other content by now: it was truncated. Null when it is gone. */
+async function originalOf(position: StoredPosition, search: RotationSearch): Promise<Neighbour | null> {
+  const found = await search.byInode(position);
+  return found === null || isAnotherLife(found.stat, position.evidence) ? null : found;
+}
+
+/** Whether the original of `copy` may have been written to between the copy and the truncation. */
+function isLossy(position: StoredPosition, original: Neighbour, copy: Neighbour): boolean {
+  const { seen, birthNs } = position.evidence ?? {};
+  // What packs a file deletes it, and its inode may be used again: only a birth time says that it is still the same.
+  if (copy.isPacked) return birthNs !== undefined && birthOf(original.stat).birthNs === birthNs;
+  if (seen === undefined || Number(copy.stat.size) > readEndOf(position)) return true;
+  const { birthtimeNs, mtimeNs } = copy.stat;
+  return (birthtimeNs === 0n ? mtimeNs : birthtimeNs) - BigInt(seen.writtenNs) < quietNs;
+}
+
+function truncatedBehind(position: StoredPosition): StoredPosition {
+  const truncatedAtBytes = Math.max(readEndOf(position), position.evidence?.seen?.bytes ?? 0);
+  return { ...position, evidence: { ...position.evidence, truncatedAtBytes } };
 }

@@ -4,13 +4,14 @@
  *
  * reading -> done; reading -> waiting (the file could not be read to its end) -> reading, by a later scan; waiting -> done, with a gap
  */
-import type { FilePosition, Gap } from '../../record/batch.ts';
+import type { FilePosition } from '../../record/batch.ts';
 import { messageOf } from '../../runtime/errors.ts';
 import type { LineStream } from '../input.ts';
 import type { FileWork } from './file-work.ts';
 import { sha256 } from './fingerprint.ts';
+import { lossBehind } from './losses.ts';
 import { type Neighbour, versionOf } from './neighbour.ts';
-import { type LostBehind, packedHead, readPackedRest } from './packed-rest.ts';
+import { packedHead, readPackedRest } from './packed-rest.ts';
 import type { RotationSearch } from './rotation-search.ts';
 
 /** A packed file that cannot be read to its end may still be written: it is tried again by scans, this often and this far apart. */
@@ -19,7 +20,6 @@ const retryMs = 1000;
 
 interface Reading {
   readonly stream: LineStream;
-  readonly lostBehind: LostBehind;
   readonly neighbour: Neighbour;
   /** Behind the last line that was handed on. */
   position: FilePosition;
@@ -39,8 +39,8 @@ export class PackedReadings {
   }
 
   /** Reads what is behind the position; from here on the file and its generation are taken. */
-  begin(neighbour: Neighbour, position: FilePosition, stream: LineStream, lostBehind: LostBehind = () => []): void {
-    const reading = { neighbour, position, stream, lostBehind, running: null, attempts: 0, retryAtMs: 0 };
+  begin(neighbour: Neighbour, position: FilePosition, stream: LineStream): void {
+    const reading = { neighbour, position, stream, running: null, attempts: 0, retryAtMs: 0 };
     this.#readings.set(versionOf(neighbour), reading);
     this.#try(reading);
   }
@@ -90,21 +90,15 @@ export class PackedReadings {
       reading.attempts++;
       reading.retryAtMs = this.#work.context.clock.monotonicMs() + retryMs;
       if (reading.attempts < maxAttempts) return;
-      const { offset, generation } = reading.position;
+      const { offset, evidence } = reading.position;
       this.#work.context.logger.warn(
         { path, offset, reason: messageOf(error) },
         'a packed log file cannot be read to its end',
       );
-      const gap: Gap = {
-        generation,
-        path: reading.position.path,
-        startOffset: offset,
-        endOffset: null,
-        reason: 'unreadable',
-      };
+      const gaps = lossBehind(reading.position, offset, evidence?.seen?.bytes ?? 0, 'unreadable');
       reading.position = { ...reading.position, isEnded: true };
       await reading.stream
-        .write({ lines: [], position: reading.position, gaps: [gap] })
+        .write({ lines: [], position: reading.position, gaps })
         .then(() => this.#done(reading))
         .catch((failure: unknown) => this.#work.report(path, `cannot say what is lost of ${path}`, failure));
     }
@@ -118,21 +112,18 @@ export class PackedReadings {
     if (head.length > reading.position.fingerprintBytes) {
       reading.position = { ...reading.position, fingerprint: sha256(head), fingerprintBytes: head.length };
     }
-    return readPackedRest(
-      {
-        neighbour,
-        position: reading.position,
-        stream: reading.stream,
-        encoding: this.#work.encodingOf(head),
-        maxLineBytes: options.max_line_bytes,
-        onLines: (lines, emptyLines, position) => {
-          reading.position = position;
-          this.#work.count({ lines: lines.length, bytes: 0, emptyLines, truncatedLines: 0 });
-        },
-        signal: this.#signal,
+    return readPackedRest({
+      neighbour,
+      position: reading.position,
+      stream: reading.stream,
+      encoding: this.#work.encodingOf(head),
+      maxLineBytes: options.max_line_bytes,
+      onLines: (lines, emptyLines, position) => {
+        reading.position = position;
+        this.#work.count({ lines: lines.length, bytes: 0, emptyLines, truncatedLines: 0 });
       },
-      reading.lostBehind,
-    );
+      signal: this.#signal,
+    });
   }
 
   async #done(reading: Reading): Promise<void> {

@@ -2,11 +2,12 @@
  * Reads the rest of a generation from the compressed file that it became.
  */
 import { finished } from 'node:stream/promises';
-import type { FilePosition, Gap } from '../../record/batch.ts';
+import type { FilePosition } from '../../record/batch.ts';
 import type { Line, LineStream } from '../input.ts';
 import { checkBytes, sha256 } from './fingerprint.ts';
 import type { Encoding } from './encoding.ts';
 import { LineSplitter } from './line-splitter.ts';
+import { lossBehindCopy } from './losses.ts';
 import { type Neighbour, openPacked } from './neighbour.ts';
 
 /** True when the file unpacks to what `position` was read from. Reads as far as that was. */
@@ -52,9 +53,6 @@ export async function unpacks(neighbour: Neighbour): Promise<boolean> {
   }
 }
 
-/** What is known to be lost of a generation whose content ends at this offset. */
-export type LostBehind = (contentEnd: number) => readonly Gap[];
-
 export interface PackedRestOptions {
   readonly neighbour: Neighbour;
   readonly position: FilePosition;
@@ -72,7 +70,7 @@ export interface PackedRestOptions {
  * @returns false when `signal` aborted before the end.
  * @throws when the file is damaged or still being written; lines before that have been handed on.
  */
-export async function readPackedRest(options: PackedRestOptions, lostBehind: LostBehind): Promise<boolean> {
+export async function readPackedRest(options: PackedRestOptions): Promise<boolean> {
   const { stream, signal, encoding, maxLineBytes, onLines } = options;
   await using whole = await openPacked(options.neighbour);
   let { position } = options;
@@ -82,12 +80,15 @@ export async function readPackedRest(options: PackedRestOptions, lostBehind: Los
   let end = 0;
   let last: Buffer = Buffer.alloc(0);
   const handOn = async (lines: readonly Line[], isEnded: boolean): Promise<void> => {
-    const { insideLineAt: _before, ...known } = position.evidence ?? {};
+    const { insideLineAt: _before, truncatedAtBytes, ...known } = position.evidence ?? {};
     const check = { end, bytes: last.length, sha256: sha256(last) };
     const inside = splitter.isInsideLine ? { insideLineAt: splitter.lineStart } : {};
-    position = { ...position, offset: splitter.lineStart, isEnded, evidence: { ...known, check, ...inside } };
+    const lost = isEnded ? lossBehindCopy(position, end) : [];
+    const copied = isEnded || truncatedAtBytes === undefined ? {} : { truncatedAtBytes };
+    const evidence = { ...known, check, ...inside, ...copied };
+    position = { ...position, offset: splitter.lineStart, isEnded, evidence };
     const cuts = splitter.takeCuts().map((cut) => ({ ...cut, generation, path, reason: 'line_too_long' as const }));
-    await stream.write({ lines, position, gaps: isEnded ? [...cuts, ...lostBehind(end)] : cuts });
+    await stream.write({ lines, position, gaps: [...cuts, ...lost] });
     onLines(lines, splitter.takeEmptyLines(), position);
   };
   for await (const chunk of whole.content() as AsyncIterable<Buffer>) {

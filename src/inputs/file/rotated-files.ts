@@ -54,14 +54,18 @@ export class RotatedFiles {
     if (nowMs - quietSinceMs >= this.#work.options.rotate_wait) this.#end(followed, 'finish');
   }
 
-  wakeIfChanged(followed: Followed, { size, mtimeNs, ctimeNs }: BigIntStats): void {
+  wakeIfChanged(followed: Followed, stat: BigIntStats): void {
+    const { size, mtimeNs, ctimeNs } = stat;
     const isRead = size === BigInt(followed.tail.readOffset);
     const isSame = size === followed.size && mtimeNs === followed.mtimeNs && ctimeNs === followed.ctimeNs;
     if (isSame && isRead && followed.lastError === null) return;
-    // How long it was when it was longest is what a truncation may have taken.
-    followed.size = size < BigInt(followed.tail.readOffset) ? followed.size : size;
-    followed.mtimeNs = mtimeNs;
-    followed.ctimeNs = ctimeNs;
+    // How long it was when it was longest, and when it was written until then, tells what a truncation may have taken.
+    if (size >= followed.size) {
+      followed.size = size;
+      followed.mtimeNs = mtimeNs;
+      followed.ctimeNs = ctimeNs;
+      followed.tail.saw(stat);
+    }
     this.#work.loop.wake(followed);
   }
 

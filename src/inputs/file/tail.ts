@@ -14,6 +14,8 @@ import type { Encoding } from './encoding.ts';
 import { checkBytes, readAt, sha256 } from './fingerprint.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { lineStartBefore } from './line-start.ts';
+import { lossBehindCopy } from './losses.ts';
+import { withMarks } from './marks.ts';
 
 export interface TailOptions {
   readonly stream: LineStream;
@@ -164,6 +166,7 @@ export class Tail {
     const bytes = this.#chunk.subarray(checked, bytesRead);
     this.#growHead(bytes);
     this.#sums.add(bytes, this.#splitter.end);
+    this.#mark(bytes);
     const lines = this.#splitter.push(bytes);
     this.#remember(bytes);
     this.#count(lines, bytes.length);
@@ -194,9 +197,14 @@ export class Tail {
     await this.#options.stream.write({ lines: [], position: this.#position });
   }
 
-  /** Says what is known to be lost, without ending the generation. */
-  async writeGaps(gaps: readonly Gap[]): Promise<void> {
-    await this.#options.stream.write({ lines: [], position: this.#position, gaps });
+  /** How long the file is, and when it was last written; the store is told by the next write. */
+  saw({ size, mtimeNs }: Pick<BigIntStats, 'size' | 'mtimeNs'>): void {
+    this.#know({ seen: { bytes: Number(size), writtenNs: String(mtimeNs) } });
+  }
+
+  /** From here on a copy is read: what the file had beyond it, when it was truncated, is lost. */
+  loseBehindCopy(truncatedAtBytes: number): void {
+    this.#know({ truncatedAtBytes });
   }
 
   /**
@@ -209,8 +217,10 @@ export class Tail {
     const line = this.#splitter.finish();
     const lines = line === null ? [] : [line];
     this.#count(lines, 0);
+    const end = lost.reduce((end, { endOffset }) => Math.max(end, endOffset ?? end), this.#splitter.end);
+    const gaps = [...this.#takeGaps(), ...lost, ...lossBehindCopy(this.#position, end)];
     this.#advance(true);
-    await stream.write({ lines, position: this.#position, gaps: [...this.#takeGaps(), ...lost] });
+    await stream.write({ lines, position: this.#position, gaps });
     await stream.end();
     await this.detach();
   }
@@ -243,7 +253,8 @@ export class Tail {
   }
 
   #advance(isEnded: boolean): void {
-    const { insideLineAt: _before, ...known } = this.#position.evidence ?? {};
+    const { insideLineAt: _before, truncatedAtBytes, ...known } = this.#position.evidence ?? {};
+    const copied = isEnded || truncatedAtBytes === undefined ? {} : { truncatedAtBytes };
     const check = { end: this.#splitter.end, bytes: this.#lastBytes.length, sha256: sha256(this.#lastBytes) };
     const inside = this.#splitter.isInsideLine ? { insideLineAt: this.#splitter.lineStart } : {};
     this.#position = {
@@ -251,9 +262,13 @@ export class Tail {
       ...this.#headFingerprint(),
       offset: this.#splitter.lineStart,
       isEnded,
-      evidence: { ...known, check, ...inside },
+      evidence: { ...known, check, ...inside, ...copied },
     };
     this.#isMoved = false;
+  }
+
+  #know(evidence: FileEvidence): void {
+    this.#position = { ...this.#position, evidence: { ...this.#position.evidence, ...evidence } };
   }
 
   #headFingerprint(): Partial<FilePosition> {
@@ -273,6 +288,12 @@ export class Tail {
       emptyLines: this.#splitter.takeEmptyLines(),
       truncatedLines: lines.filter(({ metadata }) => metadata?.some(([type]) => type === 'truncated')).length,
     });
+  }
+
+  #mark(bytes: Buffer): void {
+    const { marks = [] } = this.#position.evidence ?? {};
+    const now = withMarks(marks, this.#lastBytes, bytes, this.#splitter.end);
+    if (now !== marks) this.#know({ marks: now });
   }
 
   #remember(bytes: Buffer): void {

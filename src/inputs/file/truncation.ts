@@ -4,12 +4,12 @@
  * file is still at its path; one that has a rotated name is met anew, since it may be the copy of another.
  */
 import type { FileHandle } from 'node:fs/promises';
-import type { Gap } from '../../record/batch.ts';
 import type { Continuations } from './continuations.ts';
 import type { Encounters } from './encounters.ts';
 import type { FileWork } from './file-work.ts';
 import type { Followed } from './followed-files.ts';
 import { inodeKey } from './known-generations.ts';
+import { quietNs, seenLoss } from './losses.ts';
 import type { Neighbour } from './neighbour.ts';
 import { RotationSearch, holds } from './rotation-search.ts';
 import type { UnseenFiles } from './unseen-files.ts';
@@ -47,31 +47,31 @@ export class Truncation {
     const { tail, isCopy } = followed;
     const { path } = tail.position;
     const { readOffset } = tail;
-    const lastSize = Number(followed.size);
-    const size = Number((await tail.stat())?.size ?? 0);
+    const stat = await tail.stat();
+    const size = Number(stat?.size ?? 0);
     const kept = await tail.keptPrefix(size);
     this.#work.context.logger.info({ path, offset: readOffset, size, kept }, 'a followed file was truncated');
     this.#unseen.expectAfter(tail.position, followed.mtimeNs); // it may have been truncated twice
-    const unread = unreadOf(followed);
+    // What has grown since it was last seen may have grown anew.
+    const lastSize = size < Number(followed.size) ? Number(followed.size) : readOffset;
+    const unread = seenLoss(tail.position, readOffset, lastSize, 'truncated');
+    if (isCopy) return () => this.#work.finish(followed, unread);
     // Something was written around the truncation: then something may have been written between the copy and it.
-    const lostBehind = (copyEnd: number): Gap[] => {
-      if (lastSize > copyEnd) return [gapOf(followed, copyEnd, lastSize)];
-      return size > 0 || copyEnd > readOffset ? [gapOf(followed, copyEnd, null)] : [];
-    };
-    if (isCopy || this.#work.followed.at(path) !== followed) {
-      return () => this.#work.finish(followed, isCopy ? unread : lostBehind(readOffset));
-    }
+    const isBusy = size > 0 || unread.length > 0 || (stat?.mtimeNs ?? 0n) - followed.mtimeNs < quietNs;
+    const isHere = this.#work.followed.at(path) === followed;
+    if (isBusy && !(isHere && kept > 0)) tail.loseBehindCopy(lastSize);
+    if (!isHere) return () => this.#work.finish(followed);
     // The new content is read through the descriptor at hand: the path may lead elsewhere by now.
     const file = tail.takeFile();
     if (file === null) return async () => undefined;
     try {
       if (kept > 0) return this.#thenAnew(file, path, kept, () => this.#work.finish(followed, unread));
       const { overwritten, copy } = await this.#findCopy(followed);
-      const lost = copy === null ? null : await this.#continuations.goOnIn(followed, copy, lostBehind);
+      if (copy !== null && !copy.isPacked && Number(copy.stat.size) > readOffset) tail.loseBehindCopy(lastSize);
+      const isGoingOn = copy !== null && (await this.#continuations.goOnIn(followed, copy));
       return this.#thenAnew(file, path, 0, async () => {
         if (overwritten !== null) await this.#work.finish(overwritten.before, unreadOf(overwritten.before));
-        if (lost === null) await this.#work.finish(followed, lostBehind(readOffset));
-        else if (lost.length > 0) await tail.writeGaps(lost);
+        if (!isGoingOn) await this.#work.finish(followed);
       });
     } catch (error) {
       await file.close(); // the next look opens it again, and decides again
@@ -113,14 +113,6 @@ export class Truncation {
   }
 }
 
-function gapOf({ tail }: Followed, startOffset: number, endOffset: number | null): Gap {
-  const { generation, path } = tail.position;
-  return { generation, path, startOffset, endOffset, reason: 'truncated' };
-}
-
-/** What was seen of it and not read. */
-function unreadOf(followed: Followed): Gap[] {
-  const { readOffset } = followed.tail;
-  const lastSize = Number(followed.size);
-  return lastSize > readOffset ? [gapOf(followed, readOffset, lastSize)] : [];
+function unreadOf({ tail, size }: Followed) {
+  return seenLoss(tail.position, tail.readOffset, Number(size), 'truncated');
 }

@@ -15,6 +15,7 @@ import type { PackedReadings } from './packed-readings.ts';
 import { packedHead, unpacks } from './packed-rest.ts';
 import { type Neighbour, openNeighbour, versionOf } from './neighbour.ts';
 import { type RotationSearch, holds } from './rotation-search.ts';
+import { isBeginningOfRead, isTruncatedCopy } from './truncated-copies.ts';
 
 /** What rotated so shortly before the last run ended may not have been decided then. */
 const undecidedMs = 600_000;
@@ -66,7 +67,7 @@ export class UnseenFiles {
       const isThere = this.#work.followed.at(path)?.tail.position.generation === newest.generation;
       if (isThere && (generations.length === 1 || !isBornAfter(newest, sinceMs))) continue;
       const before = generations.findLast(({ updatedAt }) => Date.parse(updatedAt) <= sinceMs) ?? generations[0];
-      if (before !== undefined) this.expectAfter(before, BigInt(Date.parse(before.updatedAt)) * 1_000_000n);
+      if (before !== undefined) this.expectAfter(before, lastWrittenNsOf(before));
     }
   }
 
@@ -79,7 +80,7 @@ export class UnseenFiles {
         if (this.#settled.has(versionOf(neighbour)) || this.#continuations.isTaken(neighbour)) continue;
         if (this.#globs.isExcluded(neighbour.path)) continue;
         if (!neighbour.isPacked && this.#globs.matches(neighbour.path)) continue; // the scan meets it
-        const verdict = await this.#verdictOn(neighbour, search);
+        const verdict = await this.#verdictOn(before.path, neighbour, search);
         if (verdict === 'open') isOpen = true;
         if (verdict === 'unseen' && !(await this.#read(before.path, neighbour))) isOpen = true;
       }
@@ -87,7 +88,7 @@ export class UnseenFiles {
     }
   }
 
-  async #verdictOn(neighbour: Neighbour, search: RotationSearch): Promise<Verdict> {
+  async #verdictOn(path: string, neighbour: Neighbour, search: RotationSearch): Promise<Verdict> {
     const head = await headOf(neighbour, this.#work.options.fingerprint_bytes).catch(() => null);
     if (head === null) return this.#onceStoodStill(neighbour, () => this.#giveUp(neighbour));
     if (head.length === 0) return 'known'; // nothing that could be read
@@ -97,6 +98,7 @@ export class UnseenFiles {
     for (const tail of tails) if (tail.readOffset > 0 && (await holds(neighbour, tail.identity))) return 'known';
     for (const position of known) if (await holds(neighbour, position)) return this.#settle(neighbour);
     if (this.#isBeingRead(head)) return 'open';
+    if (await this.#isReadAlready(path, neighbour, head)) return this.#settle(neighbour);
     // What is known by an unfinished line only may be looking for this very file.
     const isWantedByOther = alike.some(({ offset, isEnded }) => offset === 0 && !isEnded);
     const isSuspect = neighbour.isPacked
@@ -111,6 +113,21 @@ export class UnseenFiles {
       return this.#settle(neighbour);
     const isOther = likenesses.every((likeness) => likeness === 'other');
     return isOther && !isSuspect && !isWantedByOther ? 'unseen' : this.#onceStoodStill(neighbour, () => 'unseen');
+  }
+
+  /** False when it is gone meanwhile, or packed. */
+  async #isReadAlready(path: string, neighbour: Neighbour, head: Buffer): Promise<boolean> {
+    if (!(await this.#isTruncatedCopy(path, neighbour))) return false;
+    try {
+      await using file = await openNeighbour(neighbour);
+      return await isBeginningOfRead(this.#work, file, Number(neighbour.stat.size), head);
+    } catch {
+      return false;
+    }
+  }
+
+  async #isTruncatedCopy(path: string, { stat, isPacked }: Neighbour): Promise<boolean> {
+    return !isPacked && isTruncatedCopy(stat, path);
   }
 
   #onceStoodStill(neighbour: Neighbour, decide: () => Verdict): Verdict {
@@ -139,16 +156,23 @@ export class UnseenFiles {
   async #read(path: string, neighbour: Neighbour): Promise<boolean> {
     try {
       const head = await headOf(neighbour, this.#work.options.fingerprint_bytes);
-      const position = this.#work.newGeneration(path, neighbour.stat, head, 0);
+      const known = this.#work.newGeneration(path, neighbour.stat, head, 0);
+      const isCopy = await this.#isTruncatedCopy(path, neighbour);
+      const position = isCopy ? { ...known, evidence: { ...known.evidence, truncatedAtBytes: 0 } } : known;
       this.#work.context.logger.info({ path: neighbour.path }, 'a file that rotated away unseen is read');
       if (neighbour.isPacked) this.#packed.begin(neighbour, position, this.#work.openStream(path));
-      else await this.#work.followRotated(await openNeighbour(neighbour), neighbour.path, position);
+      else await this.#work.followRotated(await openNeighbour(neighbour), neighbour.path, position, isCopy);
       return true;
     } catch (error) {
       this.#work.report(neighbour.path, `cannot read ${neighbour.path}`, error);
       return false;
     }
   }
+}
+
+/** When the store was told says less: a reader that is late tells it of files that were written, and rotated away, long before. */
+function lastWrittenNsOf({ evidence, updatedAt }: StoredPosition): bigint {
+  return evidence?.seen === undefined ? BigInt(Date.parse(updatedAt)) * 1_000_000n : BigInt(evidence.seen.writtenNs);
 }
 
 function isBornAfter({ evidence }: FilePosition, sinceMs: number): boolean {

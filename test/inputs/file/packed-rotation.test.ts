@@ -230,6 +230,27 @@ void test('a packed file that stays damaged: what can be read, and a gap behind 
   t.equal(logs.context.gaps[0]?.startOffset, numbered('unseen', 0, unseen.length).length);
 });
 
+void test('a file that rotated away unseen is read, though the reader was late with the one before and killed behind it (F6, F36)', async (t) => {
+  const logs = await follow(t);
+  await logs.append('app.log', numbered('first', 0, 10));
+  await logs.start();
+  await logs.stop();
+  await logs.append('app.log', numbered('first', 10, 20));
+  await logs.move('app.log', 'app.log.2');
+  await logs.pack('app.log.2');
+  await new Promise((resolve) => setTimeout(resolve, 100)); // times of files say nothing within the kernel's tick
+  await logs.append('app.log', numbered('unseen', 0, 200));
+  await logs.move('app.log', 'app.log.1');
+  await logs.pack('app.log.1');
+  const updatedAt = new Date(Date.now() + 3_600_000).toISOString();
+  const offset = numbered('first', 0, 20).length;
+  logs.context.changePositions((position) => ({ ...position, offset, isEnded: true, updatedAt }));
+  await logs.restart();
+  await logs.waitOutRotation();
+
+  t.strictSame(logs.context.texts, linesOf(numbered('first', 0, 10) + numbered('unseen', 0, 200)));
+});
+
 void test('copytruncate with the copy packed at once: the rest of the old, the new, and the position stays behind it (F8)', async (t) => {
   const logs = await follow(t);
   await logs.append('app.log', numbered('old', 0, 100));

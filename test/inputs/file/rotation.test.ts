@@ -65,7 +65,7 @@ void test('copytruncate: what the copy has beyond what was read is read from the
   }
 });
 
-void test('truncated twice, the second copy written over the first before that was read: one gap, and the rest once (F8)', async (t) => {
+void test('truncated twice, the second copy written over the first before that was read: what it took is a gap, the rest is there once (F8)', async (t) => {
   const logs = await follow(t);
   await logs.append('app.log', numbered('first', 0, 10));
   await logs.start();
@@ -96,6 +96,34 @@ void test('truncated twice, the second copy written over the first before that w
   t.ok(first.length === 40_000 || isStated, 'what the second copy took is said');
 });
 
+void test('copytruncate, and more was read than the copy has: the copy is known, at once and behind a restart (F8)', async (t) => {
+  for (const include of ['app.log', 'app.log*']) {
+    for (const isKilledBefore of [false, true]) {
+      const logs = await follow(t);
+      await logs.restart({ include: [logs.path(include)] });
+      await logs.append('app.log', numbered('old', 0, 300));
+      await logs.look();
+      await new Promise((resolve) => setTimeout(resolve, 15)); // birth times have the kernel's tick
+      await copyFile(logs.path('app.log'), logs.path('app.log.1'));
+      await logs.append('app.log', numbered('old', 300, 310));
+      await logs.look(); // between the copy and the truncation
+      if (isKilledBefore) await logs.stop();
+      await truncate(logs.path('app.log'));
+      await logs.append('app.log', numbered('new', 0, 5));
+      if (isKilledBefore) await logs.restart();
+      for (let look = 0; look < 3; look++) {
+        await logs.look();
+        logs.context.clock.advance(6000);
+      }
+      await logs.restart();
+      await logs.waitOutRotation();
+
+      const written = linesOf(numbered('old', 0, 310) + numbered('new', 0, 5));
+      t.strictSame(logs.context.texts, written, `${include}, ${isKilledBefore ? 'stopped' : 'running'}`);
+    }
+  }
+});
+
 void test('copytruncate while stopped, followed or not: the rest from the copy (F8)', async (t) => {
   for (const include of ['app.log', 'app.log*']) {
     const logs = await follow(t);
@@ -112,6 +140,60 @@ void test('copytruncate while stopped, followed or not: the rest from the copy (
     await logs.restart();
 
     t.strictSame(logs.context.texts.toSorted(), [...linesOf(numbered('old', 0, 150)), 'new'].toSorted(), include);
+  }
+});
+
+void test('copytruncate while stopped: what may have been written behind the copy is said, for each copy (F8)', async (t) => {
+  const logs = await follow(t);
+  await logs.append('app.log', numbered('first', 0, 10));
+  await logs.start();
+  await logs.stop();
+  const ends: number[] = [];
+  for (const [index, name] of ['first', 'second'].entries()) {
+    await logs.append('app.log', numbered(name, 10 * (1 - index), 20));
+    await new Promise((resolve) => setTimeout(resolve, 15)); // birth times have the kernel's tick
+    await copyFile(logs.path('app.log'), logs.path(`app.log.${2 - index}`));
+    ends.push((await stat(logs.path('app.log'))).size);
+    await logs.append('app.log', 'lost between copy and truncation\n');
+    await truncate(logs.path('app.log'));
+  }
+  await logs.append('app.log', 'new\n');
+  await logs.restart();
+  await logs.waitOutRotation();
+  await logs.restart();
+
+  const written = [...linesOf(numbered('first', 0, 20) + numbered('second', 0, 20)), 'new'];
+  t.strictSame(logs.context.texts.toSorted(), written.toSorted());
+  const stated = logs.context.gaps.map(({ startOffset, endOffset, reason }) => ({ startOffset, endOffset, reason }));
+  const expected = ends.map((startOffset) => ({ startOffset, endOffset: null, reason: 'truncated' }));
+  t.strictSame(
+    stated.toSorted((a, b) => a.startOffset - b.startOffset),
+    expected,
+    'once each',
+  );
+});
+
+void test('a file that is gone or truncated while stopped, with no copy: the bytes that were seen of it are a gap of known length', async (t) => {
+  for (const reason of ['deleted', 'truncated']) {
+    const logs = await follow(t);
+    await logs.append('app.log', 'one\n');
+    await logs.start();
+    const release = logs.context.hold();
+    await logs.append('app.log', 'x\n'.repeat(300_000));
+    await logs.input.scan();
+    const stopping = logs.stop(); // behind the chunk that is being read
+    release();
+    await stopping;
+    if (reason === 'deleted') await unlink(logs.path('app.log'));
+    else await truncate(logs.path('app.log'));
+    await logs.restart();
+
+    const read = 4 + (logs.context.lines.length - 1) * 2;
+    t.ok(read < 600_004, `${read} bytes had been read`);
+    t.match(logs.context.gaps, [
+      { startOffset: read, endOffset: 600_004, reason },
+      { startOffset: 600_004, endOffset: null, reason },
+    ]);
   }
 });
 
