@@ -109,6 +109,7 @@ export class RunningInputs {
     if (leaving.length === 0) return;
     await Promise.all(leaving.map(({ input }) => input.stop()));
     for (const { left } of leaving) left.abort();
+    for (const { name } of leaving) this.#options.context.metrics.filesFollowed.remove({ input: name });
     await this.#options.ingest.flushed();
   }
 

@@ -32,3 +32,16 @@ void test(
     t.match(metrics, /regression_store_lost_records 0\n/);
   },
 );
+
+void test('each of several file inputs counts its own files', { timeout: 120_000 }, async (t) => {
+  const directory = await tempDir(t);
+  for (const name of ['a1.log', 'a2.log', 'b1.log']) writeFileSync(join(directory, name), 'a line\n');
+  const inputs = ['a*.log', 'b*.log', 'c*.log'].map((glob) => ({ type: 'file', include: [join(directory, glob)] }));
+  const { url } = await startDaemon(t, join(directory, 'data'), [{ ...inputs[0], name: 'app' }, inputs[1], inputs[2]]);
+
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+
+  t.match(metrics, /regression_input_files\{input="app"\} 2\n/);
+  t.match(metrics, /regression_input_files\{input="file"\} 1\n/);
+  t.match(metrics, /regression_input_files\{input="file-2"\} 0\n/);
+});

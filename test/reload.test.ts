@@ -75,7 +75,10 @@ void test(
       1,
       'the record is stored once, with or without the line that came later',
     );
-    t.match(await (await fetch(`${url}/metrics`)).text(), /regression_input_lines_total\{input="again"\} /);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    t.match(metrics, /regression_input_lines_total\{input="again"\} /);
+    t.match(metrics, /regression_input_files\{input="again"\} 2\n/);
+    t.notMatch(metrics, /regression_input_files\{input="file"\}/, 'an input that is gone follows nothing');
   },
 );
 

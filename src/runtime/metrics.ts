@@ -31,7 +31,7 @@ export function createMetrics() {
     /** Lines and datagrams handed to the pipeline. */
     linesRead: counter('input_lines_total', 'Lines or datagrams read from inputs', ['input']),
     bytesRead: counter('input_bytes_total', 'Bytes read from inputs', ['input']),
-    filesFollowed: gauge('input_files', 'Files being followed'),
+    filesFollowed: gauge('input_files', 'Files being followed', ['input']),
     /** Each thing lost on purpose or by force, with its reason. */
     dropped: counter('input_dropped_total', 'Lines or datagrams that were not stored, by reason', ['input', 'reason']),
     truncatedLines: counter('input_truncated_lines_total', 'Lines cut at max_line_bytes', ['input']),

@@ -209,7 +209,7 @@ export class FileInput implements Input {
       await this.#unseen.look(search);
       this.#copies.endScan();
     });
-    this.#context.metrics.filesFollowed.set(this.#work.followed.size);
+    this.#context.metrics.filesFollowed.set({ input: this.#context.name }, this.#work.followed.size);
     this.#scanMs = this.#context.clock.monotonicMs() - startedAtMs;
   }
 
