@@ -36,8 +36,9 @@ void test(
 void test('each of several file inputs counts its own files', { timeout: 120_000 }, async (t) => {
   const directory = await tempDir(t);
   for (const name of ['a1.log', 'a2.log', 'b1.log']) writeFileSync(join(directory, name), 'a line\n');
-  const inputs = ['a*.log', 'b*.log', 'c*.log'].map((glob) => ({ type: 'file', include: [join(directory, glob)] }));
-  const { url } = await startDaemon(t, join(directory, 'data'), [{ ...inputs[0], name: 'app' }, inputs[1], inputs[2]]);
+  const input = (glob: string) => ({ type: 'file', include: [join(directory, glob)] });
+  const inputs = [{ ...input('a*.log'), name: 'app' }, input('b*.log'), input('c*.log')];
+  const { url } = await startDaemon(t, join(directory, 'data'), inputs);
 
   const metrics = await (await fetch(`${url}/metrics`)).text();
 

@@ -20,16 +20,17 @@ import { rotate } from './rotate.ts';
 import { run } from './run.ts';
 import { sql } from './sql.ts';
 import { status } from './status.ts';
+import { test } from './test.ts';
 import { token } from './token.ts';
 import { user } from './user.ts';
 import { verify } from './verify.ts';
 
 export const commands = {
   run,
-  reload,
   check,
   parse,
   import: importFiles,
+  test,
   export: exportRows,
   logs,
   sql,
@@ -43,6 +44,7 @@ export const commands = {
   token,
   status,
   doctor,
+  reload,
   rotate,
   archive,
   backup,

@@ -6,7 +6,7 @@ import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { FilePosition, StoredPosition } from '../../record/batch.ts';
 import { messageOf, systemCodeOf } from '../../runtime/errors.ts';
-import type { InputContext, LineStream } from '../input.ts';
+import type { InputContext, LineStream, SourceDescription } from '../input.ts';
 import { applicationHintOf } from './application-hint.ts';
 import { type Encoding, encodingOfMark } from './encoding.ts';
 import { birthOf, checkBytes, readAt, sha256 } from './fingerprint.ts';
@@ -165,9 +165,7 @@ export class FileWork {
   }
 
   openStream(path: string): LineStream {
-    const { format, pattern, multiline, timezone, application } = this.options;
-    const applicationHint = applicationHintOf(path);
-    return this.context.open({ source: path, format, pattern, multiline, timezone, application, applicationHint });
+    return this.context.open(fileSourceOf(this.options, path));
   }
 
   async attach({ tail }: Followed, file: FileHandle): Promise<void> {
@@ -235,6 +233,12 @@ export class FileWork {
       error === undefined ? message : `${message} (${messageOf(error)})`,
     );
   }
+}
+
+/** What the pipeline is told of a file. */
+export function fileSourceOf(options: FileOptions, path: string): SourceDescription {
+  const { format, pattern, multiline, timezone, application } = options;
+  return { source: path, format, pattern, multiline, timezone, application, applicationHint: applicationHintOf(path) };
 }
 
 /** Where the file of a generation can be opened. */

@@ -2,7 +2,7 @@
  * The syslog input: one listening address, datagrams or streams, each in a listener of its own kind.
  */
 import { RegressionError, messageOf, systemCodeOf } from '../../runtime/errors.ts';
-import type { Input, InputContext, InputKind, LineStream } from '../input.ts';
+import type { Input, InputContext, InputKind, LineStream, SourceDescription } from '../input.ts';
 import { DatagramListener } from './datagram-listener.ts';
 import { parseListen } from './listen-address.ts';
 import { Notices } from './notices.ts';
@@ -24,15 +24,7 @@ export class SyslogInput implements Input {
     const address = parseListen(options.listen);
     if (address === null) throw new RegressionError('CONFIG_INVALID', `${options.listen} is no listening address`);
     const notices = new Notices(`syslog on ${options.listen}`, context.clock, context.logger);
-    const openStream = (): LineStream =>
-      context.open({
-        source: options.listen,
-        format: options.format,
-        pattern: options.pattern,
-        timezone: options.timezone,
-        application: options.application,
-        applicationHint: 'syslog',
-      });
+    const openStream = (): LineStream => context.open(syslogSourceOf(options));
     const shared = { options, context, notices, openStream };
     this.#listener =
       address.kind === 'udp' || address.kind === 'unixgram'
@@ -77,4 +69,10 @@ export class SyslogInput implements Input {
       { cause: error, hint },
     );
   }
+}
+
+/** What the pipeline is told of an address. */
+export function syslogSourceOf(options: SyslogOptions): SourceDescription {
+  const { listen, format, pattern, timezone, application } = options;
+  return { source: listen, format, pattern, timezone, application, applicationHint: 'syslog' };
 }
