@@ -10,14 +10,21 @@ export function recordRemoval(
   reason: RemovalReason,
   nowMs: number,
 ): void {
+  const removedAt = new Date(nowMs).toISOString();
   for (const { firstId, lastId, minTimestamp, maxTimestamp } of segments) {
-    database.run(
-      `INSERT OR REPLACE INTO removed_segments
-         (first_id, last_id, row_count, min_timestamp, max_timestamp, reason, removed_at, restored_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, NULL)`,
-      [firstId, lastId, lastId - firstId + 1, minTimestamp, maxTimestamp, reason, new Date(nowMs).toISOString()],
-    );
+    forgetBetween(database, firstId, lastId); // it had been brought back
+    put(database, { firstId, lastId, minTimestamp, maxTimestamp, reason, removedAt, restoredAt: null });
   }
+}
+
+function put(database: Sqlite, removal: Omit<RemovedSegment, 'rows'>): void {
+  const { firstId, lastId, minTimestamp, maxTimestamp, reason, removedAt, restoredAt } = removal;
+  database.run(
+    `INSERT INTO removed_segments
+       (first_id, last_id, row_count, min_timestamp, max_timestamp, reason, removed_at, restored_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    [firstId, lastId, lastId - firstId + 1, minTimestamp, maxTimestamp, reason, removedAt, restoredAt],
+  );
 }
 
 /** First ids of the segments that are not to be in the store, or that were brought back into it. */
@@ -29,28 +36,37 @@ export function removedIds(database: Sqlite, { isRestored }: { readonly isRestor
   return new Set(rows.map(({ id }) => id));
 }
 
+const removalQuery = `
+  SELECT first_id AS firstId, last_id AS lastId, row_count AS rows, min_timestamp AS minTimestamp,
+    max_timestamp AS maxTimestamp, reason, removed_at AS removedAt, restored_at AS restoredAt
+  FROM removed_segments`;
+
 export function removalCalls(database: Sqlite): RemovalCalls {
   return {
-    removedSegments: () =>
-      database.all<RemovedSegment>(
-        `SELECT first_id AS firstId, last_id AS lastId, row_count AS rows, min_timestamp AS minTimestamp,
-           max_timestamp AS maxTimestamp, reason, removed_at AS removedAt, restored_at AS restoredAt
-         FROM removed_segments ORDER BY first_id`,
-      ),
+    removedSegments: () => database.all<RemovedSegment>(`${removalQuery} ORDER BY first_id`),
     noteRestored(segments, now) {
-      for (const { firstId, lastId } of segments) {
-        database.run(
-          `INSERT INTO removed_segments (first_id, last_id, row_count, min_timestamp, max_timestamp, reason, removed_at)
-           SELECT ?2 + 1, last_id, last_id - ?2, min_timestamp, max_timestamp, reason, removed_at
-           FROM removed_segments WHERE first_id = ?1 AND last_id > ?2 AND restored_at IS NULL`,
-          [firstId, lastId],
-        );
-        database.run(
-          `UPDATE removed_segments SET restored_at = ?3, last_id = min(last_id, ?2), row_count = min(last_id, ?2) - first_id + 1
-           WHERE first_id = ?1`,
-          [firstId, lastId, now],
-        );
-      }
+      for (const { firstId, lastId } of segments) noteOneRestored(database, firstId, lastId, now);
     },
   };
+}
+
+/** What comes back need not be cut as what was removed was: of a removal that reaches beyond it, the rest stays removed. */
+function noteOneRestored(database: Sqlite, firstId: number, lastId: number, restoredAt: string): void {
+  const met = forgetBetween(database, firstId, lastId);
+  const [first] = met;
+  if (first === undefined) return; // of rows that this store has never had
+  const rests = met.flatMap((removal) => [
+    { ...removal, lastId: Math.min(removal.lastId, firstId - 1) },
+    { ...removal, firstId: Math.max(removal.firstId, lastId + 1) },
+  ]);
+  for (const rest of rests) if (rest.restoredAt === null && rest.firstId <= rest.lastId) put(database, rest);
+  put(database, { ...first, firstId, lastId, restoredAt });
+}
+
+/** @returns what it forgets: each removal that has a row between the two, oldest first. */
+function forgetBetween(database: Sqlite, firstId: number, lastId: number): readonly RemovedSegment[] {
+  const condition = 'WHERE first_id <= ?2 AND last_id >= ?1';
+  const met = database.all<RemovedSegment>(`${removalQuery} ${condition} ORDER BY first_id`, [firstId, lastId]);
+  database.run(`DELETE FROM removed_segments ${condition}`, [firstId, lastId]);
+  return met;
 }
