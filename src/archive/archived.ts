@@ -10,8 +10,10 @@ const manifestSuffix = '.archive.json';
 const manifestSchema = z.object({
   format_version: z.literal(1),
   format: z.enum(archiveFormats),
+  /** Of the store that the rows are from. Another one, or one that was restored, has other rows under the same ids. */
+  origin: z.string(),
   /** Beside the manifest. */
-  file: z.string().regex(/^\d{12}\.[a-z.]+$/),
+  file: z.string().regex(/^\d{12}(?:-\d+)?\.[a-z.]+$/),
   bytes: z.int(),
   sha256: z.string(),
   /** Of the unpacked content; null for `parquet`. */
@@ -28,9 +30,19 @@ const manifestSchema = z.object({
 
 export type ArchiveManifest = z.output<typeof manifestSchema>;
 
-const stemOf = (firstId: number): string => String(firstId).padStart(12, '0');
-export const archiveFileName = (firstId: number, format: ArchiveFormat): string => `${stemOf(firstId)}.${format}`;
-export const archiveManifestName = (firstId: number): string => `${stemOf(firstId)}${manifestSuffix}`;
+/** @param others what is archived under the same first id: of another store, or cut elsewhere. */
+export function archiveFileName(firstId: number, format: ArchiveFormat, others: readonly ArchiveManifest[]): string {
+  const taken = new Set(others.map((manifest) => archiveManifestName(manifest)));
+  const stem = String(firstId).padStart(12, '0');
+  for (let number = 1; ; number++) {
+    const file = `${stem}${number === 1 ? '' : `-${number}`}.${format}`;
+    if (!taken.has(archiveManifestName({ file }))) return file;
+  }
+}
+
+export function archiveManifestName({ file }: Pick<ArchiveManifest, 'file'>): string {
+  return `${file.slice(0, file.indexOf('.'))}${manifestSuffix}`;
+}
 
 /** Everything that is complete, in the order of ids. @throws RegressionError `BACKUP_INVALID` for a manifest that is none. */
 export async function listArchived(directory: string): Promise<readonly ArchiveManifest[]> {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { manifestName, readBackup } from '../backup/manifest.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import { type SegmentManifest, segmentFileNames, segmentsDirectoryName } from '../store/segments.ts';
-import { listArchived } from './archived.ts';
+import { type ArchiveManifest, listArchived } from './archived.ts';
 
 /** ISO 8601 UTC, both inclusive. */
 export interface Span {
@@ -39,7 +39,7 @@ export function candidatesOf(source: string, span: Span): Promise<readonly Candi
 }
 
 async function inArchive(source: string, { start, end }: Span): Promise<readonly Candidate[]> {
-  const archived = (await listArchived(source)).filter(
+  const archived = withoutOutdated(await listArchived(source)).filter(
     ({ min_timestamp: min, max_timestamp: max }) => max >= start && min <= end,
   );
   return archived.map((manifest) => {
@@ -54,6 +54,18 @@ async function inArchive(source: string, { start, end }: Span): Promise<readonly
     const times = { start: manifest.min_timestamp, end: manifest.max_timestamp };
     return { firstId, lastId, rows, times, files };
   });
+}
+
+/** After a restore ids were given out once more: of two segments that share some, the one that was archived last counts. */
+function withoutOutdated(archived: readonly ArchiveManifest[]): readonly ArchiveManifest[] {
+  const kept: ArchiveManifest[] = [];
+  for (const manifest of archived.toSorted((a, b) => b.archived_at.localeCompare(a.archived_at))) {
+    const isFree = kept.every(
+      ({ first_id: first, last_id: last }) => manifest.last_id < first || manifest.first_id > last,
+    );
+    if (isFree) kept.push(manifest);
+  }
+  return kept.sort((a, b) => a.first_id - b.first_id);
 }
 
 /** The rows of the hot file come as a closed segment, which is what a hot file becomes. */

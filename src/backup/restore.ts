@@ -4,9 +4,11 @@
  * Everything is copied and proven by its checksum before anything of the old data is touched.
  */
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { RegressionError } from '../runtime/errors.ts';
 import type { FileJobRunner } from '../store/file-jobs.ts';
 import { replaceData, unfinishedRestore } from '../store/replaced-data.ts';
+import { hotFileName } from '../store/segments.ts';
 import type { Backup } from './manifest.ts';
 import { placeBackup } from './place.ts';
 
@@ -37,5 +39,6 @@ export async function restoreBackup(
       hint: 'Nothing was changed. Try an older backup.',
     });
   }
+  await jobs.run({ job: 'renew_origin', path: join(place, hotFileName) });
   return { replaced: replaceData(dataDir, nowMs) };
 }

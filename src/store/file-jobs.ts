@@ -14,7 +14,9 @@ export type FileJob =
   /** Writes the rows of a sealed segment as one compressed file, synced. */
   | { readonly job: 'pack'; readonly path: string; readonly to: string; readonly format: ArchiveFormat }
   /** Decompresses (zstd); `sha256` is of what came out. */
-  | { readonly job: 'unpack'; readonly path: string; readonly to: string };
+  | { readonly job: 'unpack'; readonly path: string; readonly to: string }
+  /** Names a store that was copied (its hot file is `path`) anew. */
+  | { readonly job: 'renew_origin'; readonly path: string };
 
 export interface HashedFile {
   readonly bytes: number;
@@ -41,6 +43,7 @@ interface Results {
   readonly check: CheckedFile;
   readonly pack: HashedFile;
   readonly unpack: HashedFile;
+  readonly renew_origin: null;
 }
 
 export type FileJobResult = Results[keyof Results];

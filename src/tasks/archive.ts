@@ -55,18 +55,24 @@ export const archive: TaskKind<typeof options> = {
     }
     const directory = resolve(taskOptions.dir);
     await removeUnfinished(directory);
-    const known = new Map((await listArchived(directory)).map((manifest) => [manifest.first_id, manifest]));
+    const known = await listArchived(directory);
+    const origin = await store.state.origin();
     const segments = await oldSegments(context, taskOptions);
     let rows = 0;
     let bytes = 0;
     for (const [index, segment] of segments.entries()) {
       signal.throwIfAborted();
       progress(index / segments.length, `segment ${index + 1} of ${segments.length}`);
-      let manifest = known.get(segment.firstId) ?? null;
+      const sameId = known.filter(({ first_id: firstId }) => firstId === segment.firstId);
+      const isSame = ({ origin: from, last_id: lastId }: ArchiveManifest) =>
+        from === origin && lastId === segment.lastId;
+      const others = sameId.filter((other) => !isSame(other));
       // Archived before and brought back, or a run was killed: what is there must still be what its manifest says.
-      if (manifest !== null && !(await isThere(manifest, directory, jobs))) manifest = null;
-      manifest ??= await pack(segment, directory, taskOptions, context, jobs);
-      manifest = await upload(manifest, directory, taskOptions, context);
+      const before = sameId.find((other) => isSame(other));
+      const file = archiveFileName(segment.firstId, taskOptions.format, others);
+      const isDone = before !== undefined && (await isThere(before, directory, jobs));
+      const packed = isDone ? before : await pack(segment, { directory, file, origin }, taskOptions, context);
+      const manifest = await upload(packed, directory, taskOptions, context);
       await store.removeSegments([segment.firstId], 'archived');
       context.rowsRemoved('archived', manifest.rows);
       rows += manifest.rows;
@@ -101,12 +107,10 @@ async function isThere(manifest: ArchiveManifest, directory: string, jobs: FileJ
 
 async function pack(
   segment: Segment,
-  directory: string,
+  { directory, file, origin }: { readonly directory: string; readonly file: string; readonly origin: string },
   { format }: Options,
-  { clock }: TaskContext,
-  jobs: FileJobRunner,
+  { clock, jobs }: TaskContext,
 ): Promise<ArchiveManifest> {
-  const file = archiveFileName(segment.firstId, format);
   const unfinished = join(directory, `${file}${unfinishedSuffix}`);
   const packed = await jobs.run({ job: 'pack', path: segment.path, to: unfinished, format });
   const contentSha256 = await readBack(unfinished, segment, format, jobs);
@@ -115,6 +119,7 @@ async function pack(
   const manifest: ArchiveManifest = {
     format_version: 1,
     format,
+    origin,
     file,
     ...packed,
     content_sha256: contentSha256,
@@ -181,6 +186,6 @@ async function upload(
 }
 
 async function writeManifest(manifest: ArchiveManifest, directory: string): Promise<void> {
-  const path = join(directory, archiveManifestName(manifest.first_id));
+  const path = join(directory, archiveManifestName(manifest));
   await writeDurably(path, `${JSON.stringify(manifest, null, 2)}\n`);
 }

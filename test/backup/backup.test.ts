@@ -187,6 +187,16 @@ void test('restoring sets the old data aside, whole', slow, async (t) => {
   await old.close();
 });
 
+void test('a restored store has another origin: upstreams do not take its new rows for old ones', slow, async (t) => {
+  const { append, store, backup } = await place(t);
+  await append(3);
+  const now = await restored(t, await backup());
+
+  t.not(await now.state.origin(), await store.state.origin());
+  t.match(await now.state.origin(), /^[0-9a-f]{16}$/);
+  t.strictSame(await idsIn(now), oneTo(3));
+});
+
 void test('the copy holds what any SQLite tool finds sound', slow, async (t) => {
   const { append, backup } = await place(t);
   await append(50);

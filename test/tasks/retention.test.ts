@@ -216,6 +216,32 @@ void test('a span out of a backup brings back what is gone, also what was not ye
   );
 });
 
+void test(
+  'a segment is not taken for one archived under the same ids by another store, or before a restore',
+  slow,
+  async (t) => {
+    const first = await place(t);
+    const second = await place(t);
+    const { archiveDir } = first;
+    await first.archive({ after: '5d' });
+
+    t.match(await second.archive({ after: '15d', dir: archiveDir }), { details: { rows: 50 } });
+
+    t.strictSame(readdirSync(archiveDir).sort(), [
+      '000000000001-2.archive.json',
+      '000000000001-2.sqlite.zst',
+      '000000000001.archive.json',
+      '000000000001.sqlite.zst',
+      '000000000051.archive.json',
+      '000000000051.sqlite.zst',
+    ]);
+    await second.store.close();
+    const back = { source: archiveDir, dataDir: second.dataDir, nowMs: Date.now(), jobs, progress: () => undefined };
+    const range = { start: '2026-11-01T00:00:00.000000Z', end: '2026-11-02T00:00:00.000000Z' };
+    t.match(await bringBack({ ...back, ...range }), { segments: 1, rows: 50 }, 'the one that was archived last');
+  },
+);
+
 void test('segments of another data directory are not brought in under ids that are taken', slow, async (t) => {
   const { archive, archiveDir } = await place(t);
   await archive({ after: '5d' });

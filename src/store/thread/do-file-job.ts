@@ -2,6 +2,7 @@
 import type { FileJob, FileJobResult } from '../file-jobs.ts';
 import { checkFile, copyFile } from './file-checks.ts';
 import { hashFile } from './file-hash.ts';
+import { renewOrigin } from './hot-copy.ts';
 import { packSegment, unpackFile } from './segment-packing.ts';
 
 export async function doFileJob(job: FileJob): Promise<FileJobResult> {
@@ -16,6 +17,9 @@ export async function doFileJob(job: FileJob): Promise<FileJobResult> {
       return packSegment(job.path, job.to, job.format);
     case 'unpack':
       return unpackFile(job.path, job.to);
+    case 'renew_origin':
+      renewOrigin(job.path);
+      return null;
     default:
       throw new Error(`unknown job ${String(job satisfies never)}`);
   }
