@@ -45,12 +45,20 @@ export type FromDatagramThread =
 
 export type ToDatagramThread = { readonly kind: 'slab'; readonly slab: ArrayBuffer } | { readonly kind: 'stop' };
 
-/** In front of each datagram, little-endian: its length (2 bytes), its peer's place (15 bits), and whether it was cut (the bit above). */
+/**
+ * In front of each datagram a word: its length (16 bits), its peer's place (15 bits) and whether it was cut (the highest bit). The next
+ * one begins at a whole word.
+ */
 export const datagramHeaderBytes = 4;
 /** The most that is kept of one. Of UDP none is longer (65,507 bytes, over IPv6 65,527); one of a Unix socket may be. */
 export const maxDatagramBytes = 65_535;
 export const maxPeersPerSlab = 0x7fff;
-export const cutBit = 0x8000;
+export const cutBit = 0x8000_0000;
+
+/** What a datagram of so many bytes takes of a slab. */
+export function entryBytes(size: number): number {
+  return (datagramHeaderBytes + size + 3) & ~3;
+}
 
 export interface DatagramPlace {
   readonly start: number;
@@ -62,10 +70,10 @@ export interface DatagramPlace {
 /** The datagrams of a slab, in the order received. */
 export function* datagramsIn(bytes: Buffer): Generator<DatagramPlace> {
   for (let at = 0; at < bytes.length;) {
+    const header = bytes.readUInt32LE(at);
+    const size = header & 0xffff;
     const start = at + datagramHeaderBytes;
-    const end = start + bytes.readUInt16LE(at);
-    const peer = bytes.readUInt16LE(at + 2);
-    yield { start, end, peer: peer & maxPeersPerSlab, isCut: (peer & cutBit) !== 0 };
-    at = end;
+    yield { start, end: start + size, peer: (header >>> 16) & maxPeersPerSlab, isCut: header >= cutBit };
+    at += entryBytes(size);
   }
 }

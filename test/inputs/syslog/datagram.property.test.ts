@@ -26,7 +26,7 @@ function recordsOf(datagrams: readonly Buffer[]): { records: readonly LogRecord[
   const filler = new SlabFiller(threadOptions, (message) => {
     if (message.kind === 'datagrams') slabs.push(message);
   });
-  for (const bytes of datagrams) filler.take(bytes, 0, bytes.length, false, '');
+  for (const bytes of datagrams) filler.take({ bytes, words: null }, 0, bytes.length, false, '');
   filler.flush();
   const reader = new RecordReader({
     source: { source: 'unixgram:///dev/log', format: 'syslog', applicationHint: 'syslog' },

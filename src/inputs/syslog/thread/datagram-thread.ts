@@ -14,6 +14,12 @@ import { SlabFiller } from './slab-filler.ts';
 
 /** A slab that is not full goes out after this long, or later while the daemon has not caught up. */
 const flushMs = 2;
+/**
+ * After a call that brought less than this, the thread rests: waking for each datagram would cost more than taking ten at once. No longer
+ * than this, since a sender that catches up fills the kernel's default buffer in half a millisecond.
+ */
+const fewDatagrams = 32;
+const restMs = 0.2;
 const countsIntervalMs = 2000;
 
 if (parentPort === null) throw new Error('datagram-thread.ts runs in a worker thread');
@@ -36,13 +42,20 @@ try {
 
 /** Never yields to the event loop: what the daemon says is asked for between two calls. */
 function receiveNatively(socket: NativeSocket): void {
-  const { bound, grantedBytes } = socket;
+  const { bound, grantedBytes, priority } = socket;
+  if (bound.kind === 'udp') {
+    const rehearsal = new SlabFiller({ ...options, slabs: 1 }, (message) => {
+      if (message.kind === 'datagrams') rehearsal.returned(message.slab);
+    });
+    socket.rehearse(rehearsal.take.bind(rehearsal));
+    priority.set(true);
+  }
   tell({ kind: 'listening', bound, grantedBytes });
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   const take = filler.take.bind(filler);
   let flushedAtMs = performance.now();
   let toldAtMs = flushedAtMs;
-  let toldDatagrams = 0;
+  let told = filler.counts;
   /** Who writes to a Unix socket can be made to wait, and is; a datagram of UDP is received, or lost without our count. */
   const mayReceive = (): boolean => bound.kind === 'udp' || filler.hasRoom;
   for (;;) {
@@ -64,14 +77,16 @@ function receiveNatively(socket: NativeSocket): void {
     if (filler.shouldFlush && nowMs - flushedAtMs >= flushMs) {
       filler.flush();
       flushedAtMs = nowMs;
-    } else if (received === 0 && (filler.shouldFlush || !mayReceive())) {
-      Atomics.wait(sleeper, 0, 0, 1); // a millisecond more fills the slab with what comes in it
     }
+    if (!mayReceive()) Atomics.wait(sleeper, 0, 0, 1);
+    else if (received < fewDatagrams) Atomics.wait(sleeper, 0, 0, restMs);
     if (nowMs - toldAtMs < countsIntervalMs) continue;
     toldAtMs = nowMs;
     const { counts } = filler;
-    if (counts.datagrams !== toldDatagrams) tell({ kind: 'counts', counts });
-    toldDatagrams = counts.datagrams;
+    if (counts.datagrams !== told.datagrams) tell({ kind: 'counts', counts });
+    // In a flood, what is received would only be dropped, and the daemon needs the processor more.
+    priority.set(bound.kind === 'udp' && counts.dropped === told.dropped);
+    told = counts;
   }
 }
 
@@ -104,7 +119,7 @@ function receiveWithNode({ host, port: wantedPort }: Extract<DatagramAddress, { 
     }, flushMs);
   };
   socket.on('message', (message, peer) => {
-    filler.take(message, 0, message.length, false, peer.address);
+    filler.take({ bytes: message, words: null }, 0, message.length, false, peer.address);
     flushSoon();
   });
   let toldDatagrams = 0;
