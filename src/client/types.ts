@@ -61,10 +61,23 @@ export interface FieldValues {
   readonly truncated: boolean;
 }
 
+/** Rows that a reader did not get: it was too slow, or they had gone to retention when it came back. */
+export interface MissedRows {
+  /** How many; at most, when they have gone to retention. */
+  readonly rows: number;
+  readonly first_id: number;
+  readonly last_id: number;
+}
+
 /** A row, or word of rows that were missed. */
 export interface TailEvent {
   readonly row?: LogRow;
-  readonly missed?: { readonly rows: number; readonly first_id: number; readonly last_id: number };
+  readonly missed?: MissedRows;
+}
+
+/** As `TailEvent`, or word of a connection that was lost; the next one is tried in `retryMs`. */
+export interface FollowEvent extends TailEvent {
+  readonly lost?: { readonly reason: string; readonly retryMs: number };
 }
 
 /** Which input's files are asked for. */

@@ -25,7 +25,6 @@ interface Flags {
   readonly fields?: string;
 }
 
-const followIntervalMs = 500;
 const maxPage = 1000;
 
 export const logs: Command<Flags> = {
@@ -94,7 +93,7 @@ async function printRows(
   query: LogsQuery,
   fields: Fields | undefined,
   flags: CommonFlags & Flags,
-  { stdout, signal, env }: Surroundings,
+  { stdout, stderr, signal, env }: Surroundings,
 ): Promise<void> {
   const isColoured = stdout.isTTY === true && env['NO_COLOR'] === undefined;
   const write = async (text: string): Promise<void> => {
@@ -111,14 +110,13 @@ async function printRows(
   await write((flags.order === undefined ? found.rows.toReversed() : found.rows).map(lineOf).join(''));
   if (flags.follow !== true) return;
 
-  const { systemClock } = await import('../runtime/clock.ts');
-  let afterId = found.lastId;
-  while (!signal.aborted) {
-    await systemClock.delay(followIntervalMs, signal);
-    if (signal.aborted) return;
-    const fresh = await collect(client, { ...query, order: 'arrival', after_id: afterId }, Infinity, signal);
-    afterId = fresh.lastId;
-    await write(fresh.rows.map(lineOf).join(''));
+  for await (const { row, missed, lost } of client.follow({ ...query, after_id: found.lastId }, signal)) {
+    if (row !== undefined) await write(lineOf(row));
+    else if (missed !== undefined) {
+      stderr.write(
+        `regression: ${missed.rows} rows were missed, ids ${missed.first_id} to ${missed.last_id}: \`regression logs --order arrival\` has what is still stored\n`,
+      );
+    } else if (lost !== undefined) stderr.write(`regression: ${lost.reason}; trying again\n`);
   }
 }
 

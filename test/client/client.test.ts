@@ -1,11 +1,13 @@
 /** The client as programs use it. */
+import { join } from 'node:path';
 import { test } from 'tap';
 import { RegressionClient } from '../../src/client/client.ts';
 import { LiveFeed } from '../../src/query/live-feed.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
 import { aRecord, someRecords } from '../records.ts';
-import { serve, storeOf } from '../query/serve.ts';
+import { serve, storeOf, token } from '../query/serve.ts';
+import { tempDir } from '../temp-dir.ts';
 
 void test('for await over batches acknowledges each when the loop comes back, and none that failed', async (t) => {
   const { client } = await serve(t, { store: await storeOf(someRecords(10)), append: async () => undefined });
@@ -50,6 +52,77 @@ void test('for await over a tail gives rows as they come, and leaving the loop e
 
   t.strictSame(seen, ['wanted 1', 'wanted 2']);
   while (feed.watcherCount > 0) await new Promise((resolve) => setImmediate(resolve));
+});
+
+void test('follow comes back to an endpoint that was away: each row once, then live, and says that it was cut off', async (t) => {
+  const listen = `unix:${join(await tempDir(t), 'query.sock')}`;
+  const store = new SqliteStore(':memory:');
+  const feed = new LiveFeed();
+  const append = feed.appendTo(store);
+  const add = (...messages: string[]) =>
+    append({ records: messages.map((message) => aRecord({ message })), positions: [], gaps: [] });
+  const serving = () => serve(t, { store, feed, listen, clock: systemClock });
+  const before = await serving();
+  const client = new RegressionClient({ url: listen, token });
+  t.teardown(() => client.close());
+  await add('too early');
+
+  const events = client.follow({ q: 'wanted' });
+  const watched = async (): Promise<void> => {
+    while (feed.watcherCount === 0) await new Promise((resolve) => setImmediate(resolve));
+  };
+  /** Of the next row; word of a lost connection comes as often as it is tried in vain. */
+  const nextMessage = async (): Promise<string | undefined> => {
+    for (;;) {
+      const { value } = await events.next();
+      if (value.lost === undefined) return value.row?.message;
+    }
+  };
+
+  const first = nextMessage();
+  await watched();
+  await add('wanted 1');
+  t.equal(await first, 'wanted 1');
+  const lost = events.next();
+  await before.stop();
+  t.match((await lost).value, { lost: { retryMs: 100 } });
+  await add('wanted 2', 'other', 'wanted 3');
+  await serving();
+  t.strictSame([await nextMessage(), await nextMessage()], ['wanted 2', 'wanted 3']);
+  const last = nextMessage();
+  await watched();
+  await add('wanted 4');
+  t.equal(await last, 'wanted 4');
+  await events.return(undefined);
+  while (feed.watcherCount > 0) await new Promise((resolve) => setImmediate(resolve));
+});
+
+void test('follow gives up on what coming back cannot mend', async (t) => {
+  const { client, url, stop } = await serve(t);
+  const next = (asking: RegressionClient, q: string) => asking.follow({ q })[Symbol.asyncIterator]().next();
+  await t.rejects(next(client, '('), { code: 'QUERY_INVALID' });
+  const nobody = new RegressionClient({ url, token: 'rgr_wrong' });
+  t.teardown(() => nobody.close());
+  await t.rejects(next(nobody, 'a'), { code: 'UNAUTHORIZED' });
+  await stop();
+  await t.rejects(next(client, 'a'), { code: 'DAEMON_UNREACHABLE' }, 'an endpoint that was never there');
+});
+
+void test('one who comes back after retention is told which ids have gone', async (t) => {
+  const store = new SqliteStore(join(await tempDir(t), 'regression.db'));
+  const { client } = await serve(t, { store });
+  for (let segment = 0; segment < 3; segment++) {
+    await store.append({ records: someRecords(10), positions: [], gaps: [] });
+    await store.rotate();
+  }
+  await store.removeSegments([1, 11], 'age');
+  const told: unknown[] = [];
+  for await (const event of client.tail({ after_id: 5 })) {
+    told.push(event.missed ?? event.row?.id);
+    if (told.length === 2) break;
+  }
+  t.strictSame(told, [{ rows: 15, first_id: 6, last_id: 20 }, 21]);
+  await store.close();
 });
 
 void test('errors carry the code, the hint, and whether to come again', async (t) => {

@@ -23,6 +23,8 @@ export interface Answer {
 export interface Asked {
   readonly url: string;
   readonly client: RegressionClient;
+  /** Before the test ends. */
+  readonly stop: () => Promise<void>;
   readonly get: (path: string, headers?: Record<string, string>) => Promise<Answer>;
   readonly send: (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Answer>;
 }
@@ -62,7 +64,13 @@ export async function serve(t: Test, options: Partial<QueryServerOptions> = {}):
     const isJson = response.headers.get('content-type')?.includes('json') && !text.includes('}\n') && text !== '';
     return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
   };
-  return { url, client, get: (path, headers) => send('GET', path, undefined, headers), send };
+  return {
+    url,
+    client,
+    stop: () => server.stop(),
+    get: (path, headers) => send('GET', path, undefined, headers),
+    send,
+  };
 }
 
 export async function storeOf(records: Parameters<Store['append']>[0]['records']): Promise<Store> {

@@ -57,7 +57,7 @@ export function tailRoutes(context: QueryContext): FastifyPluginAsyncZod {
           operationId: 'tail',
           summary: 'Rows as they come in',
           description:
-            'Server-sent events (`id` is the row, `data` its JSON; an event `missed` says which rows a slow reader lost) or NDJSON (`{"_start":..}`, rows, `{"_missed":..}`). With `Last-Event-ID` or `after_id` it begins with what came after that row. Filters as for /api/v1/logs.',
+            'Server-sent events (`id` is the row, `data` its JSON; an event `missed` says which rows a slow reader lost, or which ids had gone to retention when it came back) or NDJSON (`{"_start":..}`, rows, `{"_missed":..}`). With `Last-Event-ID` or `after_id` it begins with what came after that row. Filters as for /api/v1/logs.',
           tags: ['logs'],
           security: [{ bearer: [] }],
           querystring: z.looseObject(tailParameters),
@@ -111,6 +111,10 @@ async function* tail(
         { filter: { ...filter, afterId: shownId }, order: 'arrival', limit: replayPageRows },
         { deadlineMs: queryTimeoutMs, signal },
       );
+      if (shownId > 0 && page.firstId > shownId + 1) {
+        const gone = { rows: page.firstId - 1 - shownId, first_id: shownId + 1, last_id: page.firstId - 1 };
+        yield format.missed(gone);
+      }
       // An answer may be of a state some 200 ms old: what was committed before we watched must be in it.
       const isStale = !page.hasMore && page.lastId < committedId;
       hasMore = page.hasMore || isStale;
