@@ -146,16 +146,23 @@ export class IngestGate {
   /**
    * Stores the entries and resolves when they are on disk; stores nothing when the request's Idempotency-Key has been stored before.
    * @param source names the rows' source where the entries do not.
+   * @param isKeyed the body is its own key where the request has none: its sender has given its entries ids.
    * @throws IngestRefusal 403 when the sender may send none of them, 422 when the key came with another body before, 503 when the store
    * does not get it done.
    */
-  async store(request: FastifyRequest, body: Buffer, posted: Posted, source: string): Promise<StoredPost> {
+  async store(
+    request: FastifyRequest,
+    body: Buffer,
+    posted: Posted,
+    source: string,
+    isKeyed = false,
+  ): Promise<StoredPost> {
     const { metrics, ingest } = this.#options;
     const described = { source, format: 'json', applicationHint: 'http' };
     const { records, refused } = await this.#permitted(request, posted, ingest.recordsOf(posted.entries, described));
     const rejected = [...posted.rejected, ...refused].sort((a, b) => a.index - b.index);
     if (rejected.length > 0) metrics.dropped.inc({ input, reason: 'rejected' }, rejected.length);
-    const once = requestOf(request, body);
+    const once = requestOf(request, body, isKeyed);
     const commit = async (): Promise<void> => {
       metrics.linesRead.inc({ input }, records.length);
       await ingest.commit(records, once);
@@ -249,9 +256,12 @@ function keyReused(): IngestRefusal {
 }
 
 /** @throws IngestRefusal 400 for a key that is none. */
-function requestOf(request: FastifyRequest, body: Buffer): IngestRequest | undefined {
+function requestOf(request: FastifyRequest, body: Buffer, isKeyed: boolean): IngestRequest | undefined {
   const key = request.headers['idempotency-key'];
-  if (key === undefined) return undefined;
+  // The path as it was asked for, not its route: the index of `/:index/_bulk` is part of what the body says.
+  const bodyDigest = sha256(`${request.url.split('?', 1)[0]}\n`, body);
+  if (key === undefined)
+    return isKeyed ? { key: `${request.principal.name}/body/${bodyDigest}`, bodyDigest } : undefined;
   if (typeof key !== 'string' || key === '' || key.length > maxKeyLength) {
     throw new IngestRefusal(
       400,
@@ -260,7 +270,7 @@ function requestOf(request: FastifyRequest, body: Buffer): IngestRequest | undef
     );
   }
   // Two senders may choose the same key.
-  return { key: `${request.principal.name}/${key}`, bodyDigest: sha256(`${request.routeOptions.url}\n`, body) };
+  return { key: `${request.principal.name}/${key}`, bodyDigest };
 }
 
 function sha256(...parts: readonly (string | Buffer)[]): string {

@@ -374,6 +374,26 @@ void test('bulk: an answer for each action, in the shapes of Elasticsearch', asy
   t.strictSame(await messagesOf(sent), ['a']);
 });
 
+void test('bulk: a repeated _id is a 409 for create within a body; a body of documents with ids stores nothing when it comes again', async (t) => {
+  const sent = await serve(t);
+  const item = (action: string, id: string | undefined, message: string): string =>
+    `${JSON.stringify({ [action]: { _id: id } })}\n${JSON.stringify({ message })}\n`;
+  const body = item('create', '1', 'a') + item('create', '1', 'b') + item('index', '1', 'c');
+  const first = await sent.post('/logs/_bulk', body);
+  const again = await sent.post('/logs/_bulk', body);
+  await sent.post('/others/_bulk', body);
+  for (let time = 0; time < 2; time++) await sent.post('/logs/_bulk', item('create', undefined, 'without id'));
+
+  t.match(first.json.items, [
+    { create: { status: 201, result: 'created' } },
+    { create: { _id: '1', status: 409, error: { type: 'version_conflict_engine_exception' } } },
+    { index: { status: 201 } },
+  ]);
+  t.strictSame({ ...again.json, took: 0 }, { ...first.json, took: 0 });
+  t.equal(again.headers.get('idempotency-replayed'), 'true');
+  t.strictSame(await messagesOf(sent), ['a', 'c', 'a', 'c', 'without id', 'without id']);
+});
+
 void test('the routes are described in the OpenAPI document', async (t) => {
   const { url } = await serve(t);
   const { paths } = (await (await fetch(`${url}/openapi.json`)).json()) as { paths: Record<string, object> };

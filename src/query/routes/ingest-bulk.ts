@@ -19,7 +19,7 @@ export function bulkRoutes(server: FastifyInstance, gate: IngestGate, readOption
       const cause = { type: 'illegal_argument_exception', reason: error.message };
       return send(reply, 400, { error: { root_cause: [cause], ...cause }, status: 400 });
     }
-    const stored = await gate.store(request, body, posted, 'http:/_bulk');
+    const stored = await gate.store(request, body, posted, 'http:/_bulk', posted.isIdentified);
     markRepetition(reply, stored);
     const tookMs = Math.round(performance.now() - startedAtMs);
     return send(reply, 200, { took: tookMs, errors: stored.rejected.length > 0, items: itemsOf(posted, stored) });
@@ -37,7 +37,7 @@ export function bulkRoutes(server: FastifyInstance, gate: IngestGate, readOption
           operationId,
           summary: "Stores documents: Elasticsearch's bulk API, `index` and `create`",
           description:
-            'Documents as a JSON logger or ECS writes them. `update` and `delete` are answered with an error each: rows do not change.',
+            'Documents as a JSON logger or ECS writes them. `update` and `delete` are answered with an error each: rows do not change, and an `index` with a known `_id` is a further row. A body in which every document has an `_id` stores nothing when it comes again within a day.',
           tags: ['ingest'],
           security: [{ bearer: [] }],
         },
@@ -47,13 +47,15 @@ export function bulkRoutes(server: FastifyInstance, gate: IngestGate, readOption
   }
 }
 
-function itemsOf({ items }: PostedBulk, { rejected }: StoredPost): unknown[] {
+function itemsOf({ items, conflicts }: PostedBulk, { rejected }: StoredPost): unknown[] {
   const reasons = new Map(rejected.map(({ index, reason }) => [index, reason]));
   return items.map(({ action, index, id }, place) => {
     const reason = reasons.get(place);
     if (reason !== undefined) {
-      const error = { type: 'document_parsing_exception', reason };
-      return { [action]: { _index: index, _id: id, status: 400, error } };
+      const [status, type] = conflicts.has(place)
+        ? [409, 'version_conflict_engine_exception']
+        : [400, 'document_parsing_exception'];
+      return { [action]: { _index: index, _id: id, status, error: { type, reason } } };
     }
     return {
       [action]: {

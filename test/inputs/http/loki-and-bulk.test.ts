@@ -76,7 +76,17 @@ void test('bulk: index and create are stored, update and delete are answered wit
   const { entries, rejected, items } = readBulk(`${lines.join('\n')}\n`, 'from-path', options);
 
   t.match(entries, [
-    { entry: { message: 'a', severity: 'WARN', applicationName: 'shop', metadata: [['_index', 'logs-shop']] } },
+    {
+      entry: {
+        message: 'a',
+        severity: 'WARN',
+        applicationName: 'shop',
+        metadata: [
+          ['_index', 'logs-shop'],
+          ['_id', '7'],
+        ],
+      },
+    },
     { entry: { message: 'b', metadata: [['_index', 'from-path']] } },
   ]);
   t.strictSame(
@@ -96,6 +106,33 @@ void test('bulk: index and create are stored, update and delete are answered wit
     { index: 4 },
     { index: 5, reason: /missing/ },
   ]);
+});
+
+void test('bulk: a repeated _id is a conflict for create, a further row for index, and none where the first was not stored', async (t) => {
+  const lines = [
+    '{"create":{"_id":"1"}}',
+    '{"message":"a"}',
+    '{"create":{"_id":"1"}}',
+    '{"message":"b"}',
+    '{"create":{"_index":"other","_id":"1"}}',
+    '{"message":"c"}',
+    '{"index":{"_id":"1"}}',
+    '{"message":"d"}',
+    '{"create":{"_id":"2"}}',
+    'not json',
+    '{"create":{"_id":"2"}}',
+    '{"message":"e"}',
+  ];
+  const { entries, rejected, conflicts, isIdentified } = readBulk(lines.join('\n'), 'logs', options);
+
+  t.strictSame(
+    entries.map(({ entry }) => entry.message),
+    ['a', 'c', 'd', 'e'],
+  );
+  t.match(rejected, [{ index: 1, reason: /already exists/ }, { index: 4 }]);
+  t.strictSame([...conflicts], [1]);
+  t.equal(isIdentified, true);
+  t.equal(readBulk('{"create":{}}\n{"message":"a"}\n', '', options).isIdentified, false);
 });
 
 void test('bulk: a line that is no action spoils the whole body, as with Elasticsearch', async (t) => {
