@@ -1,17 +1,13 @@
-/** PostgreSQL and ClickHouse themselves: what arrives, and what is there after both sides were killed again and again. */
-import { type Test, test } from 'tap';
+/** PostgreSQL and ClickHouse themselves: what arrives. What is there after all sides were killed is in end-to-end/forward.test.ts. */
+import { test } from 'tap';
 import type { LogRecord } from '../../src/record/log-record.ts';
-import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
 import { needs } from '../clients/programs.ts';
-import { type ConfiguredOptions, HastyClock, configured, forwarding } from '../pipeline/forward/forwarding.ts';
+import { configured, forwarding } from '../pipeline/forward/forwarding.ts';
 import { aRecord, someRecords } from '../records.ts';
 import { startClickhouse } from '../servers/clickhouse.ts';
 import { needsPostgres, startPostgres } from '../servers/postgres.ts';
-import { tempDir } from '../temp-dir.ts';
 
 const timeout = 390_000;
-const kills = 10;
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
 const odd: readonly LogRecord[] = [
   aRecord({
@@ -85,24 +81,6 @@ void test(
   },
 );
 
-void test(
-  'F51, F52: PostgreSQL has every row once, though it and the forwarder were killed ten times',
-  { timeout, ...needsPostgres() },
-  async (t) => {
-    const server = await startPostgres(t);
-    const rows = await killAgainAndAgain(t, server, () =>
-      configured('postgres', { url: server.url, create_tables: true, batch_rows: 50 }),
-    );
-
-    const found = await server.query<{ id: string }>('SELECT id FROM logs ORDER BY id');
-    t.same(
-      found.map(({ id }) => Number(id)),
-      upTo(rows),
-    );
-    t.same(await server.query('SELECT count(*)::int AS count FROM logs_metadata'), [{ count: rows }]);
-  },
-);
-
 void test('ClickHouse: rows, and their metadata as rows', { timeout, ...needs('clickhouse-server') }, async (t) => {
   const server = await startClickhouse(t);
   const { until } = await forwarding(t, [configured('clickhouse', { url: server.url, create_tables: true })], {
@@ -137,49 +115,3 @@ void test('ClickHouse: rows, and their metadata as rows', { timeout, ...needs('c
     ],
   );
 });
-
-void test(
-  'F51, F52: ClickHouse has every row once, though it and the forwarder were killed ten times',
-  { timeout, ...needs('clickhouse-server') },
-  async (t) => {
-    const server = await startClickhouse(t);
-    const rows = await killAgainAndAgain(t, server, () =>
-      configured('clickhouse', { url: server.url, create_tables: true, batch_rows: 50 }),
-    );
-
-    const found = await server.query('SELECT id FROM logs FINAL ORDER BY id');
-    t.same(found.split('\n').map(Number), upTo(rows));
-  },
-);
-
-interface Killable {
-  readonly kill: () => Promise<void>;
-  readonly start: () => Promise<void>;
-}
-
-/** A store is forwarded while the server is killed, and the forwarder given up in the middle of a batch. Resolves to the number of rows. */
-async function killAgainAndAgain(t: Test, server: Killable, sink: () => ConfiguredOptions): Promise<number> {
-  const directory = await tempDir(t);
-  let rows = 0;
-  for (let round = 0; round < kills; round++) {
-    const store = new SqliteStore(`${directory}/regression.db`);
-    const { forwarder, add, until } = await forwarding(t, [sink()], { store, clock: new HastyClock(10) });
-    const records = someRecords(300, { metadata: [['user', 'u-1']] });
-    await add(records);
-    rows += records.length;
-    // Somewhere in the middle: the first batches are there, others under way.
-    await until(({ position }) => position > rows - 300);
-    const killing = server.kill();
-    // Without its store a forwarder has forgotten what was not committed, as after kill -9.
-    if (round % 2 === 0) await Promise.all([killing, store.close()]);
-    else await killing;
-    await server.start();
-    await store.close();
-    await forwarder.stop();
-  }
-  const store = new SqliteStore(`${directory}/regression.db`);
-  const { until, add } = await forwarding(t, [sink()], { store, clock: new HastyClock(10) });
-  await add(someRecords(1, { metadata: [['user', 'u-1']] }));
-  await until(({ position }) => position === rows + 1);
-  return rows + 1;
-}
