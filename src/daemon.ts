@@ -87,6 +87,7 @@ export class Daemon implements Service {
     // A reload that is under way may wait for the store as inputs may: neither holds up the stop.
     const stopping = Promise.all([this.#inputs?.stop(), this.#reload?.settled()]);
     const waited = new AbortController();
+    this.#pipeline?.admission.release();
     await Promise.race([stopping, this.#clock.delay(inputGraceMs, waited.signal)]);
     waited.abort();
     await this.#pipeline?.ingest.stop();
@@ -142,6 +143,7 @@ export class Daemon implements Service {
       sinks: config.sinks.map(configuredSink),
       store: pipeline.store,
       recent: pipeline.recent,
+      admission: pipeline.admission,
       clock,
       logger,
       metrics,
@@ -239,12 +241,20 @@ export class Daemon implements Service {
 
   #health(): readonly HealthPart[] {
     const failure = this.#pipeline?.ingest.failure ?? null;
+    const closedBy = this.#pipeline?.admission.closedBy ?? [];
     const warning = damageWarning(this.#pipeline?.damages ?? []);
     const notReading = this.#isStarted ? (this.#inputs?.failure ?? null) : 'still starting';
     return [
       { name: 'store', ok: failure === null, ...(failure === null ? {} : { reason: failure }) },
       { name: 'history', ok: true, ...(warning === null ? {} : { warning }) },
       { name: 'inputs', ok: notReading === null, ...(notReading === null ? {} : { reason: notReading }) },
+      {
+        name: 'sinks',
+        ok: true,
+        ...(closedBy.length === 0
+          ? {}
+          : { warning: `rows are not taken in until more of what waits is delivered: ${closedBy.join(', ')}` }),
+      },
     ];
   }
 }

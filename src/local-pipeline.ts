@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config/schema.ts';
 import { createFormat } from './parsers/registry.ts';
 import { PatternMiner } from './pattern/miner.ts';
+import { Admission } from './pipeline/forward/admission.ts';
 import { RecentRows } from './pipeline/forward/recent-rows.ts';
 import { Ingest } from './pipeline/ingest.ts';
 import { LiveFeed } from './query/live-feed.ts';
@@ -26,6 +27,8 @@ export interface LocalPipeline {
   readonly feed: LiveFeed;
   /** The rows committed last; empty where the configuration has no sinks. */
   readonly recent: RecentRows;
+  /** Closed while a sink has the daemon take no rows. */
+  readonly admission: Admission;
   readonly ingest: Ingest;
   readonly lock: DataDirLock;
   /** Files of the store that could not be used, at this start or an earlier one. */
@@ -83,12 +86,17 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
   const miner = config.patterns.enabled ? await minerOf(config, store) : undefined;
   const feed = new LiveFeed();
   const recent = new RecentRows(maxRecentBytes, config.sinks.length > 0);
+  const admission = new Admission();
   const append = feed.appendTo(store);
+  const admitted: Store['append'] = async (batch) => {
+    await admission.wait();
+    return append(batch);
+  };
   const transformOf = ({ transforms }: Config) =>
     transformsOf(transforms, clock, (transform) => metrics.transformDropped.inc({ transform }));
   let current = config;
   const ingest = new Ingest({
-    store: { append: recent.appendTo({ append }) },
+    store: { append: recent.appendTo({ append: admitted }) },
     createFormat,
     transform: transformOf(config),
     defaults: config.application,
@@ -104,6 +112,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
     store,
     feed,
     recent,
+    admission,
     ingest,
     lock,
     damages,
@@ -115,6 +124,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
       current = next;
     },
     async close() {
+      admission.release();
       await ingest.stop();
       await store.close();
       await lock.release();

@@ -105,6 +105,15 @@ export const configSchema = z.strictObject({
         'sink',
         context,
       );
+      for (const [index, { max_backlog: bound, when_full: whenFull, keep_severity: kept }] of sinks.entries()) {
+        if (whenFull === 'block' && bound === undefined) {
+          context.addIssue({ code: 'custom', path: [index, 'when_full'], message: '`block` needs `max_backlog`' });
+        }
+        if (kept !== undefined && (bound === undefined || whenFull === 'block')) {
+          const message = 'nothing is dropped here: it goes with `max_backlog` and a `when_full` that drops';
+          context.addIssue({ code: 'custom', path: [index, 'keep_severity'], message });
+        }
+      }
     })
     .default([])
     .describe('Where rows are forwarded to; each sink has a filter, a place and a pace of its own'),

@@ -8,6 +8,11 @@ import { messageOf } from '../runtime/errors.ts';
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
+const severity = z
+  .string()
+  .transform((word) => word.toUpperCase())
+  .pipe(z.enum(severities));
+
 /** The forwarder's own: which rows, how many at once, what happens to a backlog. */
 export const commonOptions = z.strictObject({
   name: z
@@ -17,12 +22,7 @@ export const commonOptions = z.strictObject({
     .describe(
       'Names the sink and its place in the store for ever; its type by default. Two sinks of a type need names',
     ),
-  severity: z
-    .string()
-    .transform((word) => word.toUpperCase())
-    .pipe(z.enum(severities))
-    .optional()
-    .describe('Only rows of this severity and above'),
+  severity: severity.optional().describe('Only rows of this severity and above'),
   application: z.string().min(1).optional().describe('Only rows of this application'),
   query: z
     .string()
@@ -56,8 +56,17 @@ export const commonOptions = z.strictObject({
   max_backlog: bytes({ min: MiB })
     .optional()
     .describe(
-      'How much may wait, about, as it lies in the store; past it the oldest rows go unsent, and are counted. Without it everything waits',
+      'How much may wait, about, as it lies in the store; what happens past it says `when_full`. Without it everything waits',
     ),
+  when_full: z
+    .enum(['drop_oldest', 'drop_newest', 'block'])
+    .default('drop_oldest')
+    .describe(
+      'Past `max_backlog`: the oldest rows that wait go unsent, or those that come, each counted; or inputs wait, files on disk and senders with 429, until there is room',
+    ),
+  keep_severity: severity
+    .optional()
+    .describe('Rows of this severity and above are sent all the same, whatever `when_full` drops'),
 });
 
 export const secret = z.union(

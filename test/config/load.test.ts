@@ -156,3 +156,12 @@ transforms:
   t.match(error, /transforms\[0\]\.type.*unknown transform "dorp".*did you mean `drop`/);
   t.match(error, /transforms\[1\].*whne/);
 });
+
+void test('a policy for a backlog without a bound, and a severity kept where nothing is dropped, are refused', async (t) => {
+  const sink = (options: string) => load(t, `sinks: [{ type: http, url: 'http://x', ${options} }]`);
+  await t.rejects(sink('when_full: block'), { message: /when_full.*needs `max_backlog`/s });
+  await t.rejects(sink('keep_severity: ERROR'), { message: /keep_severity.*nothing is dropped/s });
+  await t.rejects(sink('max_backlog: 1GiB, when_full: block, keep_severity: ERROR'), { message: /keep_severity/ });
+  const { config } = await sink('max_backlog: 1GiB, when_full: drop_newest, keep_severity: error');
+  t.match(config.sinks, [{ when_full: 'drop_newest', keep_severity: 'ERROR' }]);
+});

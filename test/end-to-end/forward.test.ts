@@ -125,8 +125,7 @@ async function otlpUpstream(t: Test): Promise<Upstream> {
       t.teardown(() => again.close());
       upstream = again;
     },
-    lines: async () =>
-      received.flatMap(({ body }) => readOtlpProtobuf(body).entries.map(({ entry }) => String(entry.message))),
+    lines: async () => received.flatMap(({ body }) => readOtlpProtobuf(body).entries.map(({ entry }) => entry.message)),
   };
 }
 

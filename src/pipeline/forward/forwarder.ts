@@ -13,6 +13,7 @@ import { parseQuery } from '../../search/parse-query.ts';
 import type { CommonSinkOptions } from '../../sinks/options.ts';
 import type { Secrets, Sink, SinkContext } from '../../sinks/sink.ts';
 import type { Store } from '../../store/store.ts';
+import type { Admission } from './admission.ts';
 import type { RecentRows } from './recent-rows.ts';
 import { RowSource } from './row-source.ts';
 import { SinkRunner } from './sink-runner.ts';
@@ -30,6 +31,7 @@ export interface ForwarderOptions {
   readonly sinks: readonly ConfiguredSink[];
   readonly store: Pick<Store, 'search' | 'state' | 'stats'>;
   readonly recent: RecentRows;
+  readonly admission: Admission;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -104,7 +106,7 @@ export class Forwarder implements Service {
   }
 
   #runnerOf(configured: ConfiguredSink, origin: string): SinkRunner {
-    const { store, recent, clock, logger, metrics, secrets, random } = this.#options;
+    const { store, recent, admission, clock, logger, metrics, secrets, random } = this.#options;
     const { type, repeatsBatches, common, create } = configured;
     const name = common.name ?? type;
     const runner = new SinkRunner({
@@ -116,6 +118,7 @@ export class Forwarder implements Service {
       options: common,
       rows: new RowSource(store, recent, clock),
       arrival: (signal) => recent.arrival(signal),
+      admission,
       store,
       clock,
       logger,

@@ -18,6 +18,8 @@ export interface ReadLimits {
   readonly maxRows: number;
   /** Of their text, about; the first row comes whatever its length. */
   readonly maxBytes: number;
+  /** Rows behind it are not looked at. */
+  readonly untilId: number;
 }
 
 /** Ids looked at in one query: a filter that wants few rows must not run into the query's deadline. */
@@ -25,16 +27,19 @@ const idsPerQuery = 50_000;
 const queryDeadlineMs = 60_000;
 /** A snapshot may be some 200 ms old. */
 const staleRetryMs = 50;
-const bytesPerRow = 160;
+/** What a row takes beside its texts, about. */
+const bytesBesideTexts = 160;
 
 export class RowSource {
-  readonly #store: Pick<Store, 'search'>;
+  readonly #store: Pick<Store, 'search' | 'stats'>;
   readonly #recent: RecentRows;
   readonly #clock: Clock;
   #seenLastId = 0;
+  /** Of the oldest row that is stored, as far as anybody has looked. */
   #firstId = 1;
+  #bytesPerRow = 0;
 
-  constructor(store: Pick<Store, 'search'>, recent: RecentRows, clock: Clock) {
+  constructor(store: Pick<Store, 'search' | 'stats'>, recent: RecentRows, clock: Clock) {
     this.#store = store;
     this.#recent = recent;
     this.#clock = clock;
@@ -45,16 +50,34 @@ export class RowSource {
     return Math.max(this.#recent.lastId, this.#seenLastId);
   }
 
-  /** Of the oldest row that is stored, as far as anybody has looked. */
-  get firstId(): number {
-    return this.#firstId;
+  /** In the store, with all its indexes, on average; as measured last, 1 while there were no rows to measure. */
+  get bytesPerRow(): number {
+    return Math.max(this.#bytesPerRow, 1);
+  }
+
+  get isMeasured(): boolean {
+    return this.#bytesPerRow > 0;
+  }
+
+  /** Looks how many rows there are and what they take. @throws what `Store.stats` throws. */
+  async measure(): Promise<void> {
+    const { databaseBytes, walBytes, segmentBytes, lastId } = await this.#store.stats();
+    this.#seenLastId = Math.max(this.#seenLastId, lastId);
+    const count = lastId - this.#firstId + 1;
+    if (count > 0) this.#bytesPerRow = (databaseBytes + walBytes + segmentBytes) / count;
   }
 
   /** Null when there is nothing behind `position` yet. @throws what `Store.search` throws. */
   async read(position: number, filter: Filter, limits: ReadLimits, signal: AbortSignal): Promise<ReadRows | null> {
     for (;;) {
       if (this.#recent.covers(position)) return fromMemory(this.#recent, position, filter, limits);
-      const read = await this.#readStored(position, position + idsPerQuery, filter, limits, signal);
+      const read = await this.#readStored(
+        position,
+        Math.min(position + idsPerQuery, limits.untilId),
+        filter,
+        limits,
+        signal,
+      );
       if (read.lastId > position) return read;
       if (this.lastId <= position) return null;
       await this.#clock.delay(staleRetryMs, signal);
@@ -65,7 +88,7 @@ export class RowSource {
   /** The rows behind `position` up to `lastId`, all of them: a batch that was made before. */
   async readRange(position: number, lastId: number, filter: Filter, signal: AbortSignal): Promise<ReadRows> {
     const rows: LogRow[] = [];
-    const limits = { maxRows: 5000, maxBytes: Infinity };
+    const limits = { maxRows: 5000, maxBytes: Infinity, untilId: lastId };
     let at = position;
     let lostIds = 0;
     while (at < lastId) {
@@ -109,14 +132,15 @@ export class RowSource {
 
 function fromMemory(recent: RecentRows, position: number, filter: Filter, limits: ReadLimits): ReadRows | null {
   if (position === recent.lastId) return null;
-  return { ...taken(recent.after(position), recent.lastId, filter, limits), lostIds: 0 };
+  return { ...taken(recent.after(position), Math.min(recent.lastId, limits.untilId), filter, limits), lostIds: 0 };
 }
 
-/** @param seenId of the last row there is to be looked at. */
+/** @param seenId of the last row that is to be looked at. */
 function taken(found: Iterable<LogRow>, seenId: number, filter: Filter, { maxRows, maxBytes }: ReadLimits) {
   const rows: LogRow[] = [];
   let bytes = 0;
   for (const row of found) {
+    if (row.id > seenId) break;
     if (!matchesFilter(row, filter)) continue;
     bytes += bytesOf(row);
     if (rows.length > 0 && bytes > maxBytes) return { rows, lastId: row.id - 1 };
@@ -127,7 +151,7 @@ function taken(found: Iterable<LogRow>, seenId: number, filter: Filter, { maxRow
 }
 
 function bytesOf({ message, source, metadata }: LogRow): number {
-  let bytes = bytesPerRow + message.length + source.length;
+  let bytes = bytesBesideTexts + message.length + source.length;
   for (const key in metadata) bytes += key.length + (metadata[key]?.length ?? 0) + 6;
   return bytes;
 }

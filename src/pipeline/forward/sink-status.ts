@@ -10,15 +10,22 @@ export interface SinkStatus {
   readonly circuit: CircuitState;
   /** Rows up to this id are done with. */
   readonly position: number;
-  /** Rows that arrived behind `position`, whether the sink wants them or not. */
+  /** Rows behind `position` that are to be looked at, whether the sink wants them or not. */
   readonly lagRows: number;
   /** Age of the oldest row that is being delivered. */
   readonly lagSeconds: number;
   /** About, as the rows lie in the store. */
   readonly lagBytes: number;
   readonly deliveredRows: number;
+  /** Went unsent, or will: of those still ahead, also the rows that the sink does not want. */
   readonly droppedRows: number;
   readonly deadLetters: number;
   readonly lastSuccessAt: string | null;
-  readonly lastError: { readonly message: string; readonly hint: string | undefined; readonly at: string } | null;
+  readonly lastError: LastError | null;
+}
+
+export interface LastError {
+  readonly message: string;
+  readonly hint: string | undefined;
+  readonly at: string;
 }

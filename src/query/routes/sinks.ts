@@ -26,7 +26,7 @@ const sinkSchema = z.object({
   lag_seconds: z.number().nullable().describe('Age of the oldest row that is being delivered; 0 when all are'),
   lag_bytes: z.int().nullable().describe('What waits, about, as it lies in the store'),
   delivered_rows: z.int(),
-  dropped_rows: z.int().describe('Rows that went unsent: to retention, or past `max_backlog`'),
+  dropped_rows: z.int().describe('Rows that went unsent, or will: to retention, or past `max_backlog`'),
   dead_letters: z.int().describe('Rows that the upstream refuses for good, kept here'),
   last_success_at: z.string().nullable(),
   last_error: z.object({ message: z.string(), hint: z.string().nullable(), at: z.string() }).nullable(),

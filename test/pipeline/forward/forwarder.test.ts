@@ -241,30 +241,6 @@ void test('F57: a sink that hangs delays no other', async (t) => {
   t.match(second, { name: 'fine', position: 20, lagRows: 0 });
 });
 
-void test('F59: past max_backlog the oldest rows go unsent, counted, and the newest are delivered', async (t) => {
-  let isUp = false;
-  const taken: number[] = [];
-  const sink = scripted(
-    (rows): Delivery => {
-      if (!isUp) return { kind: 'unavailable', reason: 'down' };
-      taken.push(...rows.map(({ id }) => id));
-      return delivered;
-    },
-    { max_backlog: '1MiB', batch_rows: 100 },
-  );
-  const directory = await tempDir(t);
-  const store = new SqliteStore(`${directory}/regression.db`);
-  const { until, add } = await forwarding(t, [sink], { store });
-  for (let part = 0; part < 10; part++) await add(someRecords(200, { message: 'x'.repeat(2000) }));
-  const dropped = await until(({ droppedRows }) => droppedRows > 0);
-  t.ok(dropped.lagBytes <= 1.2 * 1024 * 1024, String(dropped.lagBytes));
-  isUp = true;
-  const status = await until(({ position }) => position === 2000);
-
-  t.equal(status.deliveredRows + status.droppedRows, 2000);
-  t.same(taken, upTo(2000).slice(status.droppedRows));
-});
-
 void test('a batch that was out comes again unchanged after a restart, though more rows have come', async (t) => {
   const directory = await tempDir(t);
   const open = () => new SqliteStore(`${directory}/regression.db`);

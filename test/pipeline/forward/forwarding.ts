@@ -2,6 +2,7 @@
 import { pino } from 'pino';
 import type { Test } from 'tap';
 import type { z } from 'zod';
+import { Admission } from '../../../src/pipeline/forward/admission.ts';
 import { type ConfiguredSink, Forwarder } from '../../../src/pipeline/forward/forwarder.ts';
 import { RecentRows } from '../../../src/pipeline/forward/recent-rows.ts';
 import type { SinkStatus } from '../../../src/pipeline/forward/sink-status.ts';
@@ -44,8 +45,6 @@ export class HastyClock implements Clock {
   }
 }
 
-export type ConfiguredOptions = ConfiguredSink;
-
 /** A sink of the registry, with its options as a configuration would give them. */
 export function configured(type: SinkType, given: Record<string, unknown>): ConfiguredSink {
   const isCommon = (key: string): boolean => key in commonOptions.shape;
@@ -77,6 +76,7 @@ export function scripted(
 export interface Forwarding {
   readonly store: Store;
   readonly forwarder: Forwarder;
+  readonly admission: Admission;
   readonly clock: HastyClock;
   readonly metrics: ReturnType<typeof createMetrics>;
   readonly add: (records: readonly LogRecord[]) => Promise<void>;
@@ -102,12 +102,20 @@ export async function forwarding(
   const { store = new SqliteStore(':memory:'), clock = new HastyClock(), env = {}, records = [] } = options;
   const recent = new RecentRows(options.recentBytes ?? 1024 * 1024);
   const metrics = createMetrics();
-  const append = recent.appendTo(store);
+  const admission = new Admission();
+  const append = recent.appendTo({
+    append: async (batch) => {
+      await admission.wait();
+      return store.append(batch);
+    },
+  });
   if (records.length > 0) await store.append({ records, positions: [], gaps: [] });
   const logger = pino({ level: 'silent' });
-  const forwarder = new Forwarder({ sinks, store, recent, clock, logger, metrics, secrets: secretsFrom(env) });
+  const secrets = secretsFrom(env);
+  const forwarder = new Forwarder({ sinks, store, recent, admission, clock, logger, metrics, secrets });
   await forwarder.start();
   t.teardown(async () => {
+    admission.release();
     await forwarder.stop();
     await store.close();
   });
@@ -115,6 +123,7 @@ export async function forwarding(
   return {
     store,
     forwarder,
+    admission,
     clock,
     metrics,
     add: async (added) => void (await append({ records: added, positions: [], gaps: [] })),
