@@ -31,7 +31,7 @@ export interface LocalPipeline {
   readonly admission: Admission;
   readonly ingest: Ingest;
   readonly lock: DataDirLock;
-  /** Files of the store that could not be used, at this start or an earlier one. */
+  /** Files of the store that could not be used, in this run or an earlier one. */
   readonly damages: readonly Damage[];
   /** Takes over what a running pipeline can: transforms, the default application, whether rows are kept for sinks. */
   change(config: Config): void;
@@ -57,6 +57,13 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
   const { config, clock, metrics, logger, onFatal } = options;
   keepHeapSmall();
   const lock = await takeDataDir(config.data_dir, options.command);
+  /** Null until the store is open: then it says itself what this start and earlier ones have found. */
+  let damages: readonly Damage[] | null = null;
+  const noteDamages = (known: readonly Damage[]): void => {
+    damages = known;
+    metrics.damagedFiles.set(known.length);
+    metrics.lostRows.set(known.reduce((sum, { lostRows }) => sum + (lostRows ?? 0), 0));
+  };
   let store: Store;
   try {
     store = await openStore({
@@ -69,20 +76,21 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
       clock,
       onSealFailed: (segment, error) =>
         logger.error({ err: error, path: segment.path }, 'a segment could not be sealed; it is tried again'),
-      onDamage: ({ reason, setAsideAs, salvagedRows, lostRows }) =>
+      onDamage(damage) {
+        const { reason, setAsideAs, salvagedRows, lostRows } = damage;
         logger.error(
           { set_aside_as: setAsideAs, salvaged_rows: salvagedRows, lost_rows: lostRows },
           `a database file could not be used and was set aside: ${reason}; ${lostRows ?? 'an unknown number of'} rows are lost`,
-        ),
+        );
+        if (damages !== null) noteDamages([...damages, damage]);
+      },
       onDisturbed: (message) => logger.warn({ path: config.data_dir }, message),
     });
   } catch (error) {
     await lock.release();
     throw error;
   }
-  const damages = await store.state.damages(); // files are looked at when the store opens, so no more will come
-  metrics.damagedFiles.set(damages.length);
-  metrics.lostRows.set(damages.reduce((sum, { lostRows }) => sum + (lostRows ?? 0), 0));
+  noteDamages(await store.state.damages());
   const miner = config.patterns.enabled ? await minerOf(config, store) : undefined;
   const feed = new LiveFeed();
   const recent = new RecentRows(maxRecentBytes, config.sinks.length > 0);
@@ -115,7 +123,9 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
     admission,
     ingest,
     lock,
-    damages,
+    get damages() {
+      return damages ?? [];
+    },
     change(next) {
       // Transforms that stay keep what they remember: a rate, a sample.
       const isSame = isDeepStrictEqual(current.transforms, next.transforms);

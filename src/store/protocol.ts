@@ -19,7 +19,7 @@ import type { ErrorCode } from '../runtime/errors.ts';
 import type { Damage } from './damage.ts';
 import type { HotCopy, RemovalReason, Segment, SegmentManifest } from './segments.ts';
 
-/** The writer thread's calls. They are answered in the order sent, except `pin` and `rotate`, which may wait. */
+/** The writer thread's calls. They are answered in the order sent, except `pin`, `rotate` and `replaceDamaged`, which may wait. */
 export interface WriterCalls {
   /** Ids of the applications, made where they are new; they stay valid for the life of the data directory. */
   applicationIds(applications: readonly Application[]): readonly number[];
@@ -36,6 +36,8 @@ export interface WriterCalls {
   /** Closes the hot file once no snapshot is pinned; null when it holds no rows. */
   rotate(): Segment | null;
   segmentSealed(manifest: SegmentManifest): void;
+  /** The hot file was found damaged: another, with what can be read of it, takes its place once no snapshot is pinned. */
+  replaceDamaged(reason: string): void;
   segments(): readonly Segment[];
   removeSegments(firstIds: readonly number[], reason: RemovalReason): void;
   stats(): WriterStats;
@@ -54,6 +56,10 @@ export interface ReaderCalls {
   patternHistory(snapshot: string, request: PatternHistoryRequest): PatternHistory;
   /** @throws RegressionError `QUERY_INVALID`, `FORBIDDEN`: see sql-statement.ts. */
   sql(snapshot: string, request: SqlRequest): SqlAnswer;
+  /** What is wrong with a table of the hot file and its indexes; null when nothing is. */
+  checkTable(snapshot: string, table: string): string | null;
+  /** The tables that hold rows, in the hot file. */
+  tables(snapshot: string): readonly string[];
   /** Writes what the snapshot sees into a new file at `path`. */
   copyHot(snapshot: string, path: string): HotCopy;
   /** Closes the open snapshot, if any, and removes its alias directory. */
@@ -163,6 +169,8 @@ export type WriterNotice =
   | { readonly notice: 'file_disturbed'; readonly message: string }
   /** A file that was there at the start, hot or closed, could not be used. */
   | { readonly notice: 'damage_found'; readonly damage: Damage }
+  /** Sent at the start when the hot file was too long to be read through for damage: that is done on a snapshot (hot-check.ts). */
+  | { readonly notice: 'file_unchecked' }
   /** Sent at the start and before a pin is granted that sees another list. */
   | { readonly notice: 'segments_changed'; readonly segments: readonly Segment[] };
 
@@ -179,6 +187,8 @@ export interface WriterOptions {
   /** The hot file is rotated once it and its WAL are this long, or this old. */
   readonly maxHotBytes: number;
   readonly maxHotAgeMs: number;
+  /** A hot file up to this long is read through for damage before it is opened, a longer one while the daemon works. */
+  readonly maxBytesCheckedFirst: number;
   /** Roll-ups of patterns older than this go when the hot file is rotated. */
   readonly keepPatternsMs: number;
 }

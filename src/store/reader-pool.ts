@@ -33,14 +33,21 @@ const maxStalenessMs = 200;
 /** One that lacks a commit is replaced sooner: once it has served this many times as long as it took to open and ask. */
 const servedTimesCost = 4;
 
+/** A thread that nobody has needed for this long is ended: it takes some 30 MB, and is made anew in a tenth of a second. */
+const idleThreadMs = 60_000;
+
 type Work<Result> = (reader: ThreadLink<ReaderCalls>, snapshot: string) => Promise<Result>;
 
 export class ReaderPool {
   readonly #options: ReaderPoolOptions;
+  /** The one used last is used next, so that those beyond what is needed become old. */
   readonly #idle: Lane[] = [];
+  /** Ends the waiting of an idle lane for its end. */
+  readonly #ageing = new Map<Lane, AbortController>();
   readonly #lanes = new Set<Lane>();
   readonly #waiting: ((lane: Lane) => void)[] = [];
   #lastCommitAtMs = -Infinity;
+  #isClosed = false;
 
   constructor(options: ReaderPoolOptions) {
     this.#options = options;
@@ -99,12 +106,16 @@ export class ReaderPool {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([...this.#lanes].map((lane) => this.#discard(lane)));
   }
 
   async #acquire(cutShort: Promise<never>): Promise<Lane> {
     const free = this.#idle.pop();
-    if (free !== undefined) return free;
+    if (free !== undefined) {
+      this.#stopAgeing(free);
+      return free;
+    }
     if (this.#lanes.size < this.#options.maxThreads) return this.#addLane();
     const { promise: turn, resolve: grant } = Promise.withResolvers<Lane>();
     this.#waiting.push(grant);
@@ -126,12 +137,30 @@ export class ReaderPool {
 
   #giveBack(lane: Lane): void {
     const next = this.#waiting.shift();
-    if (next === undefined) this.#idle.push(lane);
-    else next(lane);
+    if (next !== undefined) {
+      next(lane);
+      return;
+    }
+    if (this.#isClosed) {
+      void this.#discard(lane);
+      return;
+    }
+    this.#idle.push(lane);
+    const ageing = new AbortController();
+    this.#ageing.set(lane, ageing);
+    void this.#options.clock.delay(idleThreadMs, ageing.signal).then(() => {
+      if (!ageing.signal.aborted) void this.#discard(lane);
+    });
+  }
+
+  #stopAgeing(lane: Lane): void {
+    this.#ageing.get(lane)?.abort();
+    this.#ageing.delete(lane);
   }
 
   async #discard(lane: Lane): Promise<void> {
     this.#lanes.delete(lane);
+    this.#stopAgeing(lane);
     const place = this.#idle.indexOf(lane);
     if (place >= 0) this.#idle.splice(place, 1);
     const next = this.#waiting.shift();

@@ -25,6 +25,7 @@ import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from './pa
 import type { SqlAnswer, SqlRequest, WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { remoteState } from './state.ts';
+import { checkHotFile } from './hot-check.ts';
 import { completeRestore } from './replaced-data.ts';
 import { Sealing } from './sealing.ts';
 import { type HotCopy, type RemovalReason, type Segment, hotFileName, segmentsDirectoryName } from './segments.ts';
@@ -39,7 +40,7 @@ export interface StoreOptions {
   readonly clock?: Clock;
   /** Told, in words for the operator, when the hot file had to be opened anew or another program has it open. */
   readonly onDisturbed?: (message: string) => void;
-  /** Told at the start of each file, hot or closed, that could not be used. */
+  /** Told of each file, hot or closed, that could not be used: at the start, or soon after when the hot file is large. */
   readonly onDamage?: (damage: Damage) => void;
   /** Told when a segment could not be sealed; it is tried again later. */
   readonly onSealFailed?: (segment: Segment, error: unknown) => void;
@@ -50,6 +51,8 @@ export interface StoreOptions {
   readonly maxHotBytes?: number;
   /** The same by age. */
   readonly maxHotAgeMs?: number;
+  /** See `WriterOptions`. */
+  readonly maxBytesCheckedFirst?: number;
   /** How long roll-ups of patterns are kept. */
   readonly keepPatternsMs?: number;
   readonly maxReaderThreads?: number;
@@ -81,11 +84,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     cacheBytes: options.cacheBytes ?? defaultLimits.cacheBytes,
     maxHotBytes: options.maxHotBytes ?? defaultLimits.maxHotBytes,
     maxHotAgeMs: options.maxHotAgeMs ?? defaultLimits.maxHotAgeMs,
+    maxBytesCheckedFirst: options.maxBytesCheckedFirst ?? defaultLimits.maxBytesCheckedFirst,
     keepPatternsMs: options.keepPatternsMs ?? defaultLimits.keepPatternsMs,
   };
   let pools: readonly ReaderPool[] = [];
   let sealing: Sealing | undefined;
   let segments: readonly Segment[] = [];
+  let isUnchecked = false;
   const writer = new ThreadLink<WriterCalls>('writer-thread', writerOptions, (notice: WriterNotice) => {
     if (notice.notice === 'segments_changed') {
       segments = notice.segments;
@@ -94,6 +99,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     }
     if (notice.notice === 'damage_found') {
       options.onDamage?.(notice.damage);
+      return;
+    }
+    if (notice.notice === 'file_unchecked') {
+      isUnchecked = true;
       return;
     }
     options.onDisturbed?.(notice.message);
@@ -119,6 +128,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     onFailed: (segment, error) => options.onSealFailed?.(segment, error),
   });
   sealing.update(segments);
+  if (isUnchecked) {
+    void checkHotFile(copyReaders).then(async (reason) => {
+      // What goes wrong then is told as a disturbance, or the next append finds out.
+      if (reason !== null) await writer.call('replaceDamaged', [reason]).catch(() => undefined);
+    });
+  }
   return new RemoteStore(writer, { readers, sqlReaders, copyReaders }, sealing);
 }
 

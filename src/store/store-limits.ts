@@ -11,5 +11,6 @@ export const defaultLimits: Omit<WriterOptions, 'path'> = {
   cacheBytes: 64 * MiB,
   maxHotBytes: 128 * MiB,
   maxHotAgeMs: dayMs,
+  maxBytesCheckedFirst: 128 * MiB,
   keepPatternsMs: 90 * dayMs,
 };

@@ -13,20 +13,31 @@ import { salvageInto } from './salvage.ts';
 import { Sqlite } from './sqlite.ts';
 import { forgetKeptWal } from './wal-keeper.ts';
 
-/** `PRAGMA quick_check` reads the whole file: about half a second for 128 MiB. Of larger ones only the header is looked at. */
-const maxCheckedBytes = 512 * 1024 * 1024;
+export interface Verdict {
+  /** Why the file cannot be used; null when nothing speaks against it. */
+  readonly reason: string | null;
+  /** True when the rows were not looked at. */
+  readonly isUnchecked: boolean;
+}
 
 /**
- * Why the file cannot be used; null when it can. Nothing is written to it unless it is ours.
+ * Whether the file can be used. Nothing is written to it unless it is ours.
+ *
+ * `PRAGMA quick_check` reads the whole file: half a second for 128 MiB. Of one longer than `maxBytesCheckedFirst` only the header is
+ * looked at; the rest is read through while the daemon works (../hot-check.ts), so that a start takes no longer the more is stored.
  * @throws RegressionError `STORE_TOO_NEW`, and for errors of the disk what sqlite.ts throws.
  */
-export function damageOf(path: string): string | null {
+export function damageOf(path: string, maxBytesCheckedFirst: number): Verdict {
   const header = readHeader(path);
   const foreignReason = foreignReasonOf(header);
-  if (foreignReason !== null) return foreignReason;
+  if (foreignReason !== null) return { reason: foreignReason, isUnchecked: false };
   const version = header.readUInt32BE(60); // https://sqlite.org/fileformat.html section 1.3
   if (version > (readMigrations().at(-1)?.version ?? 0)) throw tooNew(path, version);
-  if (statSync(path).size > maxCheckedBytes) return null;
+  const isUnchecked = statSync(path).size > maxBytesCheckedFirst;
+  return { reason: isUnchecked ? null : damageByReading(path), isUnchecked };
+}
+
+function damageByReading(path: string): string | null {
   try {
     const database = new Sqlite(path);
     try {

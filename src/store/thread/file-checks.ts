@@ -2,10 +2,10 @@
 import { chmodSync, constants, copyFileSync, rmSync } from 'node:fs';
 import { RegressionError, messageOf } from '../../runtime/errors.ts';
 import type { CheckedFile, HashedFile } from '../file-jobs.ts';
+import type { Segment } from '../segments.ts';
 import { closeAlias, openAlias } from './alias.ts';
 import { syncPath } from '../durable-rename.ts';
 import { hashFile } from './file-hash.ts';
-import { rangesOf } from './segment-directory.ts';
 import type { Sqlite } from './sqlite.ts';
 
 const cacheBytes = 16 * 1024 * 1024;
@@ -62,4 +62,37 @@ function verdictOf(database: Sqlite, isFull: boolean): string {
   if (found !== 'ok') return found ?? 'no answer';
   const broken = database.all<{ table: string; rowid: number }>('PRAGMA foreign_key_check');
   return broken.length === 0 ? 'ok' : `${broken.length} references to rows that are not there (${broken[0]?.table})`;
+}
+
+/** What is wrong with one table and its indexes; null when nothing is. */
+export function damageOfTable(database: Sqlite, table: string): string | null {
+  try {
+    const [answer] = database.all<{ quick_check: string }>(`PRAGMA quick_check("${table}")`);
+    return answer?.quick_check === 'ok' ? null : (answer?.quick_check ?? 'no answer');
+  } catch (error) {
+    if (error instanceof RegressionError && error.code === 'STORE_CORRUPT') return messageOf(error);
+    throw error;
+  }
+}
+
+export function tablesOf(database: Sqlite): readonly string[] {
+  return database
+    .all<{ name: string }>(
+      `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
+    )
+    .map(({ name }) => name);
+}
+
+/** Null for a file without rows. */
+export function rangesOf(
+  database: Sqlite,
+): Pick<Segment, 'firstId' | 'lastId' | 'minTimestamp' | 'maxTimestamp'> | null {
+  const first = <Value>(sql: string): Value | undefined => database.get<{ value: Value }>(sql)?.value;
+  const firstId = first<number>('SELECT id AS value FROM logs ORDER BY id LIMIT 1');
+  const lastId = first<number>('SELECT id AS value FROM logs ORDER BY id DESC LIMIT 1');
+  const minTimestamp = first<string>('SELECT timestamp AS value FROM logs ORDER BY timestamp LIMIT 1');
+  const maxTimestamp = first<string>('SELECT timestamp AS value FROM logs ORDER BY timestamp DESC LIMIT 1');
+  if (firstId === undefined || lastId === undefined || minTimestamp === undefined || maxTimestamp === undefined)
+    return null;
+  return { firstId, lastId, minTimestamp, maxTimestamp };
 }

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import type { HotCopy, Segment } from '../segments.ts';
 import { syncPath } from '../durable-rename.ts';
 import { removeDatabase } from './new-database.ts';
-import { rangesOf } from './segment-directory.ts';
+import { rangesOf } from './file-checks.ts';
 import { Sqlite } from './sqlite.ts';
 
 /**

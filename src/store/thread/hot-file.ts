@@ -14,7 +14,7 @@ import { recoverRotation } from './rotation.ts';
 import { Sqlite } from './sqlite.ts';
 import { hasForeignReader, recoverKeptWal } from './wal-keeper.ts';
 
-export type HotFileOptions = Pick<WriterOptions, 'path' | 'durability' | 'cacheBytes'> & {
+export type HotFileOptions = Pick<WriterOptions, 'path' | 'durability' | 'cacheBytes' | 'maxBytesCheckedFirst'> & {
   /** Id of the last row in any segment. */
   readonly lastSegmentId: number;
   /** Whether the file is read through for damage first: at a start, not when it is opened anew. */
@@ -25,6 +25,8 @@ export interface OpenedHotFile {
   readonly database: Sqlite;
   /** What was found wrong with the file that was there, and what became of it. */
   readonly damage: Damage | null;
+  /** The file should have been read through for damage and is too long for that. */
+  readonly isUnchecked: boolean;
   /**
    * Why what a crash or a failed write left in the WAL could not be put into the file: the disk is full, say. The file can be read;
    * what to trust in it is known only once it was opened anew without this. Null when all is well.
@@ -39,7 +41,7 @@ export interface OpenedHotFile {
 export function openHotFile(options: HotFileOptions, nowMs: number): OpenedHotFile {
   const { path, durability, cacheBytes } = options;
   const isInMemory = path === ':memory:';
-  const damage = isInMemory ? null : prepareToOpen(options, nowMs);
+  const { damage, isUnchecked } = isInMemory ? { damage: null, isUnchecked: false } : prepareToOpen(options, nowMs);
   const database = new Sqlite(path);
   let unsettled: RegressionError | null = null;
   try {
@@ -59,7 +61,7 @@ export function openHotFile(options: HotFileOptions, nowMs: number): OpenedHotFi
     database.close();
     throw error;
   }
-  return { database, damage, unsettled };
+  return { database, damage, isUnchecked, unsettled };
 }
 
 function checkpointFailure(database: Sqlite): RegressionError | null {
@@ -73,7 +75,10 @@ function checkpointFailure(database: Sqlite): RegressionError | null {
 }
 
 /** Only the holder of the data directory's lock gets here, so a lock left by a killed thread or process is stale. */
-function prepareToOpen({ path, lastSegmentId, checksFile }: HotFileOptions, nowMs: number): Damage | null {
+function prepareToOpen(
+  { path, lastSegmentId, checksFile, maxBytesCheckedFirst }: HotFileOptions,
+  nowMs: number,
+): Pick<OpenedHotFile, 'damage' | 'isUnchecked'> {
   recoverRotation(path);
   recoverKeptWal(path);
   if (!existsSync(path)) {
@@ -88,6 +93,7 @@ function prepareToOpen({ path, lastSegmentId, checksFile }: HotFileOptions, nowM
       hint: 'Open and close it once with the sqlite3 shell, which rolls the journal back; then start again.',
     });
   }
-  const reason = checksFile ? damageOf(path) : null;
-  return reason === null ? null : replaceDamaged(path, reason, lastSegmentId, nowMs);
+  if (!checksFile) return { damage: null, isUnchecked: false };
+  const { reason, isUnchecked } = damageOf(path, maxBytesCheckedFirst);
+  return { damage: reason === null ? null : replaceDamaged(path, reason, lastSegmentId, nowMs), isUnchecked };
 }

@@ -37,6 +37,19 @@ export class Pins {
     this.#wake();
   }
 
+  /** As `whenFree`; resolves to what `work` returns, or rejects with what it throws. */
+  whenFreeDo<Result>(work: () => Result): Promise<Result> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    this.whenFree(() => {
+      try {
+        resolve(work());
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    return promise;
+  }
+
   /** Runs `work` once every pin granted so far has been given back; later ones are not held up. It must not throw. */
   afterOpenPins(work: () => void): void {
     this.#afterPins.push({ lastPin: this.#lastPin, work });

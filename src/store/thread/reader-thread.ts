@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { ReaderCalls, ReaderOptions } from '../protocol.ts';
 import { countFields } from './field-counts.ts';
+import { damageOfTable, tablesOf } from './file-checks.ts';
 import { copyHot } from './hot-copy.ts';
 import type { HotCopy, Segment } from '../segments.ts';
 import { capWasmMemory } from './memory-cap.ts';
@@ -69,6 +70,8 @@ serve<ReaderCalls>(parentPort, {
         outsideTransaction: (work) => (hot === null ? work() : hot.outsideTransaction(work)),
       }),
     ),
+  tables: (snapshot) => consistent(snapshot, ({ hot: database }) => tablesOf(database)),
+  checkTable: (snapshot, table) => consistent(snapshot, ({ hot: database }) => damageOfTable(database, table)),
   copyHot: (snapshot, path) =>
     consistent(snapshot, ({ hot: database }) => {
       const copy = (): HotCopy => copyHot(database, segments, path);

@@ -6,6 +6,7 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import { closeAlias, openAlias } from './alias.ts';
+import { tablesOf } from './file-checks.ts';
 import { Sqlite, type SqlValue } from './sqlite.ts';
 
 export interface Salvaged {
@@ -41,12 +42,7 @@ function openDamaged(path: string, directory: string): Sqlite | null {
 }
 
 function copyAll(source: Sqlite, target: Sqlite, lastSegmentId: number): Salvaged {
-  const tables = target
-    .all<{ name: string }>(
-      `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
-    )
-    .map(({ name }) => name);
-  for (const table of tables) {
+  for (const table of tablesOf(target)) {
     if (table !== 'logs' && table !== 'logs_metadata') target.transaction(() => copyWhole(source, target, table));
   }
   const lastId = lastIdIn(source);

@@ -5,7 +5,7 @@
  * queries until the manifest, written last, says that the segment is complete. A sealed segment has journal mode `delete`, so any
  * SQLite tool can open it.
  */
-import { constants, copyFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { constants, copyFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { RegressionError } from '../../runtime/errors.ts';
 import { type Segment, type SegmentManifest, segmentFileNames } from '../segments.ts';
@@ -13,7 +13,8 @@ import { durableRename, syncPath } from '../durable-rename.ts';
 import { hashFile } from './file-hash.ts';
 import { buildMetadataIndex } from './metadata-index.ts';
 import { removeDatabase } from './new-database.ts';
-import { rangesOf } from './segment-directory.ts';
+import { writeManifest } from './segment-manifest.ts';
+import { rangesOf } from './file-checks.ts';
 import { Sqlite } from './sqlite.ts';
 import { buildTextIndex } from './text-index.ts';
 
@@ -47,10 +48,7 @@ export function sealSegment(closed: Segment, directory: string, nowMs: () => num
     sealedAt: new Date(nowMs()).toISOString(),
   };
   durableRename(unfinishedPath, join(directory, names.sealed));
-  const unfinishedManifest = join(directory, names.unfinishedManifest);
-  writeFileSync(unfinishedManifest, `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600 });
-  syncPath(unfinishedManifest);
-  durableRename(unfinishedManifest, join(directory, names.manifest));
+  writeManifest(directory, manifest);
   return manifest;
 }
 

@@ -3,7 +3,7 @@
  *
  * Runs in the writer thread, so that a snapshot and the list of segments beside it are granted in one step.
  */
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../runtime/errors.ts';
 import { type Damage, setAsidePath } from '../damage.ts';
@@ -11,7 +11,8 @@ import { durableRename } from '../durable-rename.ts';
 import { type Segment, type SegmentManifest, restoredSuffix, restoringSuffix, segmentFileNames } from '../segments.ts';
 import { closeAlias, openAlias } from './alias.ts';
 import { foreignReasonOf, isDamage, readHeader } from './damage.ts';
-import type { Sqlite } from './sqlite.ts';
+import { rangesOf } from './file-checks.ts';
+import { describeSealed, readManifest, writeManifest } from './segment-manifest.ts';
 
 export class SegmentDirectory {
   readonly path: string;
@@ -20,10 +21,13 @@ export class SegmentDirectory {
   #replaced: string[] = [];
   readonly #foundAt: string;
   readonly #damages: Damage[] = [];
+  /** First ids of sealed files whose manifest is torn or gone: `adoptSealed` looks at them. */
+  readonly #orphans: number[] = [];
 
   /**
    * Reads the directory, made if it is missing, and removes what an interrupted sealing left. A segment that cannot be read is set
-   * aside as `*.corrupt-<time>` and told in `damages`: the others, and the start, do not depend on it.
+   * aside as `*.corrupt-<time>` and told in `damages`: the others, and the start, do not depend on it. Call `takeRestored`,
+   * `completeRemovals` and `adoptSealed` once the hot file is open, which knows what was taken out of the store.
    */
   constructor(path: string, nowMs: number) {
     this.path = path;
@@ -74,6 +78,30 @@ export class SegmentDirectory {
     }
   }
 
+  /** A removal that a crash interrupted is completed. */
+  completeRemovals(removedIds: ReadonlySet<number>): void {
+    const left = [...this.#segments.map(({ firstId }) => firstId), ...this.#orphans];
+    this.remove(new Set(left.filter((firstId) => removedIds.has(firstId))));
+    this.removeReplaced();
+  }
+
+  /** A sealed file is complete when it gets its name: what its manifest said can be read out of it again. */
+  adoptSealed(): void {
+    for (const firstId of this.#orphans.splice(0)) {
+      const path = join(this.path, segmentFileNames(firstId).sealed);
+      const isBroughtBack = this.#segments.some((segment) => segment.firstId === firstId);
+      if (isBroughtBack || !existsSync(path)) continue; // or taken out of the store
+      const described = describeSealed(path, this.#foundAt);
+      const known = typeof described === 'string' ? described : (this.#conflictOf(firstId, described) ?? described);
+      if (typeof known === 'string') {
+        this.#setAside(firstId, known);
+        continue;
+      }
+      writeManifest(this.path, known);
+      this.#segments = [...this.#segments, sealedSegment(known, this.path)].sort((a, b) => a.firstId - b.firstId);
+    }
+  }
+
   /** Nobody opens the replaced files any more. */
   removeReplaced(): void {
     for (const path of this.#replaced) rmSync(path, { force: true });
@@ -115,13 +143,16 @@ export class SegmentDirectory {
     }
     if (names.has(manifest)) {
       const known = readManifest(join(this.path, manifest));
-      if (typeof known !== 'string') {
+      if (known !== null) {
         rmSync(join(this.path, closed), { force: true });
         return sealedSegment(known, this.path);
       }
-      if (!names.has(closed)) return this.#setAside(firstId, known);
     }
-    if (!names.has(closed)) return null; // a sealed file whose manifest is gone is nobody's: it is left alone
+    if (!names.has(closed)) {
+      if (names.has(sealed)) this.#orphans.push(firstId);
+      else if (names.has(manifest)) this.#setAside(firstId, 'a torn manifest without its segment');
+      return null;
+    }
     const foreignReason = foreignReasonOf(readHeader(join(this.path, closed)));
     if (foreignReason !== null) return this.#setAside(firstId, foreignReason);
     try {
@@ -133,6 +164,13 @@ export class SegmentDirectory {
       if (!isDamage(error)) throw error;
       return this.#setAside(firstId, messageOf(error));
     }
+  }
+
+  /** Why a file cannot be the segment its name says; null when it can. */
+  #conflictOf(firstId: number, found: SegmentManifest): string | null {
+    if (found.firstId !== firstId) return `its rows begin with ${found.firstId}`;
+    const other = this.#segments.find(({ firstId: first, lastId }) => first <= found.lastId && lastId >= firstId);
+    return other === undefined ? null : `its rows are also in ${other.path}`;
   }
 
   #setAside(firstId: number, reason: string): null {
@@ -155,16 +193,6 @@ function sealedSegment(manifest: SegmentManifest, directory: string): Segment {
   return { state: 'sealed', path, bytes, firstId, lastId, minTimestamp, maxTimestamp };
 }
 
-/** In place of a manifest that is torn, what is wrong with it. */
-function readManifest(path: string): SegmentManifest | string {
-  const text = readFileSync(path, 'utf8');
-  try {
-    return JSON.parse(text) as SegmentManifest;
-  } catch (error) {
-    return `${path}: not a segment's manifest: ${messageOf(error)}`;
-  }
-}
-
 /** Reads a closed file's ranges out of it. Nobody else has it open. */
 function describeClosed(path: string): Segment | null {
   const directory = `${path}.alias`;
@@ -176,18 +204,4 @@ function describeClosed(path: string): Segment | null {
   } finally {
     closeAlias(database, directory);
   }
-}
-
-/** Null for a file without rows. */
-export function rangesOf(
-  database: Sqlite,
-): Pick<Segment, 'firstId' | 'lastId' | 'minTimestamp' | 'maxTimestamp'> | null {
-  const first = <Value>(sql: string): Value | undefined => database.get<{ value: Value }>(sql)?.value;
-  const firstId = first<number>('SELECT id AS value FROM logs ORDER BY id LIMIT 1');
-  const lastId = first<number>('SELECT id AS value FROM logs ORDER BY id DESC LIMIT 1');
-  const minTimestamp = first<string>('SELECT timestamp AS value FROM logs ORDER BY timestamp LIMIT 1');
-  const maxTimestamp = first<string>('SELECT timestamp AS value FROM logs ORDER BY timestamp DESC LIMIT 1');
-  if (firstId === undefined || lastId === undefined || minTimestamp === undefined || maxTimestamp === undefined)
-    return null;
-  return { firstId, lastId, minTimestamp, maxTimestamp };
 }

@@ -158,9 +158,10 @@ function satisfiesJson(text: unknown, json: unknown): number {
   return satisfies(text === null ? null : String(text), test) ? 1 : 0;
 }
 
-/** SQLite's own message texts (sqlite3_errstr); the package passes nothing else on. */
+/** SQLite's own message texts (sqlite3_errstr), which is all that the package passes on, and one of Node's. */
 const codeByText: readonly (readonly [text: string, code: ErrorCode])[] = [
   ['database or disk is full', 'STORE_FULL'],
+  ['ENOSPC', 'STORE_FULL'],
   ['malformed', 'STORE_CORRUPT'],
   ['file is not a database', 'STORE_CORRUPT'],
   ['unsupported file format', 'STORE_CORRUPT'],
@@ -189,15 +190,20 @@ function attempt<Result>(path: string, work: () => Result): Result {
   try {
     return work();
   } catch (error) {
-    if (error instanceof RegressionError) throw error;
-    const said = messageOf(error);
-    const text = said.includes(anyFailure) && isDiskFull(path) ? 'database or disk is full' : said;
-    const code = codeByText.find(([part]) => text.includes(part))?.[1] ?? 'STORE_WRITE_FAILED';
-    const hint = hints[code];
-    throw new RegressionError(code, `${path}: ${text}`, {
-      cause: error,
-      retryable: code !== 'STORE_CORRUPT',
-      ...(hint === undefined ? {} : { hint }),
-    });
+    throw asStoreError(path, error);
   }
+}
+
+/** What the engine, or the file system on its way to it, has thrown, as an error that says whether to try again. */
+export function asStoreError(path: string, error: unknown): RegressionError {
+  if (error instanceof RegressionError) return error;
+  const said = messageOf(error);
+  const text = said.includes(anyFailure) && isDiskFull(path) ? 'database or disk is full' : said;
+  const code = codeByText.find(([part]) => text.includes(part))?.[1] ?? 'STORE_WRITE_FAILED';
+  const hint = hints[code];
+  return new RegressionError(code, `${path}: ${text}`, {
+    cause: error,
+    retryable: code !== 'STORE_CORRUPT',
+    ...(hint === undefined ? {} : { hint }),
+  });
 }

@@ -32,14 +32,21 @@ export function forgetKeptWal(path: string): void {
 
 export class WalKeeper {
   readonly #path: string;
+  readonly #fileInode: number;
   readonly #inode: number;
   readonly #isKept: boolean;
 
   /** @param path of the hot file, which has just been opened. */
   constructor(path: string) {
     this.#path = path;
+    this.#fileInode = inodeOf(path);
     this.#inode = inodeOf(walPathOf(path));
     this.#isKept = keep(path);
+  }
+
+  /** False when the database file has lost its name, or the name stands for another file: nobody will find what is written. */
+  get isFileInPlace(): boolean {
+    return inodeOf(this.#path) === this.#fileInode;
   }
 
   /** False when the WAL has lost its name, or the name stands for another file. */

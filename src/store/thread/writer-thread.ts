@@ -46,6 +46,7 @@ function serveWriter(writer: Writer): void {
     segments: () => writer.segments,
     removeSegments: (firstIds, reason) => writer.removeSegments(firstIds, reason),
     segmentSealed: (manifest) => writer.segmentSealed(manifest),
+    replaceDamaged: (reason) => writer.replaceDamaged(reason),
     stats: () => writer.stats(),
     close() {
       clearTimeout(idle);

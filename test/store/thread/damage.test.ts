@@ -1,6 +1,8 @@
 import {
   closeSync,
+  cpSync,
   existsSync,
+  mkdtempSync,
   openSync,
   readFileSync,
   readdirSync,
@@ -10,13 +12,17 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test, type Test } from 'tap';
+import { t as file, test, type Test } from 'tap';
 import type { Damage } from '../../../src/store/damage.ts';
 import { openStore } from '../../../src/store/remote-store.ts';
+import { defaultLimits } from '../../../src/store/store-limits.ts';
+import type { SegmentManifest } from '../../../src/store/segments.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { openHotFile } from '../../../src/store/thread/hot-file.ts';
 import { Sqlite } from '../../../src/store/thread/sqlite.ts';
+import { SqliteStore } from '../../../src/store/thread/sqlite-store.ts';
 import { aPosition, someRecords } from '../../records.ts';
 import { tempDir } from '../../temp-dir.ts';
 import { walk } from '../store.contract.ts';
@@ -26,6 +32,16 @@ const rows = 3000;
 /** A data directory with a segment of 10 rows and `rows` rows in the hot file; nobody has it open. */
 async function filled(t: Test): Promise<{ dataDir: string; path: string }> {
   const dataDir = await tempDir(t);
+  cpSync(await (template ??= fill()), dataDir, { recursive: true });
+  return { dataDir, path: join(dataDir, 'regression.db') };
+}
+
+let template: Promise<string> | undefined;
+
+/** Done once; every test gets a copy. */
+async function fill(): Promise<string> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'regression-test-'));
+  file.teardown(() => rmSync(dataDir, { recursive: true }));
   const store = await openStore({ dataDir });
   await store.append({ records: someRecords(10), positions: [], gaps: [] });
   await store.rotate();
@@ -35,7 +51,7 @@ async function filled(t: Test): Promise<{ dataDir: string; path: string }> {
     gaps: [],
   });
   await store.close();
-  return { dataDir, path: join(dataDir, 'regression.db') };
+  return dataDir;
 }
 
 async function reopened(t: Test, dataDir: string): Promise<{ store: Store; damages: Damage[] }> {
@@ -141,14 +157,28 @@ void test('positions survive the salvage, so no file is read twice', async (t) =
   t.match(await store.positions(), [aPosition({ offset: 7 })]);
 });
 
-const segmentDamagings: Readonly<Record<string, (segments: string, t: Test) => Promise<void>>> = {
-  'a torn manifest': async (segments, t) => {
-    const store = await openStore({ dataDir: join(segments, '..') });
-    t.teardown(() => store.close());
-    await store.sealed();
-    await store.close();
-    rmSync(join(segments, '000000000001.closed.db'), { force: true });
+/** The segment of `filled`, sealed; nobody has it open. */
+async function sealed(segments: string): Promise<void> {
+  const store = await openStore({ dataDir: join(segments, '..') });
+  await store.sealed();
+  await store.close();
+}
+
+const segmentDamagings: Readonly<Record<string, (segments: string) => Promise<void>>> = {
+  'a sealed segment that cannot be read, with a torn manifest': async (segments) => {
+    await sealed(segments);
     truncateSync(join(segments, '000000000001.json'), 20);
+    overwrite(join(segments, '000000000001.db'), pageBytes, Buffer.alloc(20 * pageBytes, 0xff));
+  },
+  'a sealed segment under the name of another, without a manifest': async (segments) => {
+    await sealed(segments);
+    rmSync(join(segments, '000000000001.json'));
+    renameSync(join(segments, '000000000001.db'), join(segments, '000000000005.db'));
+  },
+  'a torn manifest without its segment': async (segments) => {
+    await sealed(segments);
+    truncateSync(join(segments, '000000000001.json'), 20);
+    rmSync(join(segments, '000000000001.db'));
   },
   'a closed segment that is no database': async (segments) => {
     for (const name of readdirSync(segments)) rmSync(join(segments, name), { force: true });
@@ -164,10 +194,10 @@ for (const [what, damage] of Object.entries(segmentDamagings)) {
   void test(`${what} is set aside and told, and does not stop the start (F44)`, { timeout: 120_000 }, async (t) => {
     const { dataDir } = await filled(t);
     const segments = join(dataDir, 'segments');
-    await damage(segments, t);
+    await damage(segments);
     const { store, damages } = await reopened(t, dataDir);
 
-    t.match(damages, [{ setAsideAs: /segments\/0+1\..*\.corrupt-\d{8}T\d{6}Z$/, lostRows: null }]);
+    t.match(damages, [{ setAsideAs: /segments\/0+[15]\..*\.corrupt-\d{8}T\d{6}Z$/, lostRows: null }]);
     t.ok(existsSync(damages[0]?.setAsideAs ?? ''));
     t.equal((await walk(store, { order: 'arrival', limit: 5000 })).length, rows, 'the hot file answers');
     await store.append({ records: someRecords(1), positions: [], gaps: [] });
@@ -175,6 +205,85 @@ for (const [what, damage] of Object.entries(segmentDamagings)) {
     t.strictSame((await reopened(t, dataDir)).damages, [], 'told once');
   });
 }
+
+for (const [what, damageManifest] of Object.entries({
+  torn: (path: string) => truncateSync(path, 20),
+  gone: (path: string) => rmSync(path),
+})) {
+  void test(`a manifest that is ${what} is written again from its sealed file, which answers as before`, async (t) => {
+    const { dataDir } = await filled(t);
+    const segments = join(dataDir, 'segments');
+    await sealed(segments);
+    const manifestPath = join(segments, '000000000001.json');
+    const before = JSON.parse(readFileSync(manifestPath, 'utf8')) as SegmentManifest;
+    damageManifest(manifestPath);
+    const { store, damages } = await reopened(t, dataDir);
+
+    t.strictSame(damages, []);
+    t.match(await store.segments(), [{ state: 'sealed', firstId: 1, lastId: 10 }]);
+    t.equal((await walk(store, { order: 'arrival', limit: 5000 })).length, rows + 10);
+    const after = JSON.parse(readFileSync(manifestPath, 'utf8')) as SegmentManifest;
+    t.strictSame({ ...after, sealedAt: '' }, { ...before, sealedAt: '' });
+    const { firstId } = await store.append({ records: someRecords(1), positions: [], gaps: [] });
+    t.equal(firstId, rows + 11);
+  });
+}
+
+void test('a sealed file that was taken out of the store, but for its manifest, is not taken in again', async (t) => {
+  const { dataDir } = await filled(t);
+  const segments = join(dataDir, 'segments');
+  await sealed(segments);
+  const left = readFileSync(join(segments, '000000000001.db'));
+  const store = await openStore({ dataDir });
+  await store.removeSegments([1], 'age');
+  await store.close();
+  writeFileSync(join(segments, '000000000001.db'), left); // as a kill between the two removals leaves it
+  const again = await reopened(t, dataDir);
+
+  t.strictSame(again.damages, []);
+  t.strictSame(await again.store.segments(), []);
+  t.strictSame(readdirSync(segments), []);
+});
+
+void test('a large file is read through while rows go on, and replaced when it is damaged (F44)', async (t) => {
+  const { dataDir, path } = await filled(t);
+  damagings['a damaged page among the rows']?.damage(path);
+  const found = Promise.withResolvers<Damage>();
+  const store = await openStore({ dataDir, maxBytesCheckedFirst: 1, onDamage: found.resolve });
+  t.teardown(() => store.close());
+  const appended: number[] = [];
+  let isFound = false;
+  void found.promise.then(() => (isFound = true));
+  do appended.push((await store.append({ records: someRecords(1), positions: [], gaps: [] })).firstId);
+  while (!isFound);
+  const { reason, salvagedRows, lostRows, setAsideAs } = await found.promise;
+
+  t.match(reason, /damaged/);
+  t.ok(existsSync(setAsideAs));
+  t.ok(salvagedRows > rows / 4, `${salvagedRows} rows salvaged`);
+  t.strictSame(
+    appended,
+    appended.map((_, index) => rows + 11 + index),
+    'every append is answered with an id of its own',
+  );
+  const stored = (await walk(store, { order: 'arrival', limit: 5000 })).map(({ id }) => id);
+  t.equal(new Set(stored).size, stored.length);
+  t.equal(stored.length + (lostRows ?? 0), 10 + rows + appended.length, 'stored and lost are all');
+});
+
+void test('damage that an append runs into has the file replaced; the repeated batch is stored (F44)', async (t) => {
+  const { path } = await filled(t);
+  overwrite(path, pageWith(path, `row ${rows - 1}`) * pageBytes, Buffer.alloc(64, 0xff)); // where the next row goes
+  const store = new SqliteStore(path, { maxBytesCheckedFirst: 1 });
+  t.teardown(() => store.close());
+  const batch = { records: someRecords(5), positions: [], gaps: [] };
+
+  await t.rejects(store.append(batch), { code: 'STORE_WRITE_FAILED', retryable: true, message: /being replaced/ });
+  t.equal((await store.append(batch)).firstId, rows + 11);
+  const [damage] = await store.state.damages();
+  t.equal((damage?.salvagedRows ?? 0) + (damage?.lostRows ?? 0), rows);
+  t.equal((await walk(store, { order: 'arrival', limit: 5000 })).length, 10 + (damage?.salvagedRows ?? 0) + 5);
+});
 
 void test('a torn manifest costs nothing while the closed file is still there: it is sealed again', async (t) => {
   const dataDir = await tempDir(t);
@@ -234,8 +343,7 @@ void test('an engine that refuses WAL mode is refused (F43)', async (t) => {
   const refusing = (original.value as () => void).bind(database);
   Object.defineProperty(Sqlite.prototype, 'useWal', { value: refusing, configurable: true });
   t.throws(
-    () =>
-      openHotFile({ path, durability: 'full', cacheBytes: 1 << 20, lastSegmentId: 10, checksFile: true }, Date.now()),
+    () => openHotFile({ ...defaultLimits, path, lastSegmentId: 10, checksFile: true }, Date.now()),
     { code: 'STORE_UNSAFE' },
     'the start is refused with it',
   );
