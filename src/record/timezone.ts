@@ -8,7 +8,11 @@ let remembered = new Map<string, number>();
 
 /** True when `zone` is an offset (`+02:00`, `UTC`) or an IANA name this Node knows. */
 export function isTimezone(zone: string): boolean {
-  if (fixedOffset.test(zone)) return true;
+  return fixedOffset.test(zone) || isZoneName(zone);
+}
+
+/** True for a name that Intl knows, which `offsetAt` takes. */
+export function isZoneName(zone: string): boolean {
   try {
     formatOf(zone);
     return true;

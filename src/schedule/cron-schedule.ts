@@ -18,14 +18,6 @@ export function isCronExpression(text: string): boolean {
   return text.trim().split(/\s+/).length === 5 && cron.validate(text);
 }
 
-export function isTimezone(text: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone !== '';
-  } catch {
-    return false;
-  }
-}
-
 export class CronSchedule {
   readonly #matcher: ReturnType<typeof cron.createTask>;
   readonly #minutes: ReadonlySet<number>;

@@ -2,6 +2,7 @@
  * Runs tasks, whoever asks: the scheduler, a command, the endpoint. One task at a time (but `isConcurrent` ones), a task never beside
  * itself; how it goes and how it ended is kept for `status` and the metrics, and in the store over restarts.
  */
+import { statfs } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
@@ -132,6 +133,7 @@ export class TaskRunner {
       backupDir: config.backup.dir === undefined ? null : resolve(config.backup.dir),
       clock,
       jobs,
+      freeBytes,
       waits,
       signal: this.#stopped.signal,
       rowsRemoved: (reason, rows) => metrics.rowsRemoved.inc({ reason }, rows),
@@ -180,4 +182,9 @@ export class TaskRunner {
     }
     if (lastOkAt !== null) metrics.taskLastSuccess.set({ task: name }, seconds(lastOkAt));
   }
+}
+
+async function freeBytes(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
 }

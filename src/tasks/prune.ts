@@ -5,7 +5,7 @@
  * nobody waits for; then the oldest of the others, as far as they are more than `hold_size`, and with a full disk all of them. Roll-ups
  * of patterns are no part of segments and stay. Each segment that goes is recorded with its reason, in the transaction that removes it.
  */
-import { readdir, stat, statfs } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { exists, listBackups, removeBackup, removeUnfinished } from '../backup/manifest.ts';
@@ -83,9 +83,9 @@ export const prune: TaskKind<typeof options> = {
       }
     }
 
-    if (limits.min_free !== undefined && (await freeBytes(context)) < limits.min_free) {
+    if (limits.min_free !== undefined && (await context.freeBytes(context.dataDir)) < limits.min_free) {
       removed.backups = await sacrificeBackups(context, limits.min_free);
-      const missing = limits.min_free - (await freeBytes(context));
+      const missing = limits.min_free - (await context.freeBytes(context.dataDir));
       if (missing > 0) {
         const candidates = await removable(context, limits);
         const inOrder = [...candidates.filter(({ isHeld }) => !isHeld), ...candidates.filter(({ isHeld }) => isHeld)];
@@ -154,23 +154,21 @@ async function totalBytes({ store, dataDir, backupDir }: TaskContext): Promise<n
 }
 
 /** Newest and last proven stay. @returns how many went. */
-async function sacrificeBackups({ dataDir, backupDir, signal }: TaskContext, minFree: number): Promise<number> {
+async function sacrificeBackups(
+  { dataDir, backupDir, signal, freeBytes }: TaskContext,
+  minFree: number,
+): Promise<number> {
   if (backupDir === null || !(await isSameDisk(dataDir, backupDir))) return 0;
   const backups = await listBackups(backupDir);
   const proven = backups.findLast(({ verifiedAt }) => verifiedAt !== null);
   let removed = 0;
   for (const backup of backups.slice(0, -1)) {
     if (backup === proven) continue;
-    if (signal.aborted || (await freeBytes({ dataDir })) >= minFree) break;
+    if (signal.aborted || (await freeBytes(dataDir)) >= minFree) break;
     await removeBackup(backup);
     removed++;
   }
   return removed;
-}
-
-async function freeBytes({ dataDir }: Pick<TaskContext, 'dataDir'>): Promise<number> {
-  const { bavail, bsize } = await statfs(dataDir);
-  return bavail * bsize;
 }
 
 async function isSameDisk(a: string, b: string): Promise<boolean> {

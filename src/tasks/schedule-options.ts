@@ -1,7 +1,8 @@
 /** The options that every task has: when it runs by itself. */
 import { z } from 'zod';
-import { isCronExpression, isTimezone } from '../schedule/cron-schedule.ts';
+import { isZoneName } from '../record/timezone.ts';
 import { duration } from '../runtime/units.ts';
+import { isCronExpression } from '../schedule/cron-schedule.ts';
 
 /** @param schedule the default; undefined for a task that runs only when told. */
 export function scheduleOptions(schedule?: string) {
@@ -15,7 +16,7 @@ export function scheduleOptions(schedule?: string) {
     schedule: expression.default(schedule ?? 'off'),
     timezone: z
       .string()
-      .refine(isTimezone, { error: 'no such time zone' })
+      .refine(isZoneName, { error: 'no such time zone' })
       .default('UTC')
       .describe('Of the schedule, e.g. `Europe/Berlin`'),
     jitter: duration({ min: 0, max: 86_400_000 })

@@ -29,6 +29,8 @@ export interface TaskContext {
   readonly clock: Clock;
   /** For work on whole files, away from ingest. */
   readonly jobs: FileJobRunner;
+  /** Bytes that this user may still write on the file system of a directory. */
+  readonly freeBytes: (directory: string) => Promise<number>;
   /** Also wait for what the task sets going in the background. */
   readonly waits: boolean;
   /** Aborts when the daemon stops: the task then gives up soon, and leaves nothing half done under a final name. */

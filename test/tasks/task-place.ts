@@ -9,6 +9,7 @@ import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
 import { type TaskName, tasks } from '../../src/tasks/registry.ts';
 import type { TaskContext, TaskKind, TaskOutcome } from '../../src/tasks/task.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { walk } from '../store/store.contract.ts';
 
 export const jobsInThisThread: FileJobRunner = { run: async (job) => (await doFileJob(job)) as never };
 
@@ -22,6 +23,22 @@ export function openInThisThread(dataDir: string): Store {
   return new SqliteStore(join(dataDir, 'regression.db'));
 }
 
+export function contextOf(store: Store, root: string, now: string, more: Partial<TaskContext> = {}): TaskContext {
+  return {
+    store,
+    dataDir: dataDirOf(root),
+    backupDir: backupDirOf(root),
+    clock: new ManualClock(now),
+    jobs: jobsInThisThread,
+    freeBytes: async () => 0,
+    waits: true,
+    signal: new AbortController().signal,
+    progress: () => undefined,
+    rowsRemoved: () => undefined,
+    ...more,
+  };
+}
+
 export function runTask(
   name: TaskName,
   store: Store,
@@ -29,17 +46,12 @@ export function runTask(
   options: Readonly<Record<string, unknown>>,
   now: string,
 ): Promise<TaskOutcome> {
-  const context: TaskContext = {
-    store,
-    dataDir: dataDirOf(root),
-    backupDir: backupDirOf(root),
-    clock: new ManualClock(now),
-    jobs: jobsInThisThread,
-    waits: true,
-    signal: new AbortController().signal,
-    progress: () => undefined,
-    rowsRemoved: () => undefined,
-  };
   const kind = tasks[name] as unknown as TaskKind<z.ZodObject>;
-  return kind.run(context, kind.options.parse(options));
+  return kind.run(contextOf(store, root, now), kind.options.parse(options));
+}
+
+/** Rows live, and rows that the store knows to be gone. */
+export async function countRows(store: Store): Promise<{ live: number; removed: number }> {
+  const gone = (await store.state.removedSegments()).filter(({ restoredAt }) => restoredAt === null);
+  return { live: (await walk(store, {})).length, removed: gone.reduce((sum, { rows }) => sum + rows, 0) };
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -11,16 +11,22 @@ import type { z } from 'zod';
 import { bringBack, wouldBringBack } from '../../src/archive/bring-back.ts';
 import { signedHeaders } from '../../src/archive/sigv4.ts';
 import { takeBackup } from '../../src/backup/take-backup.ts';
-import { openStore } from '../../src/store/remote-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { archive } from '../../src/tasks/archive.ts';
 import { prune } from '../../src/tasks/prune.ts';
-import type { TaskContext, TaskOutcome } from '../../src/tasks/task.ts';
+import type { TaskOutcome } from '../../src/tasks/task.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { aRecord } from '../records.ts';
 import { walk } from '../store/store.contract.ts';
 import { tempDir } from '../temp-dir.ts';
-import { jobsInThisThread as jobs } from './task-place.ts';
+import {
+  archiveDirOf,
+  contextOf,
+  countRows,
+  dataDirOf,
+  jobsInThisThread as jobs,
+  openInThisThread,
+} from './task-place.ts';
 
 const slow = { timeout: 180_000 };
 const rowsPerSegment = 50;
@@ -30,19 +36,17 @@ interface Place {
   readonly dataDir: string;
   readonly archiveDir: string;
   readonly store: Store;
-  readonly removed: Record<string, number>;
   readonly archive: (options?: Partial<z.input<typeof archive.options>>) => Promise<TaskOutcome>;
   readonly prune: (options: Partial<z.input<typeof prune.options>>) => Promise<TaskOutcome>;
-  /** Ids live, and rows that the store knows to be removed. */
-  readonly count: () => Promise<{ live: number; removed: number }>;
 }
 
 /** Three sealed segments, of the 1st, 11th and 21st of November, and rows of the 24th in the hot file; it is the 24th. */
 async function place(t: Test): Promise<Place> {
   const root = await tempDir(t);
-  const dataDir = join(root, 'data');
-  const archiveDir = join(root, 'archive');
-  const store = await openStore({ dataDir });
+  const dataDir = dataDirOf(root);
+  const archiveDir = archiveDirOf(root);
+  mkdirSync(dataDir);
+  const store = openInThisThread(dataDir);
   t.teardown(() => store.close());
   for (const day of ['01', '11', '21', '24']) {
     const records = Array.from({ length: rowsPerSegment }, (_, index) =>
@@ -52,114 +56,23 @@ async function place(t: Test): Promise<Place> {
     if (day !== '24') await store.rotate();
   }
   await store.sealed();
-  const removed: Record<string, number> = {};
-  const context: TaskContext = {
-    store,
-    dataDir,
-    backupDir: null,
-    clock: new ManualClock('2026-11-24T12:00:00Z'),
-    jobs,
-    waits: true,
-    signal,
-    progress: () => undefined,
-    rowsRemoved: (reason, rows) => (removed[reason] = (removed[reason] ?? 0) + rows),
-  };
+  const context = contextOf(store, root, '2026-11-24T12:00:00Z');
   return {
     dataDir,
     archiveDir,
     store,
-    removed,
     archive: (options = {}) => archive.run(context, archive.options.parse({ dir: archiveDir, ...options })),
     prune: (options) => prune.run(context, prune.options.parse(options)),
-    async count() {
-      const gone = (await store.state.removedSegments()).filter(({ restoredAt }) => restoredAt === null);
-      return { live: (await walk(store, {})).length, removed: gone.reduce((sum, { rows }) => sum + rows, 0) };
-    },
   };
 }
-
-async function aConsumer(store: Store, position: number): Promise<void> {
-  const consumer = { name: 'job', owner: 'ann', filter: {}, ackWaitMs: 1000, maxDeliver: 3, position };
-  await store.state.createConsumer(consumer);
-}
-
-void test('prune by age removes whole segments, counts them and leaves the rest', slow, async (t) => {
-  const { prune, count, removed, store } = await place(t);
-
-  t.match(await prune({ max_age: '5d' }), { details: { rows: 100, segments: 2, held_rows: 0 } });
-  t.match(await prune({ max_age: '5d' }), { message: 'nothing to prune' });
-
-  t.strictSame(await count(), { live: 100, removed: 100 });
-  t.strictSame(removed, { age: 100 });
-  t.equal((await store.segments()).length, 1);
-});
-
-void test('prune by size goes from the high water mark to the low one, oldest first (F59)', slow, async (t) => {
-  const { count, store } = await place(t);
-  const { databaseBytes, walBytes, segmentBytes } = await store.stats();
-  const total = databaseBytes + walBytes + segmentBytes;
-  const [oldest] = await store.segments();
-
-  // The smallest bound that can be configured is far above a test's data: the bound is given past the schema.
-  await runPrune(t, store, { max_total_size: total - 1, low_water: 1 });
-
-  t.strictSame(await count(), { live: 150, removed: 50 });
-  t.not((await store.segments())[0]?.firstId, oldest?.firstId, 'the oldest went');
-});
-
-async function runPrune(
-  t: Test,
-  store: Store,
-  limits: { readonly max_total_size: number; readonly low_water: number },
-): Promise<void> {
-  const context: TaskContext = {
-    store,
-    dataDir: await tempDir(t),
-    backupDir: null,
-    clock: new ManualClock('2026-11-24T12:00:00Z'),
-    jobs,
-    waits: true,
-    signal,
-    progress: () => undefined,
-    rowsRemoved: () => undefined,
-  };
-  const options = prune.options.parse({});
-  await prune.run(context, { ...options, max_total_size: limits.max_total_size, low_water: limits.low_water });
-}
-
-void test(
-  'rows that a consumer has not had are held up to a size; past it the oldest go, counted (F59)',
-  slow,
-  async (t) => {
-    const { prune, count, store } = await place(t);
-    await aConsumer(store, 60); // in the middle of the second segment
-
-    await prune({ max_age: '1d' });
-    t.strictSame(await count(), { live: 150, removed: 50 }, 'only what it has had');
-
-    await prune({ max_age: '1d', hold_size: 0 });
-    t.strictSame(await count(), { live: 50, removed: 150 }, 'nothing is held beyond the size');
-  },
-);
-
-void test('a disk that is nearly full takes the oldest, also what is held, and says so (F59)', slow, async (t) => {
-  const { prune, count, store, removed } = await place(t);
-  await aConsumer(store, 60);
-
-  const { details } = await prune({ min_free: '1000TiB' });
-
-  t.match(details, { rows: 150, segments: 3, held_rows: 100 });
-  t.strictSame(removed, { disk_full: 150 });
-  t.strictSame(await count(), { live: 50, removed: 150 }, 'the file being written stays');
-});
 
 void test('archived rows leave the store and come back whole; live + archived = total (F46)', slow, async (t) => {
-  const { archive, count, dataDir, archiveDir, store } = await place(t);
+  const { archive, dataDir, archiveDir, store } = await place(t);
   const before = (await walk(store, { order: 'arrival' })).map((row) => JSON.stringify(row));
 
   t.match(await archive({ after: '5d' }), { details: { rows: 100, segments: 2 } });
   t.match(await archive({ after: '5d' }), { details: { rows: 0, segments: 0 } });
-  t.strictSame(await count(), { live: 100, removed: 100 });
+  t.strictSame(await countRows(store), { live: 100, removed: 100 });
   t.strictSame(readdirSync(archiveDir).sort(), [
     '000000000001.archive.json',
     '000000000001.sqlite.zst',
@@ -172,7 +85,7 @@ void test('archived rows leave the store and come back whole; live + archived = 
   t.strictSame(await bringBack({ ...back, ...range }), { segments: 1, rows: 50, present: 0 });
   t.strictSame(await bringBack({ ...back, ...range, end: '2027' }), { segments: 1, rows: 50, present: 1 });
 
-  const again = await openStore({ dataDir });
+  const again = openInThisThread(dataDir);
   t.teardown(() => again.close());
   t.strictSame(
     (await walk(again, { order: 'arrival' })).map((row) => JSON.stringify(row)),
@@ -183,7 +96,7 @@ void test('archived rows leave the store and come back whole; live + archived = 
 });
 
 void test('a span out of a backup brings back what is gone, also what was not yet a segment then', slow, async (t) => {
-  const { prune, count, dataDir, store } = await place(t);
+  const { prune, dataDir, store } = await place(t);
   const directory = join(await tempDir(t), 'backups');
   const clock = new ManualClock('2026-11-24T12:00:00Z');
   const progress = (): void => undefined;
@@ -193,7 +106,7 @@ void test('a span out of a backup brings back what is gone, also what was not ye
   await store.append({ records: [aRecord({ timestamp: '2026-11-24T11:00:00.000000Z' })], positions: [], gaps: [] });
   await store.sealed();
   await prune({ max_age: '2h' });
-  t.strictSame(await count(), { live: 1, removed: 201 });
+  t.strictSame(await countRows(store), { live: 1, removed: 201 });
   await store.close();
   const back = { source: backup.directory, dataDir, jobs, progress };
   const days = { start: '2026-11-21T00:00:00.000000Z', end: '2026-11-25T00:00:00.000000Z' };
@@ -202,7 +115,7 @@ void test('a span out of a backup brings back what is gone, also what was not ye
   t.strictSame(readdirSync(join(dataDir, 'segments')), [], 'nothing is changed by asking');
   t.strictSame(await bringBack({ ...back, ...days, nowMs: clock.nowMs() }), { segments: 2, rows: 100, present: 0 });
 
-  const again = await openStore({ dataDir });
+  const again = openInThisThread(dataDir);
   t.teardown(() => again.close());
   const removed = (await again.state.removedSegments()).filter(({ restoredAt }) => restoredAt === null);
   t.equal((await walk(again, {})).length, 101);
@@ -246,7 +159,7 @@ void test('segments of another data directory are not brought in under ids that 
   const { archive, archiveDir } = await place(t);
   await archive({ after: '5d' });
   const dataDir = await tempDir(t);
-  const other = await openStore({ dataDir });
+  const other = openInThisThread(dataDir);
   await other.append({ records: Array.from({ length: 70 }, () => aRecord()), positions: [], gaps: [] });
   await other.close();
   const back = { source: archiveDir, nowMs: Date.now(), jobs, progress: () => undefined, start: '2026', end: '2027' };
@@ -255,7 +168,7 @@ void test('segments of another data directory are not brought in under ids that 
 
   const fresh = await tempDir(t);
   t.strictSame(await bringBack({ ...back, dataDir: fresh }), { segments: 2, rows: 100, present: 0 });
-  const store = await openStore({ dataDir: fresh });
+  const store = openInThisThread(fresh);
   t.teardown(() => store.close());
   t.equal((await walk(store, {})).length, 100, 'a new directory takes any');
 });
@@ -284,16 +197,16 @@ void test(
   'a segment that was being removed when the process was killed is gone after the next start (F47)',
   slow,
   async (t) => {
-    const { dataDir, store, archive, archiveDir, count } = await place(t);
+    const { dataDir, store, archive, archiveDir } = await place(t);
     const kept = ['db', 'json'].map((end) => readFileSync(join(dataDir, `segments/000000000001.${end}`)));
     await archive({ after: '15d' });
-    t.strictSame(await count(), { live: 150, removed: 50 });
+    t.strictSame(await countRows(store), { live: 150, removed: 50 });
     await store.close();
     const { writeFile } = await import('node:fs/promises');
     for (const [index, end] of ['db', 'json'].entries())
       await writeFile(join(dataDir, `segments/000000000001.${end}`), kept[index] ?? '');
 
-    const again = await openStore({ dataDir });
+    const again = openInThisThread(dataDir);
     t.teardown(() => again.close());
 
     t.equal((await walk(again, {})).length, 150, 'not live and archived');
@@ -306,7 +219,7 @@ void test(
   'files are uploaded with a signature that the other side can check; until then the rows stay',
   slow,
   async (t) => {
-    const { archive, count, archiveDir } = await place(t);
+    const { archive, archiveDir, store } = await place(t);
     const keys = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
     const stored = new Map<string, Buffer>();
     let refusals = 1;
@@ -348,10 +261,10 @@ void test(
     };
 
     await t.rejects(archive({ after: '15d', upload }), { code: 'UPLOAD_FAILED' });
-    t.strictSame(await count(), { live: 200, removed: 0 });
+    t.strictSame(await countRows(store), { live: 200, removed: 0 });
     await archive({ after: '15d', upload });
 
-    t.strictSame(await count(), { live: 150, removed: 50 });
+    t.strictSame(await countRows(store), { live: 150, removed: 50 });
     const file = readFileSync(join(archiveDir, '000000000001.sqlite.zst'));
     t.ok(stored.get('/bucket/logs/000000000001.sqlite.zst')?.equals(file));
     await t.rejects(archive({ after: '5d', upload: { ...upload, secret_access_key: 'wrong' } }), {
