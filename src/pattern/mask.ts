@@ -91,10 +91,14 @@ export class Masker {
     return text;
   }
 
-  /** What stands in `message`, the last one masked, where word `index` is; empty when there is no such word. */
-  wordAt(message: string, index: number): string {
-    if (index >= this.#wordCount) return '';
-    return message.slice(this.#places[index * 2], this.#places[index * 2 + 1]);
+  /** Where word `index` of the last message begins in it, in characters; -1 when there is no such word. */
+  startOf(index: number): number {
+    return index < this.#wordCount ? (this.#places[index * 2] ?? -1) : -1;
+  }
+
+  /** Where it ends, exclusive. */
+  endOf(index: number): number {
+    return index < this.#wordCount ? (this.#places[index * 2 + 1] ?? -1) : -1;
   }
 }
 

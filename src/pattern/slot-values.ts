@@ -3,6 +3,8 @@
  *
  * What is few may be a status, a region, a queue: a release that brings a new one is worth a word. What is many (ids, durations) is only
  * sampled. Bounded: `maxValues` a variable, `maxSlots` variables a pattern, values cut at `maxValueLength`.
+ *
+ * Looked at for every record that is stored, so nothing is cut out of a message that is known already.
  */
 import { durationUnits, sizeUnits } from './fold.ts';
 import type { Masker } from './mask.ts';
@@ -21,6 +23,7 @@ export interface SlotChange {
 }
 
 interface ValueCount {
+  readonly value: string;
   readonly firstSeen: string;
   /** Occurrences since the store was last told. */
   untold: number;
@@ -31,7 +34,7 @@ interface Slot {
   readonly place: number;
   readonly prefix: string;
   readonly suffix: string;
-  readonly values: Map<string, ValueCount>;
+  values: ValueCount[];
   isMany: boolean;
   minimum: number;
   maximum: number;
@@ -55,7 +58,8 @@ export class SlotValues {
     if (!isSample && this.#openSlots === 0) return;
     for (const slot of this.#slots) {
       if (slot.isMany && !isSample) continue;
-      this.#observeSlot(slot, valueOf(masker.wordAt(message, slot.place), slot), timestamp);
+      const start = masker.startOf(slot.place);
+      if (start >= 0) this.#observeSlot(slot, message, start, masker.endOf(slot.place), timestamp);
     }
   }
 
@@ -68,8 +72,8 @@ export class SlotValues {
     this.#hasChanges = false;
     const changes: SlotChange[] = [];
     for (const slot of this.#slots) {
-      const values = [...slot.values].filter(([, { untold, told }]) => untold > 0 && untold * 4 >= told);
-      if (values.length === 0 && !slot.isRangeFresh) continue;
+      const grown = slot.values.filter(({ untold, told }) => untold > 0 && untold * 4 >= told);
+      if (grown.length === 0 && !slot.isRangeFresh) continue;
       const hasNumbers = slot.minimum <= slot.maximum;
       const range = {
         isMany: slot.isMany,
@@ -78,38 +82,55 @@ export class SlotValues {
       };
       changes.push({
         place: slot.place,
-        values: values.map(([value, { untold, firstSeen }]) => ({ value, count: untold, firstSeen })),
+        values: grown.map(({ value, untold, firstSeen }) => ({ value, count: untold, firstSeen })),
         range: slot.isRangeFresh ? range : null,
       });
-      for (const [, count] of values) {
+      for (const count of grown) {
         count.told += count.untold;
         count.untold = 0;
       }
+      // Once they are many they are no longer looked up; who has been told of them knows them.
+      if (slot.isMany) slot.values = [];
       slot.isRangeFresh = false;
     }
     return changes;
   }
 
-  #observeSlot(slot: Slot, value: string, timestamp: string): void {
-    const number = numberOf(value);
-    if (number < slot.minimum || number > slot.maximum) this.#widen(slot, number);
-    if (slot.isMany) return;
-    const known = slot.values.get(value);
-    if (known !== undefined) {
+  /** @param wordStart where the variable's word stands in `message`. */
+  #observeSlot(slot: Slot, message: string, wordStart: number, wordEnd: number, timestamp: string): void {
+    const { prefix, suffix } = slot;
+    let start = wordStart;
+    let end = wordEnd;
+    // What the template has around the variable is no part of the value; where it says nothing, punctuation is none.
+    if (prefix !== '' && message.startsWith(prefix, start)) start += prefix.length;
+    else while (start < end && isOpening(message.charCodeAt(start))) start++;
+    if (suffix !== '' && message.endsWith(suffix, end)) end -= suffix.length;
+    else while (end > start && isClosing(message.charCodeAt(end - 1))) end--;
+    end = Math.max(start, Math.min(end, start + maxValueLength));
+    if (slot.isMany) return this.#widen(slot, message, start, end);
+    const length = end - start;
+    for (const known of slot.values) {
+      if (known.value.length !== length || !message.startsWith(known.value, start)) continue;
       if (++known.untold * 4 >= known.told) this.#hasChanges = true;
-    } else if (slot.values.size < maxValues) {
-      slot.values.set(value, { firstSeen: timestamp, untold: 1, told: 0 });
-      this.#hasChanges = true;
-    } else {
-      slot.isMany = true;
-      slot.isRangeFresh = true;
-      this.#hasChanges = true;
-      this.#openSlots--;
+      return;
     }
+    this.#widen(slot, message, start, end);
+    this.#hasChanges = true;
+    if (slot.values.length < maxValues) {
+      slot.values.push({ value: message.slice(start, end), firstSeen: timestamp, untold: 1, told: 0 });
+      return;
+    }
+    slot.isMany = true;
+    slot.isRangeFresh = true;
+    this.#openSlots--;
   }
 
   /** Ranges of what is many are told in steps of a tenth of their width: an id that only grows would else be news in every batch. */
-  #widen(slot: Slot, number: number): void {
+  #widen(slot: Slot, message: string, start: number, end: number): void {
+    const first = message.charCodeAt(start);
+    if (first !== 45 && (first < 48 || first > 57)) return;
+    const number = numberOf(message.slice(start, end));
+    if (!(number < slot.minimum || number > slot.maximum)) return;
     const width = slot.maximum - slot.minimum;
     const beyond = Math.max(slot.minimum - number, number - slot.maximum);
     if (slot.isMany && beyond < width / 10) return;
@@ -134,7 +155,7 @@ function slotsOf(words: readonly string[]): Slot[] {
       place,
       prefix: word.slice(0, word.search(maskIn)),
       suffix: word.slice(word.lastIndexOf('>') + 1),
-      values: new Map(),
+      values: [],
       isMany: false,
       minimum: Number.POSITIVE_INFINITY,
       maximum: Number.NEGATIVE_INFINITY,
@@ -143,21 +164,21 @@ function slotsOf(words: readonly string[]): Slot[] {
   });
 }
 
-/** What stands for the variable in `raw`: without what the template has around it, or without punctuation. */
-function valueOf(raw: string, { prefix, suffix }: Slot): string {
-  let start = 0;
-  let end = raw.length;
-  if (prefix !== '' && raw.startsWith(prefix)) start = prefix.length;
-  else while (start < end && '([{"\'<'.includes(raw.charAt(start))) start++;
-  if (suffix !== '' && raw.endsWith(suffix)) end -= suffix.length;
-  else while (end > start && ')]}"\'>,;:.'.includes(raw.charAt(end - 1))) end--;
-  return raw.slice(start, Math.min(end, start + maxValueLength));
+function isOpening(code: number): boolean {
+  return code === 40 || code === 91 || code === 123 || code === 34 || code === 39 || code === 60; // ([{"'<
+}
+
+function isClosing(code: number): boolean {
+  // )]}"'>,;:.
+  return code === 41 || code === 93 || code === 125 || code === 34 || code === 39 || code === 62 || isPunctuation(code);
+}
+
+function isPunctuation(code: number): boolean {
+  return code === 44 || code === 59 || code === 58 || code === 46;
 }
 
 /** A plain decimal, with a unit or without (`12.5ms`); else NaN, which is neither less nor more: `5e96` and `10.0.0.7` are no numbers. */
 function numberOf(value: string): number {
-  const first = value.charCodeAt(0);
-  if (first !== 45 && (first < 48 || first > 57)) return Number.NaN;
   const [, number = '', unit = ''] = /^(-?\d{1,15}(?:\.\d{1,15})?)([a-zA-Z%]{0,12})$/.exec(value) ?? [];
   return number !== '' && isUnit(unit.toLowerCase()) ? Number(number) : Number.NaN;
 }

@@ -4,6 +4,7 @@
 import { type Severity, severities, severityRank } from '../record/severity.ts';
 import type { PatternHistory, PatternRow } from '../store/patterns.ts';
 import { variablePlaces } from './slot-values.ts';
+import { survivorsOf } from './survivors.ts';
 
 export interface PatternSummary {
   readonly application: string;
@@ -58,11 +59,12 @@ interface Draft {
 /** In the order of their keys: application, then id. */
 export function summarize(history: PatternHistory): PatternSummary[] {
   const byNumber = new Map(history.patterns.map((row) => [row.number, row]));
+  const survivorOf = survivorsOf(history.patterns);
   const drafts = new Map<number, Draft>();
   for (const cell of history.cells) {
     const row = byNumber.get(cell.pattern);
     if (row === undefined) continue;
-    const draft = draftFor(drafts, survivorOf(row, byNumber));
+    const draft = draftFor(drafts, survivorOf(cell.pattern) ?? row);
     draft.count += cell.count;
     add(draft.bySeverity, cell.severity, cell.count);
     add(draft.buckets, cell.bucket, cell.count);
@@ -75,7 +77,7 @@ export function summarize(history: PatternHistory): PatternSummary[] {
     if (member === undefined) draft.members.push({ row, count: cell.count });
     else member.count += cell.count;
   }
-  const variables = variablesOf(history, drafts, byNumber);
+  const variables = variablesOf(history, drafts, survivorOf);
   return [...drafts.values()]
     .map(({ row, members: _members, ...draft }) => ({
       ...draft,
@@ -114,17 +116,6 @@ export function countFrom({ bySeverity }: PatternSummary, severity: Severity): n
   return count;
 }
 
-function survivorOf(row: PatternRow, byNumber: ReadonlyMap<number, PatternRow>): PatternRow {
-  let survivor = row;
-  // A chain cannot be longer than there are patterns; the bound is for a table that somebody edited.
-  for (let steps = 0; survivor.mergedInto !== null && steps < byNumber.size; steps++) {
-    const next = byNumber.get(survivor.mergedInto);
-    if (next === undefined) break;
-    survivor = next;
-  }
-  return survivor;
-}
-
 function draftFor(drafts: Map<number, Draft>, row: PatternRow): Draft {
   let draft = drafts.get(row.number);
   if (draft === undefined) {
@@ -160,7 +151,7 @@ interface VariableDraft {
 function variablesOf(
   history: PatternHistory,
   drafts: ReadonlyMap<number, Draft>,
-  byNumber: ReadonlyMap<number, PatternRow>,
+  survivorOf: (number: number) => PatternRow | undefined,
 ): Map<number, Variable[]> {
   const found = new Map<number, Map<number, VariableDraft>>();
   for (const { row } of drafts.values()) {
@@ -171,8 +162,8 @@ function variablesOf(
     );
   }
   const at = (pattern: number, place: number): VariableDraft | undefined => {
-    const row = byNumber.get(pattern);
-    return row === undefined ? undefined : found.get(survivorOf(row, byNumber).number)?.get(place);
+    const row = survivorOf(pattern);
+    return row === undefined ? undefined : found.get(row.number)?.get(place);
   };
   for (const { pattern, place, value, count, firstSeen } of history.values)
     addValue(at(pattern, place), value, count, firstSeen);
@@ -195,7 +186,7 @@ function variablesOf(
   }
   return new Map(
     [...found].map(([number, variables]) => {
-      const words = byNumber.get(number)?.template.split(' ') ?? [];
+      const words = drafts.get(number)?.row.template.split(' ') ?? [];
       return [
         number,
         [...variables].map(([place, draft]) => ({ place, word: words[place] ?? '', ...finished(draft) })),

@@ -8,68 +8,70 @@
  * Bounded: past `maxPatterns` whatever fits nothing goes to one catch-all pattern and is counted.
  */
 import { createHash } from 'node:crypto';
+import { anyWord, fits, templateWords } from './message-words.ts';
 
-export interface Template {
+/** @template Own what its user keeps with a pattern. */
+export interface Template<Own = unknown> {
   /** 16 hexadecimal digits of SHA-256 over the template's words: the same in every process, whatever came before. */
   readonly id: string;
   /** Separated by spaces they are the template; `<*>` stands for a variable word. */
   readonly words: readonly string[];
   /** Places whose variable was learned from different words, not seen from a mask. */
   readonly learned: ReadonlySet<number>;
+  own: Own | null;
 }
-
-/** A variable word. */
-export const anyWord = '<*>';
 
 const catchAllWords = ['<anything>'];
 
-const siblingSetsPerPattern = 16;
+const noPlaces: ReadonlySet<number> = new Set();
 
-interface Leaf {
+interface Leaf<Own> {
   /** By the words joined; templates without a learned variable are found here. */
-  readonly exact: Map<string, Node>;
+  readonly exact: Map<string, Node<Own>>;
   /** Templates with learned variables, most specific first. */
-  wild: Node[];
+  wild: Node<Own>[];
 }
 
-class Node implements Template {
+class Node<Own> implements Template<Own> {
   readonly id: string;
   readonly words: readonly string[];
   /** Places whose word was learned to be variable. */
-  readonly learned: Set<number>;
-  mergedInto: Node | null = null;
+  learned: ReadonlySet<number>;
+  own: Own | null = null;
+  mergedInto: Node<Own> | null = null;
 
-  constructor(words: readonly string[], learned: Set<number>) {
+  constructor(words: readonly string[], learned: ReadonlySet<number> = noPlaces) {
     this.id = idOfWords(words);
     this.words = words;
     this.learned = learned;
   }
 }
 
-export interface TreeOptions {
+export interface TreeOptions<Own> {
   readonly maxPatterns: number;
   /** Asked before a pattern is made; false sends the message to the catch-all. */
   readonly mayGrow?: () => boolean;
   /** Masked messages whose pattern is remembered; the rest is looked up in the tree. */
   readonly maxCached?: number;
+  /** Told of every masked message that is remembered from now on. */
+  readonly onCached?: () => void;
   /** Told of every new pattern. */
-  readonly onNew?: (template: Template) => void;
+  readonly onNew?: (template: Template<Own>) => void;
   /** Told when `from` has become part of `into`. */
-  readonly onMerged?: (from: Template, into: Template) => void;
+  readonly onMerged?: (from: Template<Own>, into: Template<Own>) => void;
 }
 
-export class TemplateTree {
-  readonly #options: TreeOptions;
+export class TemplateTree<Own = unknown> {
+  readonly #options: TreeOptions<Own>;
   readonly #maxCached: number;
-  readonly #leaves = new Map<string, Leaf>();
-  readonly #siblings = new Map<string, Set<Node>>();
-  #cache = new Map<string, Node>();
-  readonly #catchAll = new Node(catchAllWords, new Set());
+  readonly #leaves = new Map<string, Leaf<Own>>();
+  #cache = new Map<string, Node<Own>>();
+  readonly #catchAll = new Node<Own>(catchAllWords);
   #size = 0;
 
-  constructor(options: TreeOptions) {
+  constructor(options: TreeOptions<Own>) {
     this.#options = options;
-    this.#maxCached = options.maxCached ?? 16_384;
+    this.#maxCached = options.maxCached ?? 4096;
   }
 
   /** Patterns that are not merged into others, the catch-all not counted. */
@@ -77,53 +79,65 @@ export class TemplateTree {
     return this.#size;
   }
 
-  get catchAll(): Template {
+  get catchAll(): Template<Own> {
     return this.#catchAll;
   }
 
   /** The pattern of a masked message (mask.ts); it is made when there is none. */
-  match(text: string): Template {
+  match(text: string): Template<Own> {
     const cached = this.#cache.get(text);
     if (cached !== undefined) return cached.mergedInto === null ? cached : this.#current(text, cached);
     const found = this.#find(text);
-    if (this.#cache.size >= this.#maxCached) this.#cache = new Map();
+    if (this.#cache.size >= this.#maxCached) this.forgetTexts();
     this.#cache.set(text, found);
+    this.#options.onCached?.();
     return found;
   }
 
+  /** Patterns stay; what was remembered to find them quickly goes. */
+  forgetTexts(): void {
+    this.#cache = new Map();
+  }
+
   /** Puts back a pattern that was stored, so that nothing has to be learned again. */
-  restore({ words, learned }: { readonly words: readonly string[]; readonly learned: Iterable<number> }): Template {
+  restore({
+    words,
+    learned,
+  }: {
+    readonly words: readonly string[];
+    readonly learned: Iterable<number>;
+  }): Template<Own> {
     const leaf = this.#leafOf(words);
     const known = leaf.exact.get(words.join(' '));
     if (known !== undefined) return known;
-    const node = this.#add(leaf, new Node(words, new Set(learned)));
+    const node = this.#add(leaf, new Node<Own>(words, new Set(learned)));
     leaf.wild.sort(bySpecificity);
     this.#options.onNew?.(node);
     return this.#learnFrom(node);
   }
 
-  #current(text: string, node: Node): Node {
+  #current(text: string, node: Node<Own>): Node<Own> {
     const current = survivorOf(node);
     this.#cache.set(text, current);
     return current;
   }
 
-  #find(text: string): Node {
-    const words = text.split(' ').map((word, place) => (isVariable(word, place) ? anyWord : word));
-    const leaf = this.#leafOf(words);
-    const exact = leaf.exact.get(words.join(' '));
+  #find(text: string): Node<Own> {
+    const words = templateWords(text);
+    const leaf = this.#leaves.get(leafKeyOf(words));
+    const exact = leaf?.exact.get(words.join(' '));
     if (exact !== undefined) return exact;
-    const wild = leaf.wild.find((node) => fits(node, words));
+    const wild = leaf?.wild.find((node) => fits(node.words, words));
     if (wild !== undefined) return wild;
     const { maxPatterns, mayGrow = () => true } = this.#options;
     if (this.#size >= maxPatterns || !mayGrow()) return this.#catchAll;
-    const node = this.#add(leaf, new Node(words, new Set()));
+    const node = this.#add(this.#leafOf(words), new Node<Own>(words));
     this.#options.onNew?.(node);
     return this.#learnFrom(node);
   }
 
-  #leafOf(words: readonly string[]): Leaf {
-    const key = `${words.length} ${words[0] ?? ''}`;
+  #leafOf(words: readonly string[]): Leaf<Own> {
+    const key = leafKeyOf(words);
     let leaf = this.#leaves.get(key);
     if (leaf === undefined) {
       leaf = { exact: new Map(), wild: [] };
@@ -132,7 +146,7 @@ export class TemplateTree {
     return leaf;
   }
 
-  #add(leaf: Leaf, node: Node): Node {
+  #add(leaf: Leaf<Own>, node: Node<Own>): Node<Own> {
     leaf.exact.set(node.words.join(' '), node);
     if (node.learned.size > 0) leaf.wild.push(node);
     this.#size++;
@@ -140,47 +154,51 @@ export class TemplateTree {
   }
 
   /** Merges the new pattern with those that differ in one word, once they are enough. The first word is never learned. */
-  #learnFrom(node: Node): Node {
-    // What was learned is kept in the patterns; evidence that never sufficed may be gathered anew.
-    if (this.#siblings.size > this.#options.maxPatterns * siblingSetsPerPattern) this.#siblings.clear();
-    for (let place = 1; place < node.words.length; place++) {
-      const word = node.words[place] ?? '';
-      if (word === anyWord) continue;
-      const words = node.words.with(place, anyWord);
-      const key = `${place} ${words.join(' ')}`;
-      let siblings = this.#siblings.get(key);
-      if (siblings === undefined) {
-        siblings = new Set();
-        this.#siblings.set(key, siblings);
-      }
-      siblings.add(node);
-      const alive = [...siblings].filter(({ mergedInto }) => mergedInto === null);
-      const values = alive.map((sibling) => sibling.words[place] ?? '');
+  #learnFrom(node: Node<Own>): Node<Own> {
+    const alike = this.#alike(node);
+    for (const place of [...alike.keys()].sort((a, b) => a - b)) {
+      const nodes = [...(alike.get(place) ?? []), node];
+      const values = nodes.map((one) => one.words[place] ?? '');
       if (values.length >= wordsNeeded(node.words[place - 1] ?? '', values)) {
-        this.#siblings.delete(key);
-        return this.#merge(words, alive);
+        return this.#merge(node.words.with(place, anyWord), nodes);
       }
     }
     return node;
   }
 
-  #merge(words: readonly string[], nodes: readonly Node[]): Node {
+  /**
+   * By the place of the one word in which they differ from `node`. Looked for when a pattern is new, which is rare, and not kept: what
+   * each pattern might be merged with took ten times the memory of the pattern.
+   */
+  #alike(node: Node<Own>): Map<number, Node<Own>[]> {
+    const alike = new Map<number, Node<Own>[]>();
+    for (const other of this.#leafOf(node.words).exact.values()) {
+      const place = onlyDifference(node.words, other.words);
+      if (place < 1) continue;
+      const known = alike.get(place);
+      if (known === undefined) alike.set(place, [other]);
+      else known.push(other);
+    }
+    return alike;
+  }
+
+  #merge(words: readonly string[], nodes: readonly Node<Own>[]): Node<Own> {
     const leaf = this.#leafOf(words);
     const learned = new Set(nodes.flatMap((node) => [...node.learned]));
     for (const [place, word] of words.entries())
       if (word === anyWord && nodes.some((node) => node.words[place] !== anyWord)) learned.add(place);
     let merged = leaf.exact.get(words.join(' '));
     if (merged === undefined) {
-      merged = this.#add(leaf, new Node(words, learned));
+      merged = this.#add(leaf, new Node<Own>(words, learned));
       this.#options.onNew?.(merged);
     } else {
       // It was there with a mask in this place: now any word fits.
-      for (const place of learned) merged.learned.add(place);
+      merged.learned = new Set([...merged.learned, ...learned]);
       leaf.wild = [...leaf.wild.filter((node) => node !== merged), merged];
     }
     leaf.wild.sort(bySpecificity);
     for (const node of leaf.exact.values()) {
-      if (node === merged || !fits(merged, node.words)) continue;
+      if (node === merged || !fits(merged.words, node.words)) continue;
       node.mergedInto = merged;
       leaf.exact.delete(node.words.join(' '));
       leaf.wild = leaf.wild.filter((other) => other !== node);
@@ -191,44 +209,29 @@ export class TemplateTree {
   }
 }
 
-function survivorOf(node: Node): Node {
+function leafKeyOf(words: readonly string[]): string {
+  return `${words.length} ${words[0] ?? ''}`;
+}
+
+function survivorOf<Own>(node: Node<Own>): Node<Own> {
   let survivor = node;
   while (survivor.mergedInto !== null) survivor = survivor.mergedInto;
   return survivor;
 }
 
-function bySpecificity(a: Node, b: Node): number {
+function bySpecificity(a: Template, b: Template): number {
   return a.learned.size - b.learned.size;
 }
 
-/** Every word is the template's, or stands where it has a variable. */
-function fits({ words: template }: Template, words: readonly string[]): boolean {
-  for (let place = 0; place < template.length; place++) {
-    if (template[place] !== anyWord && template[place] !== words[place]) return false;
+/** The place of the one plain word in which they differ; -1 where they differ in none or in more. */
+function onlyDifference(words: readonly string[], others: readonly string[]): number {
+  let found = -1;
+  for (let place = 0; place < words.length; place++) {
+    if (words[place] === others[place]) continue;
+    if (found >= 0 || words[place] === anyWord || others[place] === anyWord) return -1;
+    found = place;
   }
-  return true;
-}
-
-/** A mask that is the word, or stands in an id; what follows a key (`memory:<num>`, `CPU#<num>`) leaves the key as a word. */
-export function isVariable(word: string, place: number): boolean {
-  const mask = word.indexOf('<');
-  if (mask < 0 || word.indexOf('>', mask) < 0) return place > 0 && (isAbsence(word) || isNameLike(word));
-  if (mask > 1 && ':=#('.includes(word.charAt(mask - 1)) && /[a-zA-Z]/.test(word.slice(0, mask))) return false;
-  return true;
-}
-
-/** What loggers write where there is no value: `()`, `""`, `null`, `(none)`. */
-function isAbsence(word: string): boolean {
-  return /^(?:\(\)|\[\]|\{\}|""|''|null|nil|[([{<"'](?:null|nil|none|undefined|unknown)[)\]}>"'])[,.;:]?$/i.test(word);
-}
-
-/** Words that are not prose: names with dots, paths, what stands in quotes. */
-function isNameLike(word: string): boolean {
-  return (
-    /^[("'[]*[\w$-]+(?:\.[\w$-]+){2,}[)"',:;\]]*$/.test(word) ||
-    /^["'][^\s"']+["'][,.:;]?$/.test(word) ||
-    /^[\w-]+\/[\w.-]+$/.test(word)
-  );
+  return found;
 }
 
 /** Behind these words, and behind a colon, stands a name more often than not. Nouns are none of them: `queue flushed`, `file closed`. */

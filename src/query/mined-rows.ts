@@ -26,7 +26,7 @@ export class MinedRows {
 
   /** @param known all that the store knows. */
   constructor(known: PatternHistory) {
-    this.#patterns = survivorsOf(known.patterns);
+    this.#patterns = knownSurvivors(known.patterns);
     this.#knownSince = [...this.#patterns.values()].reduce((a, { firstSeen: b }) => (b < a ? b : a), '9999');
     const lastNumber = known.patterns.reduce((most, { number }) => Math.max(most, number), 0);
     const bound = this.#patterns.size + maxNewPatterns;
@@ -125,7 +125,7 @@ export class MinedRows {
 }
 
 /** Those that are no aliases; each was first seen when the first of its aliases was. */
-function survivorsOf(rows: readonly PatternRow[]): Map<number, PatternRow> {
+function knownSurvivors(rows: readonly PatternRow[]): Map<number, PatternRow> {
   const byNumber = new Map(rows.map((row) => [row.number, row]));
   const survivors = new Map(rows.filter(({ mergedInto }) => mergedInto === null).map((row) => [row.number, row]));
   for (const { mergedInto, firstSeen } of rows) {

@@ -17,6 +17,8 @@ export interface PatternChanges {
 
 export interface PatternName {
   readonly application: string;
+  /** The source whose lines it was found in; empty for what sources share. */
+  readonly source: string;
   /** 16 hexadecimal digits. */
   readonly id: string;
 }

@@ -1,9 +1,11 @@
 /**
- * Encodes what a batch adds to the patterns for the writer thread: a JSONB array a table, an array each row, which it inserts with one
- * statement each. See thread/pattern-rows.ts for the order of the places.
+ * Encodes what a batch adds to the patterns for the writer thread. What is rare is a JSONB array a table, an array each row, which it
+ * inserts with one statement each (thread/pattern-rows.ts has the order of the places). Counts and values come with every batch: they
+ * are kept as they are and folded later (thread/pending-patterns.ts).
  */
 import type { Application, LogRecord } from '../record/log-record.ts';
 import type { PatternChanges } from '../record/pattern-changes.ts';
+import { severityRank } from '../record/severity.ts';
 import { cleanText } from './batch-encoding.ts';
 import { JsonbWriter } from './jsonb.ts';
 
@@ -11,10 +13,23 @@ import { JsonbWriter } from './jsonb.ts';
 export interface EncodedPatterns {
   readonly added: Uint8Array<ArrayBuffer> | null;
   readonly merged: Uint8Array<ArrayBuffer> | null;
-  readonly counts: Uint8Array<ArrayBuffer> | null;
-  readonly values: Uint8Array<ArrayBuffer> | null;
   readonly slots: Uint8Array<ArrayBuffer> | null;
+  /** `countFields` integers of 32 bits a count: minute, pattern, release, rank of the severity, count, place of a record in the batch. */
+  readonly counts: Uint8Array<ArrayBuffer>;
+  /** JSON: a list of `ValueRow`. */
+  readonly values: string;
 }
+
+export const countFields = 6;
+
+export type ValueRow = readonly [
+  pattern: number,
+  release: number,
+  place: number,
+  value: string,
+  count: number,
+  firstSeen: string,
+];
 
 export function encodePatterns(
   changes: PatternChanges | null | undefined,
@@ -23,12 +38,9 @@ export function encodePatterns(
 ): EncodedPatterns | null {
   if (changes === null || changes === undefined) return null;
   const { added, merged, counts, values, slots } = changes;
-  const releaseOf = (record: number): number => {
-    const { application } = records[record] ?? {};
-    return application === undefined ? 0 : idOf(application);
-  };
+  const releaseOf = releasesOf(records, idOf);
   return {
-    added: encode(added, (writer, { number, application, id, template, learned, firstSeen, exemplar }) => {
+    added: encode(added, (writer, { number, application, source, id, template, learned, firstSeen, exemplar }) => {
       writer.integer(number);
       writer.text(cleanText(application));
       writer.text(id);
@@ -36,27 +48,12 @@ export function encodePatterns(
       writer.text(JSON.stringify(learned));
       writer.text(firstSeen);
       writer.text(cleanText(exemplar));
+      writer.text(cleanText(source));
     }),
     merged: encode(merged, (writer, { number, into, learned }) => {
       writer.integer(number);
       writer.integer(into);
       writer.text(JSON.stringify(learned));
-    }),
-    counts: encode(counts, (writer, { minute, pattern, severity, count, record }) => {
-      writer.integer(minute);
-      writer.integer(pattern);
-      writer.integer(releaseOf(record));
-      writer.text(severity);
-      writer.integer(count);
-      writer.integer(record);
-    }),
-    values: encode(values, (writer, { pattern, place, value, count, firstSeen, record }) => {
-      writer.integer(pattern);
-      writer.integer(releaseOf(record));
-      writer.integer(place);
-      writer.text(cleanText(value));
-      writer.integer(count);
-      writer.text(firstSeen);
     }),
     slots: encode(slots, (writer, { pattern, place, isMany, minimum, maximum, record }) => {
       writer.integer(pattern);
@@ -66,6 +63,52 @@ export function encodePatterns(
       real(writer, minimum);
       real(writer, maximum);
     }),
+    counts: encodeCounts(counts, releaseOf),
+    values: JSON.stringify(
+      values.map(({ pattern, place, value, count, firstSeen, record }): ValueRow => [
+        pattern,
+        releaseOf(record),
+        place,
+        cleanText(value),
+        count,
+        firstSeen,
+      ]),
+    ),
+  };
+}
+
+function encodeCounts(
+  counts: PatternChanges['counts'],
+  releaseOf: (record: number) => number,
+): Uint8Array<ArrayBuffer> {
+  const cells = new Int32Array(counts.length * countFields);
+  let at = 0;
+  for (const { minute, pattern, severity, count, record } of counts) {
+    cells[at++] = minute;
+    cells[at++] = pattern;
+    cells[at++] = releaseOf(record);
+    cells[at++] = severityRank(severity);
+    cells[at++] = count;
+    cells[at++] = record;
+  }
+  return new Uint8Array(cells.buffer);
+}
+
+/** By the record's place in the batch. Records of one release share its object, most often. */
+function releasesOf(
+  records: readonly LogRecord[],
+  idOf: (application: Application) => number,
+): (record: number) => number {
+  const known = new Map<Application, number>();
+  return (record) => {
+    const { application } = records[record] ?? {};
+    if (application === undefined) return 0;
+    let id = known.get(application);
+    if (id === undefined) {
+      id = idOf(application);
+      known.set(application, id);
+    }
+    return id;
   };
 }
 

@@ -32,7 +32,7 @@ export interface PatternHistoryRequest {
 }
 
 export interface PatternHistory {
-  /** Those with a count in the range, those that they lead to, and nothing else. */
+  /** Those with a count in the range, those that they lead to, and those with learned variables of the same applications. */
   readonly patterns: readonly PatternRow[];
   readonly releases: readonly Release[];
   readonly cells: readonly PatternCell[];

@@ -71,6 +71,32 @@ void test('an application that only one side has is no list of news', async (t) 
   t.strictSame(changes, []);
 });
 
+void test('a release that logs into a file of its own says nothing new by that', async (t) => {
+  const users = ['root', 'admin', 'guest', 'jane', 'wei', 'ines'];
+  const logged = (version: string, source: string, names: readonly string[]) =>
+    names.flatMap((name) =>
+      Array.from({ length: 30 }, () =>
+        aRecord({ message: `hello user ${name}`, source, application: { name: 'shop', version, environment: null } }),
+      ),
+    );
+  const questions = await asking([
+    ...logged('1', '/var/log/shop-1.log', users),
+    ...logged('2', '/var/log/shop-2.log', users.slice(0, 1)),
+  ]);
+
+  const { changes, patterns } = await questions.compare(
+    { baseline: { version: '1' }, target: { version: '2' } },
+    {},
+    limits,
+  );
+
+  t.equal(patterns, 1, 'what the first file taught holds for the second');
+  t.strictSame(
+    changes.filter(({ kind }) => kind !== 'less'),
+    [],
+  );
+});
+
 void test('a side compared with itself is refused', async (t) => {
   const questions = await asking([aRecord()]);
   await t.rejects(questions.compare({ baseline: {}, target: {} }, {}, limits), { code: 'QUERY_INVALID' });

@@ -32,10 +32,10 @@ void test('the value behind each mask can be asked for', async (t) => {
   const words = masker.mask(message).split(' ');
 
   t.strictSame(words, ['took', '<duration>', 'for', 'user=<val>', 'at', '<time>']);
-  t.equal(masker.wordAt(message, 1), '12 ms');
-  t.equal(masker.wordAt(message, 3), 'user=jane');
-  t.equal(masker.wordAt(message, 5), 'Jul 18 03:26:49');
-  t.equal(masker.wordAt(message, 6), '');
+  t.equal(wordAt(message, 1), '12 ms');
+  t.equal(wordAt(message, 3), 'user=jane');
+  t.equal(wordAt(message, 5), 'Jul 18 03:26:49');
+  t.equal(wordAt(message, 6), '');
 });
 
 void test('the words behind the bound are one', async (t) => {
@@ -55,7 +55,7 @@ void test('any text is masked, the same way twice, into words without spaces', a
     fc.property(text, (message) => {
       const masked = masker.mask(message);
       const words = masked.split(' ').length;
-      for (let place = 0; place < words; place++) masker.wordAt(message, place);
+      for (let place = 0; place < words; place++) wordAt(message, place);
       return masker.mask(message) === masked && words <= maxWords + 1 && !masked.includes('  ');
     }),
   );
@@ -69,3 +69,8 @@ void test('F32: hostile text takes linear time', { timeout: 120_000 }, async (t)
   }
   t.pass('came back');
 });
+
+/** What stands in `message`, the last one masked, where word `index` is. */
+function wordAt(message: string, index: number): string {
+  return message.slice(masker.startOf(index), masker.endOf(index));
+}

@@ -1,5 +1,6 @@
 import { test } from 'tap';
 import { PatternMiner } from '../../src/pattern/miner.ts';
+import { maxOwnTrees } from '../../src/pattern/miner-trees.ts';
 import { maxValues } from '../../src/pattern/slot-values.ts';
 import { aRecord } from '../records.ts';
 
@@ -40,6 +41,47 @@ void test('applications learn apart from each other', async (t) => {
   ]);
 
   t.match(changes?.added, [{ application: 'till', template: 'hello user root' }]);
+});
+
+void test('sources of an application learn apart, the first sixteen of them', async (t) => {
+  const miner = new PatternMiner({ maxPatterns: 1000, maxPatternsPerApplication: 1000 });
+  const said = (source: string, names: readonly string[]) =>
+    miner.observe(names.map((name) => aRecord({ source, message: `hello user ${name}` })))?.added ?? [];
+  said('/var/log/first.log', ['root', 'admin', 'guest', 'jane']);
+
+  t.match(said('/var/log/second.log', ['root']), [{ source: '/var/log/second.log', template: 'hello user root' }]);
+  t.strictSame(said('/var/log/first.log', ['somebody']), [], 'where it is known that any user may come');
+  for (let index = 3; index <= maxOwnTrees; index++) said(`/var/log/${index}.log`, ['root']);
+  t.match(said('/var/log/late.log', ['root']), [{ source: '', template: 'hello user root' }]);
+  t.strictSame(said('/var/log/later.log', ['root']), [], 'these share');
+});
+
+void test('a miner of the next run has the trees of the last', async (t) => {
+  const before = new PatternMiner(bounds);
+  const names = ['root', 'admin', 'guest', 'jane'];
+  const told = before.observe(names.map((name) => aRecord({ source: 'a.log', message: `hello user ${name}` })));
+  const merged = new Map(told?.merged.map(({ number, learned }) => [number, learned]));
+  const learned = told?.merged[0]?.learned ?? [];
+  const known = (told?.added ?? [])
+    .filter(({ number }) => !merged.has(number))
+    .map((pattern) => ({ ...pattern, learned }));
+  const after = new PatternMiner(bounds, known, 50);
+
+  t.strictSame(after.observe([aRecord({ source: 'a.log', message: 'hello user other' })])?.added, []);
+  t.match(after.observe([aRecord({ source: 'b.log', message: 'hello user other' })])?.added, [{ number: 51 }]);
+});
+
+void test('applications past the bound are counted together', async (t) => {
+  const miner = new PatternMiner({ maxPatterns: 10_000, maxPatternsPerApplication: 10 });
+  const changes = miner.observe(
+    Array.from({ length: 2010 }, (_, index) =>
+      aRecord({ message: 'ready', application: { name: `program-${index}`, version: null, environment: null } }),
+    ),
+  );
+
+  t.equal(changes?.added.length, 2001);
+  t.match(changes?.added.at(-1), { application: '<other applications>', template: '<anything>' });
+  t.equal(changes?.counts.filter(({ pattern }) => pattern === changes.added.at(-1)?.number).length, 10);
 });
 
 void test('values of a variable are told one by one while they are few, then as a range', async (t) => {

@@ -82,6 +82,32 @@ void test(
   },
 );
 
+void test('many small batches add up to the same counts and values, however many of them wait to be folded', async (t) => {
+  const store: Store = new SqliteStore(':memory:');
+  const append = appendingTo(store);
+  const records = someRecords(100).map((record, index) => ({
+    ...record,
+    message: `answered status=${200 + (index % 3)}`,
+  }));
+  for (const [index, record] of records.entries()) {
+    await append([record]);
+    if (![0, 30, 31, 32, 63, 99].includes(index)) continue;
+    const { cells, values, oldestMinute } = await store.patternHistory({ ...always, stepMinutes: 1 }, limits);
+    const told = values.reduce((sum, { count }) => sum + count, 0);
+
+    t.equal(
+      cells.reduce((sum, { count }) => sum + count, 0),
+      index + 1,
+    );
+    t.equal(new Set(cells.map(({ bucket, severity }) => `${bucket} ${severity}`)).size, cells.length, 'each cell once');
+    t.ok(told <= index + 1 && told * 5 >= (index + 1) * 4, `${told} values of ${index + 1} told`);
+    t.equal(oldestMinute, Date.parse('2026-11-24T03:00:00Z') / 60_000);
+  }
+  const { cells } = await store.patternHistory(always, limits);
+  t.match(cells, [{ count: 100 }]);
+  t.ok((cells[0]?.exemplarId ?? 0) > 60, 'a row of the newest minute stands for them');
+});
+
 void test('roll-ups outlive rotation, and what is old is folded into hours', { timeout: 120_000 }, async (t) => {
   const dataDir = await memoryDir(t);
   const store = await openStore({ dataDir, keepPatternsMs: 30 * 86_400_000 });

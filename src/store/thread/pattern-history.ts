@@ -8,6 +8,7 @@ import type {
   ReleaseSlot,
   ReleaseValue,
 } from '../patterns.ts';
+import { type PendingCount, readPending } from './pending-patterns.ts';
 import type { Sqlite } from './sqlite.ts';
 
 /** More cells than this are not answered in full: the newest ones are left. */
@@ -36,7 +37,13 @@ export function patternHistory(database: Sqlite, request: PatternHistoryRequest)
     toMinute,
     stepMinutes,
   ]);
-  const patterns = patternsOf(database, new Set(cells.map(({ pattern }) => pattern)));
+  const releases = database.all<Release & Record<string, string | number | null>>(
+    `SELECT id, name, version, environment FROM applications WHERE id IN (${matchingReleases}) ORDER BY id`,
+    release,
+  );
+  const pending = readPending(database);
+  const all = withPending(cells, pending.counts, request, new Set(releases.map(({ id }) => id)));
+  const patterns = patternsOf(database, new Set(all.map(({ pattern }) => pattern)));
   const numbers = JSON.stringify(patterns.map(({ number }) => number));
   const ofThese = `pattern IN (SELECT value FROM json_each(?4)) AND application_id IN (${matchingReleases})`;
   const values = database.all<ReleaseValue & Record<string, string | number>>(
@@ -44,6 +51,8 @@ export function patternHistory(database: Sqlite, request: PatternHistoryRequest)
      WHERE ${ofThese} ORDER BY pattern, application_id, place, count DESC, value LIMIT ${maxValueRows}`,
     [...release, numbers],
   );
+  const shown = new Set(patterns.map(({ number }) => number));
+  const asked = new Set(releases.map(({ id }) => id));
   const slots = database.all<Omit<ReleaseSlot, 'isMany'> & { isMany: number }>(
     `SELECT pattern, application_id AS release, place, is_many AS isMany, minimum, maximum FROM pattern_slots
      WHERE ${ofThese} ORDER BY pattern, application_id, place LIMIT ${maxValueRows}`,
@@ -51,23 +60,66 @@ export function patternHistory(database: Sqlite, request: PatternHistoryRequest)
   );
   return {
     patterns,
-    releases: database.all<Release & Record<string, string | number | null>>(
-      `SELECT id, name, version, environment FROM applications WHERE id IN (${matchingReleases}) ORDER BY id`,
-      release,
-    ),
-    cells,
-    values,
+    releases,
+    cells: all,
+    // A value may stand twice, here and there: who reads adds them up.
+    values: [...values, ...pending.values.filter((value) => shown.has(value.pattern) && asked.has(value.release))],
     slots: slots.map(({ isMany, ...slot }) => ({ ...slot, isMany: isMany === 1 })),
-    oldestMinute:
-      database.get<{ minute: number }>('SELECT minute FROM pattern_counts ORDER BY minute LIMIT 1')?.minute ?? null,
+    oldestMinute: oldestOf(database, pending.counts),
   };
 }
 
-/** Those with these numbers, and what they were merged into. */
+function oldestOf(database: Sqlite, pending: readonly PendingCount[]): number | null {
+  const folded = database.get<{ minute: number }>('SELECT minute FROM pattern_counts ORDER BY minute LIMIT 1')?.minute;
+  const oldest = pending.reduce((least, { minute }) => Math.min(least, minute), folded ?? Infinity);
+  return oldest === Infinity ? null : oldest;
+}
+
+/** What is asked for of the counts that are not folded yet, added to those that are; newest bucket first, as the query has them. */
+function withPending(
+  cells: readonly PatternCell[],
+  pending: readonly PendingCount[],
+  { fromMinute, toMinute, stepMinutes }: PatternHistoryRequest,
+  releases: ReadonlySet<number>,
+): PatternCell[] {
+  const wanted = pending.filter(
+    ({ minute, release }) => minute >= fromMinute && minute < toMinute && releases.has(release),
+  );
+  if (wanted.length === 0) return [...cells];
+  const keyOf = (cell: Pick<PatternCell, 'pattern' | 'release' | 'severity' | 'bucket'>): string =>
+    `${cell.pattern} ${cell.release} ${cell.severity} ${cell.bucket}`;
+  const byKey = new Map(cells.map((cell) => [keyOf(cell), cell]));
+  for (const { pattern, release, severity, minute, count, exemplarId } of wanted) {
+    const bucket = Math.floor((minute - fromMinute) / stepMinutes);
+    const cell = { pattern, release, severity, bucket, count, firstMinute: minute, lastMinute: minute, exemplarId };
+    const known = byKey.get(keyOf(cell));
+    byKey.set(
+      keyOf(cell),
+      known === undefined
+        ? cell
+        : {
+            ...known,
+            count: known.count + count,
+            firstMinute: Math.min(known.firstMinute, minute),
+            lastMinute: Math.max(known.lastMinute, minute),
+            exemplarId: Math.max(known.exemplarId, exemplarId),
+          },
+    );
+  }
+  return [...byKey.values()].sort(
+    (a, b) =>
+      b.bucket - a.bucket ||
+      a.pattern - b.pattern ||
+      a.release - b.release ||
+      (a.severity < b.severity ? -1 : a.severity > b.severity ? 1 : 0),
+  );
+}
+
+/** Those with these numbers, what they were merged into, and what their applications have learned. */
 function patternsOf(database: Sqlite, numbers: ReadonlySet<number>): PatternRow[] {
   type Row = Omit<PatternRow, 'learned'> & { readonly learned: string };
   const rows = database.all<Row & Record<string, string | number | null>>(
-    `SELECT number, application, id, template, learned, merged_into AS mergedInto, first_seen AS firstSeen, exemplar
+    `SELECT number, application, source, id, template, learned, merged_into AS mergedInto, first_seen AS firstSeen, exemplar
      FROM patterns ORDER BY number`,
   );
   const byNumber = new Map(rows.map((row) => [row.number, row]));
@@ -79,6 +131,11 @@ function patternsOf(database: Sqlite, numbers: ReadonlySet<number>): PatternRow[
       wanted.add(next);
       next = next.mergedInto === null ? undefined : byNumber.get(next.mergedInto);
     }
+  }
+  // What another source has learned to be variable counts for these too (src/pattern/survivors.ts).
+  const applications = new Set([...wanted].map(({ application }) => application));
+  for (const row of rows) {
+    if (row.learned !== '[]' && row.mergedInto === null && applications.has(row.application)) wanted.add(row);
   }
   return rows
     .filter((row) => wanted.has(row))

@@ -6,6 +6,7 @@
  */
 import type { EncodedPatterns } from '../pattern-encoding.ts';
 import type { StoredPatterns } from '../patterns.ts';
+import { addPending, foldPending } from './pending-patterns.ts';
 import type { Sqlite } from './sqlite.ts';
 
 /** Minutes since 1970 older than this before now are folded into hours. */
@@ -14,28 +15,15 @@ const maxCountRows = 500_000;
 const maxAliases = 50_000;
 
 const insertPatterns = `
-  INSERT INTO patterns (number, application, id, template, learned, first_seen, exemplar)
-  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 FROM jsonb_each(?1)`;
+  INSERT INTO patterns (number, application, id, template, learned, first_seen, exemplar, source)
+  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+  FROM jsonb_each(?1)`;
 
 const mergePatterns = `
   UPDATE patterns SET merged_into = merge.value ->> 1 FROM jsonb_each(?1) merge WHERE patterns.number = merge.value ->> 0`;
 
 const learnPatterns = `
   UPDATE patterns SET learned = merge.value ->> 2 FROM jsonb_each(?1) merge WHERE patterns.number = merge.value ->> 1`;
-
-const addCounts = `
-  INSERT INTO pattern_counts (minute, pattern, application_id, severity, count, exemplar_id)
-  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, ?2 + (value ->> 5) FROM jsonb_each(?1) WHERE true
-  ON CONFLICT (minute, pattern, application_id, severity) DO UPDATE SET count = count + excluded.count`;
-
-const addValues = `
-  INSERT INTO pattern_values (pattern, application_id, place, value, count, first_seen)
-  SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM jsonb_each(?1) change
-  WHERE NOT EXISTS (
-    SELECT 1 FROM pattern_slots slot
-    WHERE slot.pattern = change.value ->> 0 AND slot.application_id = change.value ->> 1 AND slot.place = change.value ->> 2 AND slot.is_many)
-  ON CONFLICT (pattern, application_id, place, value) DO UPDATE SET
-    count = count + excluded.count, first_seen = min(first_seen, excluded.first_seen)`;
 
 const addSlots = `
   INSERT INTO pattern_slots (pattern, application_id, place, is_many, minimum, maximum)
@@ -47,22 +35,21 @@ const addSlots = `
 
 /** Call it inside the transaction of the rows, the first of which has the id `firstId`. */
 export function appendPatterns(database: Sqlite, changes: EncodedPatterns, firstId: number): void {
-  const { added, merged, counts, values, slots } = changes;
+  const { added, merged, slots } = changes;
   if (added !== null) database.run(insertPatterns, [added]);
   if (merged !== null) {
     database.run(mergePatterns, [merged]);
     database.run(learnPatterns, [merged]);
   }
-  if (counts !== null) database.run(addCounts, [counts, firstId]);
-  if (values !== null) database.run(addValues, [values]);
   if (slots !== null) database.run(addSlots, [slots]);
+  addPending(database, changes, firstId);
 }
 
 /** Patterns that are no aliases, in the order they were met. */
 export function readPatterns(database: Sqlite): StoredPatterns {
   const patterns = database
-    .all<{ number: number; application: string; id: string; template: string; learned: string }>(
-      'SELECT number, application, id, template, learned FROM patterns WHERE merged_into IS NULL ORDER BY number',
+    .all<{ number: number; application: string; source: string; id: string; template: string; learned: string }>(
+      'SELECT number, application, source, id, template, learned FROM patterns WHERE merged_into IS NULL ORDER BY number',
     )
     .map(({ learned, ...pattern }) => ({ ...pattern, learned: JSON.parse(learned) as number[] }));
   const last = database.get<{ number: number | null }>('SELECT max(number) AS number FROM patterns');
@@ -73,6 +60,7 @@ export function readPatterns(database: Sqlite): StoredPatterns {
 export function foldPatterns(database: Sqlite, nowMs: number, keepMs: number): void {
   const now = Math.floor(nowMs / 60_000);
   database.transaction(() => {
+    foldPending(database);
     fold(database, now - minutesKept);
     database.run('DELETE FROM pattern_counts WHERE minute < ?1', [now - Math.floor(keepMs / 60_000)]);
     const { rows = 0 } = database.get<{ rows: number }>('SELECT count(*) AS rows FROM pattern_counts') ?? {};
