@@ -188,6 +188,7 @@ export class Daemon implements Service {
       ingest: pipeline.ingest,
       context: {
         knownPositions: () => pipeline.store.positions(),
+        forgetGenerations: (generations) => pipeline.store.state.forgetGenerations(generations),
         clock,
         logger,
         metrics,

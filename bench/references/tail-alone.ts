@@ -18,6 +18,7 @@ const input = new FileInput(fileOptions.parse({ include: [path] }), {
     end: async () => undefined,
   }),
   knownPositions: async () => [],
+  forgetGenerations: async () => undefined,
   clock: systemClock,
   logger: pino({ level: 'silent' }),
   metrics: createMetrics(),

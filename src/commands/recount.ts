@@ -37,9 +37,12 @@ export async function recount(
     if (before.has(directory)) counted.set(directory, (counted.get(directory) ?? 0) + 1);
   }
   const after = await storedIn(client, signal);
+  // Rows of files that are long gone may be in any directory.
+  const { rows: forgottenRows } = (await client.inputs({}, signal)).forgotten;
   // Rows that have been pruned were stored, and are not there: then there may be fewer, never more.
   const isPruned = firstId > 1;
-  const isRight = (rows: number, least: number, most: number): boolean => rows <= most && (isPruned || rows >= least);
+  const isRight = (rows: number, least: number, most: number): boolean =>
+    rows <= most + forgottenRows && (isPruned || rows >= least);
   return [...before].map(([directory, least]) => {
     const rows = counted.get(directory) ?? 0;
     const most = after.get(directory) ?? 0;

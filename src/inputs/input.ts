@@ -68,6 +68,8 @@ export interface InputContext {
   open(source: SourceDescription): LineStream;
   /** The positions of every generation the store knows, as last committed. */
   knownPositions(): Promise<readonly StoredPosition[]>;
+  /** Their files are over and gone for good: the store need not know their positions any more. */
+  forgetGenerations(generations: readonly string[]): Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;

@@ -8,7 +8,7 @@ import type { RemovalReason, Segment } from './segments.ts';
 import type { SinkCalls } from './sink-state.ts';
 
 export interface StateCalls
-  extends AccountCalls, ConsumerCalls, ResultCalls, SinkCalls, TaskCalls, RemovalCalls, DamageCalls {}
+  extends AccountCalls, ConsumerCalls, ResultCalls, SinkCalls, TaskCalls, RemovalCalls, DamageCalls, GenerationCalls {}
 
 export const roles = ['admin', 'viewer', 'datasource'] as const;
 export type Role = (typeof roles)[number];
@@ -224,6 +224,19 @@ export interface DamageCalls {
   damages(): readonly Damage[];
 }
 
+/** What was counted of some generations of files, together. */
+export interface GenerationSums {
+  readonly generations: number;
+  readonly lines: number;
+  readonly rows: number;
+}
+
+export interface GenerationCalls {
+  /** Their positions go, what was counted of them is kept in one sum. Those that have not ended stay. */
+  forgetGenerations(generations: readonly string[]): void;
+  forgottenGenerations(): GenerationSums;
+}
+
 /** The same calls from another thread. */
 export type Remote<Calls> = {
   readonly [M in keyof Calls]: Calls[M] extends (...args: infer Args) => infer Result
@@ -274,6 +287,8 @@ const stateMethods = {
   removedSegments: true,
   noteRestored: true,
   damages: true,
+  forgetGenerations: true,
+  forgottenGenerations: true,
 } as const satisfies Record<keyof StateCalls, true>;
 
 /** Every call as a function that goes through `call`. */

@@ -72,6 +72,10 @@ export class RecordingContext implements InputContext {
     return [...this.#positions.values()];
   }
 
+  async forgetGenerations(generations: readonly string[]): Promise<void> {
+    for (const generation of generations) this.#positions.delete(generation);
+  }
+
   changePositions(change: (position: StoredPosition) => StoredPosition): void {
     this.#positions = new Map([...this.#positions].map(([generation, position]) => [generation, change(position)]));
   }

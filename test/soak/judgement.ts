@@ -19,6 +19,8 @@ export interface Judgement {
   /** Lost lines that were in a file that is still there: a late daemon could have read them. */
   readonly avoidable: number;
   readonly gaps: number;
+  /** Gaps in which no line was lost: the daemon could not know better. Named for people, and no failure. */
+  readonly needless: readonly string[];
   /** For people: the first few lines that are wrong, and where they were. */
   readonly complaints: readonly string[];
 }
@@ -61,6 +63,11 @@ export async function judge(
     silent,
     avoidable,
     gaps: [...gaps.values()].flat().length,
+    needless: [...gaps].flatMap(([life, some]) =>
+      some
+        .filter((gap) => !lines.some((line, number) => line.life === life && seen[number] === 0 && overlaps(gap, line)))
+        .map((gap) => `${program.name} life ${program.lives.indexOf(life)} of ${life.bytes}: ${textOf(gap)}`),
+    ),
     complaints: [...complaints, ...others.map((text) => `no line of the ledger: ${text}`)].slice(0, shownComplaints),
   };
 }
@@ -96,13 +103,21 @@ function covers({ start_offset, end_offset }: Gap, line: WrittenLine, text: stri
   return true;
 }
 
+function overlaps({ start_offset, end_offset }: Gap, { start, end }: WrittenLine): boolean {
+  return start_offset < end && (end_offset === null || end_offset > start);
+}
+
+function textOf({ reason, start_offset, end_offset }: Gap): string {
+  return `${reason} [${start_offset}, ${end_offset ?? '?'})`;
+}
+
 function complaintOf(
   { name, lives }: Program,
   number: number,
   { life, start, end }: WrittenLine,
   gaps: readonly Gap[],
 ) {
-  const stated = gaps.map(({ start_offset, end_offset }) => `[${start_offset}, ${end_offset ?? '?'})`).join(' ');
+  const stated = gaps.map(textOf).join(' ');
   return (
     `${name} line ${number}, life ${lives.indexOf(life)} [${start}, ${end}) of ${life.bytes}, ` +
     `kept ${life.keptBytes ?? 'all'}: lost; gaps stated: ${stated === '' ? 'none' : stated}`

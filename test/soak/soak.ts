@@ -142,11 +142,12 @@ let isEveryProgramGood = true;
 const total = { written: 0, stored: 0, lost: 0, doubled: 0 };
 for (const program of programs) {
   const judgement = await judge(program, client.rows({ order: 'arrival', limit: 10_000 }), answer);
-  const { stored, lost, doubled, damaged, silent, avoidable, gaps, complaints } = judgement;
+  const { stored, lost, doubled, damaged, silent, avoidable, gaps, needless, complaints } = judgement;
   const written = program.lines.length;
   process.stdout.write(
-    `${program.name}: written ${written}, stored ${stored}, lost ${lost} (in no gap ${silent}, avoidable ${avoidable}), doubled ${doubled}, cut or glued ${damaged}, gaps ${gaps}, rotations ${program.rotations}\n`,
+    `${program.name}: written ${written}, stored ${stored}, lost ${lost} (in no gap ${silent}, avoidable ${avoidable}), doubled ${doubled}, cut or glued ${damaged}, gaps ${gaps} (${needless.length} in vain), rotations ${program.rotations}\n`,
   );
+  for (const gap of needless.slice(0, 5)) process.stdout.write(`  gap without a loss: ${gap}\n`);
   for (const complaint of complaints) process.stdout.write(`  ${complaint}\n`);
   total.written += written;
   total.stored += stored;

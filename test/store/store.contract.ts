@@ -143,6 +143,21 @@ export function storeContract(name: string, openStore: (t: Test) => Promise<Stor
     t.match(await store.positions(), [aPosition({ offset: 5, isEnded: true })]);
   });
 
+  contract(
+    'generations that are forgotten leave what was counted of them; those that have not ended stay',
+    async (t, store) => {
+      const positions = ['a', 'b', 'c'].map((generation) => aPosition({ generation, isEnded: generation !== 'c' }));
+      const counts = positions.map(({ generation }, index) => ({ generation, lines: 10 + index, rows: 5 + index }));
+      await store.append({ records: someRecords(3), positions, gaps: [], counts });
+
+      await store.state.forgetGenerations(['a', 'b', 'c', 'never seen']);
+      await store.state.forgetGenerations(['a']);
+
+      t.match(await store.positions(), [{ generation: 'c' }]);
+      t.strictSame(await store.state.forgottenGenerations(), { generations: 2, lines: 21, rows: 11 });
+    },
+  );
+
   contract('ids are the order of arrival, whatever the timestamps say', async (t, store) => {
     const records = ['2026-01-03', '2026-01-01', '2026-01-02'].map((day) =>
       aRecord({ timestamp: `${day}T00:00:00.000000Z`, message: day }),

@@ -20,6 +20,7 @@ import { isAnotherLife } from './fingerprint.ts';
 import { type Followed, statusOf } from './followed-files.ts';
 import { FileGlobs } from './glob.ts';
 import { LostGenerations } from './lost-generations.ts';
+import { OldGenerations } from './old-generations.ts';
 import { type FileOptions, fileOptions } from './options.ts';
 import { PackedReadings } from './packed-readings.ts';
 import { PathWatcher } from './path-watcher.ts';
@@ -56,6 +57,7 @@ export class FileInput implements Input {
   readonly #lost: LostGenerations;
   readonly #unseen: UnseenFiles;
   readonly #rotated: RotatedFiles;
+  readonly #old: OldGenerations;
   #scanMs = 0;
   #scanning: Promise<void> | null = null;
   #isScanWanted = false;
@@ -77,6 +79,7 @@ export class FileInput implements Input {
     this.#lost = new LostGenerations(work, this.#globs, this.#packed, continuations);
     this.#unseen = new UnseenFiles(work, this.#globs, this.#packed, continuations, this.#copies);
     this.#rotated = new RotatedFiles(work, continuations, this.#unseen);
+    this.#old = new OldGenerations(work);
     const truncation = new Truncation(work, this.#encounters, continuations, this.#unseen);
     const reader = new ChunkReader(work, (followed) => truncation.truncated(followed));
     const hints = { onChange: (path: string) => this.#lookSoon(path), onRename: () => this.#scanSoon() };
@@ -208,6 +211,7 @@ export class FileInput implements Input {
       await this.#packed.retry(search);
       await this.#unseen.look(search);
       this.#copies.endScan();
+      await this.#old.forgetWhenDue();
     });
     this.#context.metrics.filesFollowed.set({ input: this.#context.name }, this.#work.followed.size);
     this.#scanMs = this.#context.clock.monotonicMs() - startedAtMs;

@@ -70,6 +70,11 @@ export class KnownGenerations<Position extends FilePosition = FilePosition> {
     return [...this.#byInode.values()].flat().filter(({ isEnded }) => !isEnded);
   }
 
+  /** Generations that are over. */
+  ended(): readonly Position[] {
+    return [...this.#byInode.values()].flat().filter(({ isEnded }) => isEnded);
+  }
+
   /** Drops a generation that cannot be found again. */
   forget(position: Position): void {
     this.#take(position);

@@ -65,6 +65,11 @@ export const inputsSchema = z.object({
   ),
   files: z.array(fileSchema),
   generations: z.array(generationSchema),
+  forgotten: z
+    .object({ generations: z.int(), lines: z.int(), rows: z.int() })
+    .describe(
+      'Generations whose files are long gone: their positions are forgotten, what was stored of them is summed up here',
+    ),
   gaps: z.array(
     z.object({
       generation: z.string(),
@@ -119,6 +124,7 @@ export function inputRoutes(context: QueryContext): FastifyPluginAsyncZod {
           })),
           files: inputs.flatMap(({ files }) => (files?.files ?? []).map(fileOf)).filter(isMeant),
           generations,
+          forgotten: await context.store.state.forgottenGenerations(),
           gaps: (await context.store.gaps()).filter((gap) => isMeant(gap) || ids.has(gap.generation)).map(gapOf),
           store_damage: (await context.store.state.damages()).map((damage) => ({
             text: damageText(damage),

@@ -4,6 +4,7 @@ import type { Sqlite } from '../sqlite.ts';
 import { accountCalls } from './accounts.ts';
 import { consumerCalls } from './consumers.ts';
 import { damageCalls } from './damages.ts';
+import { generationCalls } from './generations.ts';
 import { resultCalls } from './results.ts';
 import { sinkCalls } from './sinks.ts';
 import { removalCalls } from './removals.ts';
@@ -19,6 +20,7 @@ export function callState(database: Sqlite, method: keyof StateCalls, args: read
     ...taskCalls(database),
     ...removalCalls(database),
     ...damageCalls(database),
+    ...generationCalls(database),
   };
   const call = calls[method] as (...args: readonly unknown[]) => unknown;
   return database.transaction(() => call(...args));
