@@ -27,9 +27,13 @@ export interface GuardOptions {
   readonly limits: RequestLimits;
   /** Names accepted in Host and Origin, without port. */
   readonly hosts: ReadonlySet<string>;
+  /** Secret of this process: a request that the server makes of itself, for one that was counted, is not counted again. */
+  readonly innerKey: string;
 }
 
-export function guard({ accounts, limits, hosts }: GuardOptions) {
+export const innerHeader = 'x-regression-inner';
+
+export function guard({ accounts, limits, hosts, innerKey }: GuardOptions) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const refusal = foreignHost(request, hosts);
     if (refusal !== null) return refuse(reply, refusal);
@@ -56,6 +60,7 @@ export function guard({ accounts, limits, hosts }: GuardOptions) {
       const detail = `${principal.name} (${principal.role}) has no scope \`${scope}\` with this token`;
       return refuse(reply, problem(403, 'FORBIDDEN', detail, { hint: 'Ask an admin for a token that has it.' }));
     }
+    if (request.headers[innerHeader] === innerKey) return undefined;
     const retryAfterSeconds = limits.enter(principal.tokenName, isLongLived, reply);
     if (retryAfterSeconds === null) return undefined;
     void reply.header('retry-after', retryAfterSeconds);

@@ -1,6 +1,7 @@
 /**
  * The query endpoint: an HTTP server on loopback or a Unix socket. Routes are in routes/, who may ask is decided in guard.ts.
  */
+import { randomUUID } from 'node:crypto';
 import { chmod, readFile, unlink } from 'node:fs/promises';
 import type { Server as HttpsServer } from 'node:https';
 import { isIP } from 'node:net';
@@ -162,6 +163,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   const hosts = new Set(['localhost', '127.0.0.1', '::1', ...listening, ...allowedHosts].map(hostName));
   const accounts = new Accounts(options.store.state, token, options.clock);
   const limits = new RequestLimits(options.requestLimits ?? defaultRequestLimits, options.clock);
+  const innerKey = randomUUID();
   const queries = new QueryCache(options.store, options.feed, options.clock);
   const context: RouteContext = {
     ...options,
@@ -170,7 +172,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
     audit: auditTo(options.append, options.clock, version),
   };
   server.decorateRequest('principal');
-  server.addHook('onRequest', guard({ accounts, limits, hosts }));
+  server.addHook('onRequest', guard({ accounts, limits, hosts, innerKey }));
   server.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
     metrics.requests.inc({ route, status: String(reply.statusCode) });
@@ -214,7 +216,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   await server.register(fieldRoutes(context));
   await server.register(patternRoutes(context));
   await server.register(digestRoutes(context));
-  await server.register(mcpRoutes(version));
+  await server.register(mcpRoutes(version, innerKey));
   await server.register(tailRoutes(context));
   await server.register(consumerRoutes(context));
   if (options.ingest !== undefined) await server.register(ingestRoutes({ ...context, ...options.ingest }));

@@ -22,6 +22,31 @@ void test('the official client lists and calls the tools over HTTP', { timeout: 
   t.equal(tools.length, 8);
   t.equal(client.getServerVersion()?.name, 'regression');
   t.match(JSON.stringify(answer), 'disk full');
+  t.strictSame(
+    tools.filter(({ annotations }) => annotations?.readOnlyHint !== true).map(({ name }) => name),
+    ['pull_batch'],
+  );
+});
+
+void test('the official client may do over HTTP what its token may', { timeout: 120_000 }, async (t) => {
+  const { url, send } = await serve(t, { store: await minedStore(someRecords(3)) });
+  await send('POST', '/api/v1/users', { username: 'rita', password: 'long enough', role: 'viewer' });
+  const { json } = await send('POST', '/api/v1/tokens', { username: 'rita', scopes: ['read'] });
+  await send('PUT', '/api/v1/consumers/nightly', {});
+  const client = new Client({ name: 'test', version: '1' });
+  t.teardown(() => client.close());
+
+  await client.connect(
+    new StreamableHTTPClientTransport(new URL(`${url}/mcp`), {
+      requestInit: { headers: { authorization: `Bearer ${json.token}` } },
+    }),
+  );
+  const overview = await client.callTool({ name: 'overview', arguments: {} });
+  const pulled = await client.callTool({ name: 'pull_batch', arguments: { consumer: 'nightly' } });
+
+  t.match(JSON.stringify(overview), '# Logs from');
+  t.match(pulled, { isError: true });
+  t.match(JSON.stringify(pulled), 'has no scope');
 });
 
 void test('the official client starts `regression mcp` and calls its tools', { timeout: 120_000 }, async (t) => {

@@ -22,7 +22,7 @@ void test('a client of any version is served at most eight reading tools, told i
   t.ok(json.result.tools.length <= 8);
   t.ok(tokensOf(JSON.stringify(json.result.tools)) < 2000, `${tokensOf(JSON.stringify(json.result.tools))} tokens`);
   for (const tool of json.result.tools)
-    t.match(tool, { annotations: { readOnlyHint: true }, inputSchema: { type: 'object' } });
+    t.match(tool, { annotations: { readOnlyHint: tool.name !== 'pull_batch' }, inputSchema: { type: 'object' } });
 });
 
 void test('every tool answers from the rows', async (t) => {
@@ -42,6 +42,45 @@ void test('every tool answers from the rows', async (t) => {
     '"changes"',
   );
   t.match(await toolText(asked, 'pull_batch', { consumer: 'nightly' }), '"rows"');
+  t.match(
+    await toolText(asked, 'pull_batch', { consumer: 'nightly', view: 'digest' }),
+    'Errors first seen in this span',
+  );
+});
+
+void test('roles and scopes hold over MCP as everywhere', async (t) => {
+  const { send } = await serve(t, { store: await minedStore(someRecords(3)) });
+  const tokenOf = async (username: string, role: string, scopes?: readonly string[]) => {
+    await send('POST', '/api/v1/users', { username, password: 'long enough', role });
+    const { json } = await send('POST', '/api/v1/tokens', { username, ...(scopes === undefined ? {} : { scopes }) });
+    return { authorization: `Bearer ${json.token}` };
+  };
+  const viewer = await tokenOf('vera', 'viewer');
+  const reader = await tokenOf('rita', 'viewer', ['read']);
+  const source = await tokenOf('agent', 'datasource');
+  await send('PUT', '/api/v1/consumers/hers', {}, viewer);
+  await send('PUT', '/api/v1/consumers/admins', {});
+  const pull = async (consumer: string, headers: Record<string, string>) =>
+    (await send('POST', '/mcp', rpc('tools/call', { name: 'pull_batch', arguments: { consumer } }), headers)).json
+      .result;
+
+  t.equal((await pull('hers', viewer)).isError, false);
+  t.match(await pull('admins', viewer), { isError: true, content: [{ text: /belongs to admin/ }] });
+  t.match(await pull('hers', reader), { isError: true, content: [{ text: /has no scope `consume`/ }] });
+  const search = rpc('tools/call', { name: 'search_logs', arguments: {} });
+  t.match((await send('POST', '/mcp', search, reader)).json.result, { isError: false });
+  t.equal((await send('POST', '/mcp', search, source)).status, 403, 'who only sends reads nothing');
+});
+
+void test('a question over MCP counts once among the requests of its token', async (t) => {
+  const { send } = await serve(t, {
+    store: await minedStore(someRecords(3)),
+    requestLimits: { requestsPerSecond: 3, maxAtOnce: 1 },
+  });
+  const search = rpc('tools/call', { name: 'search_logs', arguments: {} });
+
+  for (let asked = 0; asked < 6; asked++) t.equal((await send('POST', '/mcp', search)).json.result.isError, false);
+  t.equal((await send('POST', '/mcp', search)).status, 429);
 });
 
 void test('answers are capped and marked, log text cannot end its block, mistakes are told', async (t) => {

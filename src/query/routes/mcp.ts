@@ -1,10 +1,12 @@
 /** `POST /mcp`: the Model Context Protocol over streamable HTTP, without sessions and streams: each request has its answer as JSON. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { innerHeader } from '../guard.ts';
 import { answerMcp } from '../mcp.ts';
 import { problems } from '../schemas.ts';
 
-export function mcpRoutes(version: string): FastifyPluginAsyncZod {
+/** @param innerKey names requests that stand for one which was let in already, see guard.ts. */
+export function mcpRoutes(version: string, innerKey: string): FastifyPluginAsyncZod {
   return async (server) => {
     server.post(
       '/mcp',
@@ -27,6 +29,7 @@ export function mcpRoutes(version: string): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         const { authorization = '', host = 'localhost' } = request.headers;
+        let asked = 0;
         const answerer = {
           version,
           // In the name of whoever asks: the routes' own guard says what they may.
@@ -34,7 +37,8 @@ export function mcpRoutes(version: string): FastifyPluginAsyncZod {
             const answer = await server.inject({
               method,
               url,
-              headers: { authorization, host },
+              // The first question is this request's own; a list of messages may ask more, and those count.
+              headers: { authorization, host, ...(asked++ === 0 ? { [innerHeader]: innerKey } : {}) },
               ...(body === undefined ? {} : { payload: body as object }),
             });
             return { status: answer.statusCode, text: answer.body };
