@@ -89,7 +89,7 @@ async function measure(name: keyof typeof contenders): Promise<Outcome> {
 }
 
 async function sendDatagrams(port: number): Promise<number> {
-  const [program = '', ...args] = [...(values.even ? ['chrt', '-f', '50'] : []), sender];
+  const [program, ...args] = [...(values.even ? ['chrt', '-f', '50'] : []), sender];
   const child = spawn(program, [...args, messages, String(port), values.seconds, values.rate]);
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
