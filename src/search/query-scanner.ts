@@ -128,5 +128,7 @@ function unescape(text: string): string {
 
 /** The one shape of a query's errors: where (columns count from 1), and what was expected. */
 export function queryError(column: number, message: string, hint: string): RegressionError {
-  return new RegressionError('QUERY_INVALID', `q: column ${column}: ${message}`, { hint });
+  // It may quote what was typed, and stays one line.
+  const line = message.replaceAll(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return new RegressionError('QUERY_INVALID', `q: column ${column}: ${line}`, { hint });
 }
