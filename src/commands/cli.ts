@@ -3,10 +3,10 @@
  */
 import yargs, { type Argv, type Options } from 'yargs';
 import { RegressionError } from '../runtime/errors.ts';
-import { logLevels } from '../runtime/logger.ts';
+import { logLevels } from '../runtime/log-levels.ts';
 import { nearestName } from '../runtime/nearest.ts';
 import type { Command, CommonFlags, Surroundings } from './command.ts';
-import { commands } from './registry.ts';
+import { type CommandName, commands } from './registry.ts';
 
 const commonFlags: Readonly<Record<keyof CommonFlags, Options>> = {
   config: { type: 'string', describe: 'YAML configuration file', requiresArg: true },
@@ -17,6 +17,7 @@ const commonFlags: Readonly<Record<keyof CommonFlags, Options>> = {
 
 /** @throws RegressionError `USAGE` for wrong words; whatever the command throws. */
 export async function runCli(args: readonly string[], version: string, surroundings: Surroundings): Promise<void> {
+  const loaded = await loadCommands(args);
   let cli: Argv = yargs([...args])
     .scriptName('regression')
     .usage(
@@ -34,10 +35,25 @@ export async function runCli(args: readonly string[], version: string, surroundi
     .epilogue('`regression <command> --help` shows the flags and examples of a command.')
     .fail((message, error) => {
       // yargs throws some of its findings itself; what a command throws is passed on as it is.
-      throw error === undefined || error.name === 'YError' ? usageError(error?.message ?? message, args) : error;
+      throw error === undefined || error.name === 'YError'
+        ? usageError(error?.message ?? message, args, loaded)
+        : error;
     });
-  for (const command of Object.values(commands) as Command<object>[]) cli = addCommand(cli, command, surroundings);
+  for (const command of Object.values(loaded)) cli = addCommand(cli, command, surroundings);
   await cli.parseAsync();
+}
+
+type Commands = Partial<Record<CommandName, Command<object>>>;
+
+const names = Object.keys(commands) as CommandName[];
+
+/** Those that are named (one of the words may be a flag's value); all when none is, for `--help` and for what is misspelt. */
+async function loadCommands(args: readonly string[]): Promise<Commands> {
+  if (args.length === 1 && args[0] === '--version') return {};
+  const named = names.filter((name) => args.includes(name));
+  const wanted = named.length === 0 ? names : named;
+  const found = await Promise.all(wanted.map(async (name) => [name, await commands[name]()] as const));
+  return Object.fromEntries(found) as Commands;
 }
 
 function addCommand(cli: Argv, command: Command<object>, surroundings: Surroundings): Argv {
@@ -64,13 +80,12 @@ function dashedName(name: string): string {
 }
 
 /** What yargs says of wrong words, said with the word and the nearest right one. */
-function usageError(message: string, args: readonly string[]): RegressionError {
-  const names = Object.keys(commands);
+function usageError(message: string, args: readonly string[], loaded: Commands): RegressionError {
   const word = args.find((arg) => !arg.startsWith('-'));
   if (word === undefined) {
     return usage('a command is missing', `One of: ${names.join(', ')}. See regression --help.`);
   }
-  const command = (commands as Record<string, Command<object>>)[word];
+  const command = loaded[word as CommandName];
   if (command === undefined)
     return usage(`unknown command ${word}`, didYouMean(word, names, `One of: ${names.join(', ')}.`));
   const help = `See regression ${word} --help.`;

@@ -26,8 +26,15 @@ export async function openEndpoint(
   flags: CommonFlags,
   surroundings: Surroundings,
 ): Promise<Endpoint> {
-  const { effectiveConfig } = await import('./effective-config.ts');
   const { probeDataDir } = await import('../runtime/data-dir-lock.ts');
+  const { dataDirOf } = await import('../config/data-dir.ts');
+  const { env, cwd } = surroundings;
+  const dataDir = await dataDirOf({ configPath: flags.config, dataDir: flags.dataDir, env, cwd });
+  const server = dataDir === null ? null : ((await probeDataDir(dataDir))?.server ?? null);
+  if (dataDir !== null && server !== null && !server.startsWith('https:'))
+    return openDaemons(server, dataDir, undefined);
+
+  const { effectiveConfig } = await import('./effective-config.ts');
   const { config } = await effectiveConfig(flags, surroundings);
   const holder = await probeDataDir(config.data_dir);
   return holder === null ? openOwn(config, command, mayCreate) : openHolders(holder, config);

@@ -1,54 +1,35 @@
-/** Which commands exist. A new one is a file, a line here and a test. */
-import { archive } from './archive.ts';
-import { backup } from './backup.ts';
-import { check } from './check.ts';
-import { compare } from './compare.ts';
-import { consumers } from './consumers.ts';
-import { deadletters } from './deadletters.ts';
-import { digest } from './digest.ts';
-import { doctor } from './doctor.ts';
-import { exportRows } from './export.ts';
-import { importFiles } from './import.ts';
-import { logs } from './logs.ts';
-import { mcp } from './mcp.ts';
-import { parse } from './parse.ts';
-import { prune } from './prune.ts';
-import { reload } from './reload.ts';
-import { restore } from './restore.ts';
-import { patterns } from './patterns.ts';
-import { rotate } from './rotate.ts';
-import { run } from './run.ts';
-import { sql } from './sql.ts';
-import { status } from './status.ts';
-import { test } from './test.ts';
-import { token } from './token.ts';
-import { user } from './user.ts';
-import { verify } from './verify.ts';
+/**
+ * Which commands exist. A new one is a file, a line here and a test. Each is loaded when its name is on the command line, or all for
+ * `--help`: what one command needs costs no other its start.
+ */
+import type { Command } from './command.ts';
 
 export const commands = {
-  run,
-  check,
-  parse,
-  import: importFiles,
-  test,
-  export: exportRows,
-  logs,
-  sql,
-  patterns,
-  compare,
-  digest,
-  mcp,
-  consumers,
-  deadletters,
-  user,
-  token,
-  status,
-  doctor,
-  reload,
-  rotate,
-  archive,
-  backup,
-  prune,
-  verify,
-  restore,
-};
+  run: async () => (await import('./run.ts')).run,
+  check: async () => (await import('./check.ts')).check,
+  parse: async () => (await import('./parse.ts')).parse,
+  import: async () => (await import('./import.ts')).importFiles,
+  test: async () => (await import('./test.ts')).test,
+  export: async () => (await import('./export.ts')).exportRows,
+  logs: async () => (await import('./logs.ts')).logs,
+  sql: async () => (await import('./sql.ts')).sql,
+  patterns: async () => (await import('./patterns.ts')).patterns,
+  compare: async () => (await import('./compare.ts')).compare,
+  digest: async () => (await import('./digest.ts')).digest,
+  mcp: async () => (await import('./mcp.ts')).mcp,
+  consumers: async () => (await import('./consumers.ts')).consumers,
+  deadletters: async () => (await import('./deadletters.ts')).deadletters,
+  user: async () => (await import('./user.ts')).user,
+  token: async () => (await import('./token.ts')).token,
+  status: async () => (await import('./status.ts')).status,
+  doctor: async () => (await import('./doctor.ts')).doctor,
+  reload: async () => (await import('./reload.ts')).reload,
+  rotate: async () => (await import('./rotate.ts')).rotate,
+  archive: async () => (await import('./archive.ts')).archive,
+  backup: async () => (await import('./backup.ts')).backup,
+  prune: async () => (await import('./prune.ts')).prune,
+  verify: async () => (await import('./verify.ts')).verify,
+  restore: async () => (await import('./restore.ts')).restore,
+} satisfies Record<string, () => Promise<Command<never>>>;
+
+export type CommandName = keyof typeof commands;

@@ -4,7 +4,8 @@
  */
 import { z } from 'zod';
 import { inputs } from '../inputs/registry.ts';
-import { logLevels } from '../runtime/logger.ts';
+import { defaultDataDir } from './data-dir.ts';
+import { logLevels } from '../runtime/log-levels.ts';
 import { bytes, duration } from '../runtime/units.ts';
 import { commonOptions } from '../sinks/options.ts';
 import { sinks } from '../sinks/registry.ts';
@@ -65,7 +66,11 @@ export const defaultInputs = [
 ];
 
 export const configSchema = z.strictObject({
-  data_dir: z.string().min(1).default('./data').describe('Directory of the database, the admin token and all state'),
+  data_dir: z
+    .string()
+    .min(1)
+    .default(defaultDataDir)
+    .describe('Directory of the database, the admin token and all state'),
   application: z
     .strictObject({
       name: z

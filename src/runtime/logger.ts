@@ -4,10 +4,9 @@
 import { Writable } from 'node:stream';
 import { pino, type Logger } from 'pino';
 
-export type { Logger } from 'pino';
+import type { LogLevel } from './log-levels.ts';
 
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
+export type { Logger } from 'pino';
 
 export function createLogger(level: LogLevel, output: Writable & { readonly isTTY?: boolean }): Logger {
   return pino(
