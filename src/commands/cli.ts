@@ -53,7 +53,7 @@ async function loadCommands(args: readonly string[]): Promise<Commands> {
   const named = names.filter((name) => args.includes(name));
   const wanted = named.length === 0 ? names : named;
   const found = await Promise.all(wanted.map(async (name) => [name, await commands[name]()] as const));
-  return Object.fromEntries(found) as Commands;
+  return Object.fromEntries(found);
 }
 
 function addCommand(cli: Argv, command: Command<object>, surroundings: Surroundings): Argv {
