@@ -4,6 +4,7 @@
  */
 import { type FileHandle, open } from 'node:fs/promises';
 import type { StoredPosition } from '../../record/batch.ts';
+import { systemCodeOf } from '../../runtime/errors.ts';
 import type { Continuations } from './continuations.ts';
 import type { FileWork } from './file-work.ts';
 import { birthOf, isAnotherLife } from './fingerprint.ts';
@@ -49,9 +50,13 @@ export class LostGenerations {
       if (this.#isMetSince(position)) continue;
       const isFound = await this.#find(position, search).catch((error: unknown) => {
         this.#work.report(position.path, `cannot read what became of ${position.path}`, error);
-        return null;
+        return isForbidden(error) ? 'forbidden' : null;
       });
       if (isFound === true) continue;
+      if (isFound === 'forbidden') {
+        inDoubt.push(position); // it is there, and nothing of it is lost
+        continue;
+      }
       const isOver = this.#work.context.clock.monotonicMs() >= this.#giveUpAtMs;
       if ((isFound === null || search.isInDoubt) && !isOver) inDoubt.push(position);
       else this.#giveUp(position, (await originalOf(position, search)) === null ? 'deleted' : 'truncated');
@@ -100,7 +105,10 @@ export class LostGenerations {
 
   /** By inode, if the content is still the same. */
   async #followAt(path: string, position: StoredPosition): Promise<boolean> {
-    const file = await open(path).catch(() => null);
+    const file = await open(path).catch((error: unknown) => {
+      if (isForbidden(error)) throw error;
+      return null; // gone meanwhile
+    });
     if (file === null) return false;
     const isSame = await this.#isSame(file, position);
     if (isSame) await this.#work.followRotated(file, path, position);
@@ -115,6 +123,10 @@ export class LostGenerations {
     if (claimed !== null && claimed.generation !== position.generation) this.#work.known.add(claimed);
     return claimed?.generation === position.generation;
   }
+}
+
+function isForbidden(error: unknown): boolean {
+  return ['EACCES', 'EPERM'].includes(systemCodeOf(error) ?? '');
 }
 
 /** The very file of the generation, though it holds other content by now: it was truncated. Null when it is gone. */

@@ -12,8 +12,8 @@ import type { Line, LineStream } from '../input.ts';
 import { BlockSums } from './block-sums.ts';
 import type { Encoding } from './encoding.ts';
 import { checkBytes, readAt, sha256 } from './fingerprint.ts';
+import { keptPrefix } from './kept-prefix.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { lineStartBefore } from './line-start.ts';
 import { lossBehindCopy } from './losses.ts';
 import { withMarks } from './marks.ts';
 
@@ -225,31 +225,11 @@ export class Tail {
     await this.detach();
   }
 
-  /**
-   * How much of the file's `size` bytes, fewer than were read, is surely what was read, in whole lines. 0 when it is other
-   * content, or nobody can tell: then lines may be read twice, but none is missed.
-   */
+  /** See kept-prefix.ts. */
   async keptPrefix(size: number): Promise<number> {
     if (this.#file === null || size >= this.#splitter.end) return 0;
-    const comparable = this.#sums.comparable(size);
-    const now = new BlockSums();
-    for (let at = 0; at < comparable; at += chunkBytes) {
-      now.add(await readAt(this.#file, at, Math.min(chunkBytes, comparable - at)), at);
-    }
-    if (comparable === 0 || this.#sums.commonWith(now) < comparable) return this.#keptHead(size);
-    // The sums end at a whole block; what is behind it is compared with the bytes that were read last, if it is among them.
-    const lastStart = this.#splitter.end - this.#lastBytes.length;
-    const rest = await readAt(this.#file, lastStart, Math.max(0, size - lastStart));
-    const isWhole = lastStart <= comparable && rest.equals(this.#lastBytes.subarray(0, rest.length));
-    return lineStartBefore(this.#file, isWhole ? size : comparable, this.#options.encoding);
-  }
-
-  /** The same by the first bytes alone, which are kept as they were. */
-  async #keptHead(size: number): Promise<number> {
-    if (this.#file === null || size > this.#head.length) return 0;
-    const bytes = await readAt(this.#file, 0, size);
-    const isKept = bytes.equals(this.#head.subarray(0, size));
-    return isKept ? lineStartBefore(this.#file, size, this.#options.encoding) : 0;
+    const read = { head: this.#head, sums: this.#sums, lastBytes: this.#lastBytes, end: this.#splitter.end };
+    return keptPrefix(this.#file, size, read, this.#options.encoding);
   }
 
   #advance(isEnded: boolean): void {

@@ -4,6 +4,7 @@
  */
 import {
   appendFile,
+  chmod,
   copyFile,
   mkdir,
   open,
@@ -306,23 +307,54 @@ void test('replaced by rename-over: the rest of the old and the whole new one (F
   t.strictSame(logs.context.texts.toSorted(), ['new head', 'old tail', 'one']);
 });
 
-void test('a link that is switched, and two links to one file: each line once (F16)', async (t) => {
+void test('a link that is switched a hundred times, and two links to one file: each line once, also the last ones of the old target (F16)', async (t) => {
   const logs = await follow(t);
   await logs.append('release-0', 'release 0\n');
   await symlink('release-0', logs.path('current.log'));
   await symlink('release-0', logs.path('same.log'));
   await logs.start();
-  for (let release = 1; release <= 20; release++) {
+  for (let release = 1; release <= 100; release++) {
     await logs.append(`release-${release}`, `release ${release}\n`);
+    await logs.append(`release-${release - 1}`, `last of ${release - 1}\n`);
     await symlink(`release-${release}`, logs.path('next'));
     await logs.move('next', 'current.log');
     await logs.look();
   }
 
-  t.strictSame(
-    logs.context.texts,
-    Array.from({ length: 21 }, (_, index) => `release ${index}`),
-  );
+  const releases = Array.from({ length: 101 }, (_, index) => `release ${index}`);
+  const last = Array.from({ length: 100 }, (_, index) => `last of ${index}`);
+  t.strictSame(logs.context.texts.toSorted(), [...releases, ...last].toSorted());
+});
+
+void test('one unreadable file of a hundred: the others are read, and it is once it may be (F18)', async (t) => {
+  const logs = await follow(t);
+  const names = Array.from({ length: 100 }, (_, index) => `app-${index}.log`);
+  for (const name of names) await logs.append(name, `first ${name}\n`);
+  await chmod(logs.directory, 0o755);
+  await logs.start();
+  const unreadable = logs.path('app-50.log');
+  await chmod(unreadable, 0o000);
+  await logs.stop(); // with its descriptor it could be read on
+  for (const name of names) await logs.append(name, `second ${name}\n`).catch(() => undefined);
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534); // root may read everything
+  t.teardown(() => {
+    if (isRoot) process.seteuid?.(0);
+  });
+  await logs.restart();
+  logs.context.clock.advance(30_000);
+  await logs.look();
+
+  t.equal(logs.context.texts.length, 199);
+  t.match(logs.context.warnings, [/cannot read .*app-50\.log .*EACCES/]);
+  if (isRoot) process.seteuid?.(0);
+  await chmod(unreadable, 0o644);
+  if (!isRoot) await logs.append('app-50.log', 'second app-50.log\n');
+  await logs.look();
+
+  t.equal(new Set(logs.context.texts).size, 200, 'every line');
+  t.equal(logs.context.texts.length, 200, 'once');
+  t.strictSame(logs.context.gaps, []);
 });
 
 void test('a directory that comes later, goes and comes again (F17)', async (t) => {

@@ -1,9 +1,21 @@
 /** Rotation in all its forms, while we run and while we are stopped: each line once, and what is lost is said. */
-import { copyFile, mkdir, rename, stat, symlink, truncate, unlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  copyFile,
+  mkdir,
+  rename,
+  stat,
+  symlink,
+  truncate,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { FileInput } from '../../../src/inputs/file/file-input.ts';
 import { fileOptions } from '../../../src/inputs/file/options.ts';
+import { tempDir } from '../../temp-dir.ts';
 import { follow, linesOf, numbered } from './followed.ts';
 
 void test('ten rotations between two looks, none of the rotated names followed: every line (F2)', async (t) => {
@@ -24,6 +36,32 @@ void test('ten rotations between two looks, none of the rotated names followed: 
   const rotated = Array.from({ length: 10 }, (_, index) => `line of ${index}`);
   t.strictSame(logs.context.texts.toSorted(), [...linesOf(numbered('first', 0, 5)), ...rotated, 'newest'].toSorted());
 });
+
+for (const include of ['app.log', 'app.log*']) {
+  void test(`ten rotations within a second under 20,000 lines a second, ${include} followed: every line once (F2)`, async (t) => {
+    const directory = await tempDir(t);
+    const logs = await follow(t, { include: [join(directory, include)] }, true);
+    const path = join(directory, 'app.log');
+    await appendFile(path, numbered('begin', 0, 5));
+    await logs.start();
+    for (let rotation = 0; rotation < 10; rotation++) {
+      for (let part = 0; part < 4; part++) {
+        await appendFile(path, numbered(`rotation ${rotation}`, part * 500, (part + 1) * 500));
+        await new Promise((resolve) => setTimeout(resolve, 20)); // the pace of the writer: nothing is expected of the reader by then
+      }
+      for (let index = rotation; index > 0; index--) await rename(`${path}.${index}`, `${path}.${index + 1}`);
+      await rename(path, `${path}.1`);
+    }
+    await appendFile(path, 'newest\n');
+    await logs.look();
+    await logs.waitOutRotation();
+    await logs.restart();
+
+    const rotated = Array.from({ length: 10 }, (_, index) => numbered(`rotation ${index}`, 0, 2000)).join('');
+    t.strictSame(logs.context.texts.toSorted(), [...linesOf(numbered('begin', 0, 5) + rotated), 'newest'].toSorted());
+    t.strictSame(logs.context.gaps, []);
+  });
+}
 
 void test('rotated to another directory while unread, and found there after a restart (F4)', async (t) => {
   const logs = await follow(t);
