@@ -6,8 +6,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { FilePosition, StoredPosition } from '../../record/batch.ts';
 import { type Copies, asOriginal, plainLikenessTo } from './copies.ts';
 import type { FileWork } from './file-work.ts';
-import { readAt, refusalOf } from './fingerprint.ts';
-import { inodeKey } from './known-generations.ts';
+import { isAnotherLife, matchesFingerprint, readAt, refusalOf } from './fingerprint.ts';
+import { inodeKey, readEndOf } from './known-generations.ts';
+import { lineStartBefore } from './line-start.ts';
+import { markedPrefix } from './marks.ts';
 import { originalsOf } from './rotated-names.ts';
 import type { Sighting } from './sightings.ts';
 import { isBeginningOfRead, isTruncatedCopy } from './truncated-copies.ts';
@@ -158,7 +160,8 @@ export class Encounters {
       context.metrics.inputErrors.inc({ input: context.name, code: 'not_text' });
       return false;
     }
-    const offset = this.#isSkipped(stat) ? await this.#work.endOf(file, stat, head) : 0;
+    const kept = await this.#keptWhileStopped(file, stat, head);
+    const offset = this.#isSkipped(stat) ? await this.#work.endOf(file, stat, head) : kept;
     const followed = await this.#follow(file, stat, this.#work.newGeneration(path, stat, head, offset), head);
     // That its beginning was passed over must be remembered from the start.
     if (offset > 0) followed?.tail.moveTo({ path });
@@ -174,6 +177,19 @@ export class Encounters {
       followed.renamedAtMs = this.#work.context.clock.monotonicMs();
     }
     return followed;
+  }
+
+  /** Cut to a shorter length while nobody looked: as much as the marks of what was read say is still there, in whole lines. */
+  async #keptWhileStopped(file: FileHandle, stat: BigIntStats, head: Buffer): Promise<number> {
+    const size = Number(stat.size);
+    for (const position of this.#work.known.ofInode(stat)) {
+      if (readEndOf(position) <= size || isAnotherLife(stat, position.evidence)) continue;
+      const prefix = await markedPrefix(file, position.evidence?.marks ?? [], size);
+      if (prefix > 0 && (await matchesFingerprint(file, position))) {
+        return lineStartBefore(file, prefix, this.#work.encodingOf(head));
+      }
+    }
+    return 0;
   }
 
   #isSkipped(stat: BigIntStats): boolean {

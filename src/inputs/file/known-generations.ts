@@ -65,6 +65,11 @@ export class KnownGenerations<Position extends FilePosition = FilePosition> {
     return this.#byInode.has(inodeKey(stat));
   }
 
+  /** Those that were last seen in this inode, the newest first. */
+  ofInode(stat: BigIntStats): readonly Position[] {
+    return (this.#byInode.get(inodeKey(stat)) ?? []).toReversed();
+  }
+
   /** Generations not claimed and not at their end: their files have been renamed out of sight, replaced or deleted. */
   unclaimed(): readonly Position[] {
     return [...this.#byInode.values()].flat().filter(({ isEnded }) => !isEnded);
