@@ -24,6 +24,12 @@ export interface ReadLimits {
 
 /** Ids looked at in one query: a filter that wants few rows must not run into the query's deadline. */
 const idsPerQuery = 50_000;
+/** Before a page has been read; long rows then come a few at a time. */
+const assumedTextBytes = 4096;
+/** Of a batch's bytes: a page may be longer, since rows differ. */
+const pageShare = 1.25;
+/** Of a batch that is read once more in pages. */
+const rereadPage = { maxRows: 5000, maxBytes: 4 * 1024 * 1024 };
 const queryDeadlineMs = 60_000;
 /** A snapshot may be some 200 ms old. */
 const staleRetryMs = 50;
@@ -38,6 +44,8 @@ export class RowSource {
   /** Of the oldest row that is stored, as far as anybody has looked. */
   #firstId = 1;
   #bytesPerRow = 0;
+  /** Of a row's text, in the page read last: pages are asked for by rows, and bounded by bytes. */
+  #textBytesPerRow = assumedTextBytes;
 
   constructor(store: Pick<Store, 'search' | 'stats'>, recent: RecentRows, clock: Clock) {
     this.#store = store;
@@ -88,7 +96,7 @@ export class RowSource {
   /** The rows behind `position` up to `lastId`, all of them: a batch that was made before. */
   async readRange(position: number, lastId: number, filter: Filter, signal: AbortSignal): Promise<ReadRows> {
     const rows: LogRow[] = [];
-    const limits = { maxRows: 5000, maxBytes: Infinity, untilId: lastId };
+    const limits = { ...rereadPage, untilId: lastId };
     let at = position;
     let lostIds = 0;
     while (at < lastId) {
@@ -114,10 +122,16 @@ export class RowSource {
   ): Promise<ReadRows> {
     // What SQL finds by scanning is left to SQL; the query is held against rows in memory, so that a page costs what it costs.
     const { search: _search, metadata: _metadata, ...scanned } = filter;
+    const fitting = Math.ceil((limits.maxBytes * pageShare) / this.#textBytesPerRow);
     const page = await this.#store.search(
-      { filter: { ...scanned, afterId: position, untilId }, order: 'arrival', limit: limits.maxRows },
+      {
+        filter: { ...scanned, afterId: position, untilId },
+        order: 'arrival',
+        limit: Math.min(limits.maxRows, fitting),
+      },
       { deadlineMs: queryDeadlineMs, signal },
     );
+    if (page.rowCount > 0) this.#textBytesPerRow = Math.max(page.ndjson.length / page.rowCount, 1);
     this.#seenLastId = Math.max(this.#seenLastId, page.lastId);
     this.#firstId = Math.max(page.firstId, 1);
     const seenId = page.hasMore && page.last !== null ? page.last.id : Math.min(untilId, page.lastId);

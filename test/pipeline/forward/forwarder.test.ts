@@ -41,6 +41,25 @@ void test('rows come from segments and from the hot file alike', async (t) => {
   t.same(ids(batches), upTo(215));
 });
 
+void test('long rows are read a few at a time: a page is bounded by bytes, not by rows alone', async (t) => {
+  const pages: number[] = [];
+  class WatchedStore extends SqliteStore {
+    override async search(...asked: Parameters<SqliteStore['search']>) {
+      const page = await super.search(...asked);
+      pages.push(page.ndjson.length);
+      return page;
+    }
+  }
+  const batches: (readonly LogRow[])[] = [];
+  const sink = scripted((rows) => (batches.push(rows), delivered), { batch_rows: 2000, batch_bytes: '256KiB' });
+  const records = someRecords(300, { message: 'x'.repeat(20_000) });
+  const { until } = await forwarding(t, [sink], { store: new WatchedStore(':memory:'), records, recentBytes: 1 });
+  await until(({ position }) => position === 300);
+
+  t.same(ids(batches), upTo(300));
+  t.ok(Math.max(...pages.slice(1)) < 512 * 1024, String(pages));
+});
+
 void test('a row from memory and the same row from the store are the same words', async (t) => {
   const odd = aRecord({
     message: 'tab\t quote" back\\slash \u007f \ud83d\ude00 nul\0',
