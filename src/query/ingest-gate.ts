@@ -15,6 +15,7 @@ import { messageOf, systemCodeOf } from '../runtime/errors.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Store } from '../store/store.ts';
 import type { Accounts } from './accounts.ts';
+import { originOf, withOrigin } from './origin-path.ts';
 
 export interface IngestGateOptions {
   readonly ingest: Pick<Ingest, 'recordsOf' | 'commit' | 'isBehind' | 'failure'>;
@@ -97,15 +98,6 @@ export class IngestGate {
     reply.raw.once('close', () => this.#underWay--);
   };
 
-  /** @throws IngestRefusal 508 for rows that come from this very store: they would go round for ever. */
-  async refuseOwn(request: FastifyRequest): Promise<void> {
-    const origin = request.headers['regression-origin'];
-    if (origin === undefined || origin !== (await this.#options.store.state.origin())) return;
-    throw new IngestRefusal(508, 'LOOP_DETECTED', 'these rows come from this store', {
-      hint: 'A sink of this daemon has its own address as url.',
-    });
-  }
-
   /** @throws IngestRefusal 413, 415 or 400. */
   async bodyOf(request: FastifyRequest): Promise<Buffer> {
     const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
@@ -148,7 +140,7 @@ export class IngestGate {
    * @param source names the rows' source where the entries do not.
    * @param isKeyed the body is its own key where the request has none: its sender has given its entries ids.
    * @throws IngestRefusal 403 when the sender may send none of them, 422 when the key came with another body before, 503 when the store
-   * does not get it done.
+   * does not get it done, 508 for rows that have been here before.
    */
   async store(
     request: FastifyRequest,
@@ -159,7 +151,8 @@ export class IngestGate {
   ): Promise<StoredPost> {
     const { metrics, ingest } = this.#options;
     const described = { source, format: 'json', applicationHint: 'http' };
-    const { records, refused } = await this.#permitted(request, posted, ingest.recordsOf(posted.entries, described));
+    const sent = await this.#onTheirWay(request, ingest.recordsOf(posted.entries, described));
+    const { records, refused } = await this.#permitted(request, posted, sent);
     const rejected = [...posted.rejected, ...refused].sort((a, b) => a.index - b.index);
     if (rejected.length > 0) metrics.dropped.inc({ input, reason: 'rejected' }, rejected.length);
     const once = requestOf(request, body, isKeyed);
@@ -173,6 +166,17 @@ export class IngestGate {
       else isRepetition = await this.#inTime(this.#storeOnce(once, commit));
     }
     return { accepted: records.length, rejected, isRepetition };
+  }
+
+  /** Rows of another Regression know the way that they have come; those that come round would do so for ever. */
+  async #onTheirWay({ headers }: FastifyRequest, records: readonly LogRecord[]): Promise<readonly LogRecord[]> {
+    const from = originOf(headers['regression-origin']);
+    if (from === null) return records;
+    const passed = withOrigin(records, from, await this.#options.store.state.origin());
+    if (passed !== null) return passed;
+    throw new IngestRefusal(508, 'LOOP_DETECTED', 'these rows come from this store', {
+      hint: 'Sinks lead in a circle: one must go, or get a `query` that leaves out what came from here.',
+    });
   }
 
   /** The records of applications that the sender may send for, and which entries are of others. */

@@ -43,7 +43,7 @@ const compress = {
   zstd: (body: Uint8Array) => promisify(zstdCompress)(body, { params: { [zlibConstants.ZSTD_c_compressionLevel]: 1 } }),
 } as const;
 
-type Context = Pick<SinkContext, 'clock' | 'secrets' | 'concurrency'>;
+type Context = Pick<SinkContext, 'origin' | 'clock' | 'secrets' | 'concurrency'>;
 
 export class HttpUpstream {
   readonly #options: HttpOptions;
@@ -69,6 +69,8 @@ export class HttpUpstream {
         signal,
         headers: {
           'content-type': contentType,
+          // Another Regression, whatever protocol it is spoken to, finds circles by it.
+          'regression-origin': this.#context.origin,
           ...(isCompressed ? { 'content-encoding': compression } : {}),
           ...this.#options.headers,
           ...authorization,
@@ -155,7 +157,11 @@ function outcomeOf(answer: Answer, nowMs: number): Sent {
     return { kind: 'refused', reason, hint: "Check the sink's auth; rows wait until it is right." };
   }
   if (status === 508) {
-    return { kind: 'refused', reason, hint: "The sink's url leads back to where the rows come from." };
+    return {
+      kind: 'refused',
+      reason,
+      hint: "The sink's url leads back to where the rows come from: sinks form a circle.",
+    };
   }
   if (status >= 500 || status === 408 || status === 425 || status === 429) {
     return { kind: 'unavailable', reason, retryAfterMs: retryAfterMs(headers['retry-after'], nowMs) };

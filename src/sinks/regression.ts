@@ -24,10 +24,7 @@ export const regression: SinkKind<typeof options> = {
       describe: () => `regression ${given.url}`,
       async deliver(rows, signal) {
         const body = rows.map(lineOf).join('');
-        const headers = {
-          'idempotency-key': idempotencyKey(context, rows, body),
-          'regression-origin': context.origin,
-        };
+        const headers = { 'idempotency-key': idempotencyKey(context, rows, body) };
         const sent = await upstream.send({ url, body, contentType: 'application/x-ndjson', headers, signal });
         return sent.kind === 'answer' ? deliveryOf(sent.answer.text) : sent;
       },

@@ -51,7 +51,6 @@ export function ingestRoutes(options: IngestGateOptions): FastifyPluginAsyncZod 
         },
       },
       async (request, reply) => {
-        await gate.refuseOwn(request);
         const body = await gate.bodyOf(request);
         const posted = gate.read(() => readJsonEntries(body.toString('utf8'), readOptions));
         const stored = await gate.store(request, body, posted, 'http:/api/v1/logs');
