@@ -1,15 +1,19 @@
-/** `regression doctor FILE`: why is this file's line (not) stored, and what to do. */
+/**
+ * `regression doctor FILE`: why is this file's line (not) stored, and what to do. Without a file: does this host let the daemon do its
+ * work (environment-checks.ts)?
+ */
 import type { BigIntStats } from 'node:fs';
 import { open, stat as statPath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { InputsAnswer } from '../client/client.ts';
 import type { Config } from '../config/schema.ts';
-import { messageOf, systemCodeOf } from '../runtime/errors.ts';
-import type { Command } from './command.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
+import type { Command, Surroundings } from './command.ts';
 import { gapText } from './status.ts';
 
 interface Flags {
-  readonly file: string;
+  readonly file?: string | undefined;
 }
 
 /** What is seen of the file itself. */
@@ -25,16 +29,20 @@ interface Seen {
 }
 
 export const doctor: Command<Flags> = {
-  usage: 'doctor <file>',
-  summary: "Why a file's lines are stored, or not yet, or not at all; and what to do",
-  positionals: { file: { type: 'string', describe: 'The log file, by the name the inputs know it' } },
+  usage: 'doctor [file]',
+  summary: "Does this host let the daemon do its work; or: why are a file's lines (not) stored. And what to do",
+  positionals: {
+    file: { type: 'string', describe: 'A log file, by the name the inputs know it; the environment without one' },
+  },
   examples: [
+    ['regression doctor', 'permissions, inotify limits, disk, clock, ports, receive buffers, and how to mend each'],
     ['regression doctor /var/log/app/app.log', 'identity, positions, what is unread or lost, the next action'],
   ],
   async run(flags, surroundings) {
     const { openEndpoint } = await import('./endpoint.ts');
     const { effectiveConfig } = await import('./effective-config.ts');
     const { config } = await effectiveConfig(flags, surroundings);
+    if (flags.file === undefined) return examineHost(config, flags.json ?? false, surroundings);
     const seen = await look(resolve(surroundings.cwd, flags.file), config);
     const endpoint = await openEndpoint({ command: 'doctor' }, flags, surroundings);
     try {
@@ -47,6 +55,21 @@ export const doctor: Command<Flags> = {
     }
   },
 };
+
+async function examineHost(config: Config, isJson: boolean, { stdout }: Surroundings): Promise<void> {
+  const { environmentFindings } = await import('./environment-checks.ts');
+  const findings = await environmentFindings(config, { procDir: '/proc', nowMs: systemClock.nowMs() });
+  const lines = findings.map(({ check, outcome, says, mend }) => {
+    return `${outcome.padEnd(8)}${check.padEnd(16)}${says}\n${mend === undefined ? '' : `${''.padEnd(24)}${mend}\n`}`;
+  });
+  stdout.write(isJson ? `${JSON.stringify({ findings })}\n` : lines.join(''));
+  const failed = findings.filter(({ outcome }) => outcome === 'failed');
+  if (failed.length === 0) return;
+  throw new RegressionError(
+    'CHECK_FAILED',
+    `the daemon cannot do its work: ${failed.map(({ check }) => check).join(', ')}`,
+  );
+}
 
 async function look(path: string, config: Config): Promise<Seen> {
   const { FileGlobs } = await import('../inputs/file/glob.ts');

@@ -53,6 +53,8 @@ export const errorCodes = {
   CONFLICT: { exitCode: 1 },
   /** Too many requests at once, or in a while. */
   OVERLOADED: { exitCode: 1 },
+  /** `regression doctor`: something of the host keeps the daemon from its work. */
+  CHECK_FAILED: { exitCode: 1 },
   /** `regression test`: a case came out otherwise than expected. */
   TEST_FAILED: { exitCode: 1 },
   /** `compare --fail-on`: there is a change of a kind to fail on. */

@@ -1,0 +1,272 @@
+/**
+ * What `regression doctor` looks at when no file is named: whether this host lets the daemon do what its configuration asks. Changes
+ * nothing. Each finding that is not fine says how to mend it.
+ */
+import { constants } from 'node:fs';
+import { access, readFile, readdir, stat, statfs } from 'node:fs/promises';
+import { createSocket } from 'node:dgram';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { Config, InputConfig } from '../config/schema.ts';
+import { FileGlobs } from '../inputs/file/glob.ts';
+import { parseListen } from '../inputs/syslog/listen-address.ts';
+import { probeDataDir } from '../runtime/data-dir-lock.ts';
+import { messageOf, systemCodeOf } from '../runtime/errors.ts';
+
+export interface Finding {
+  readonly check:
+    | 'daemon'
+    | 'data directory'
+    | 'disk'
+    | 'clock'
+    | 'files'
+    | 'inotify'
+    | 'open files'
+    | 'port'
+    | 'receive buffer';
+  /** `failed`: the daemon cannot do its work. `warning`: it does, and less well. */
+  readonly outcome: 'ok' | 'warning' | 'failed';
+  readonly says: string;
+  /** What to do; absent when it is fine. */
+  readonly mend?: string;
+}
+
+export interface Host {
+  /** `/proc`, where there is one. */
+  readonly procDir: string;
+  readonly nowMs: number;
+}
+
+const MiB = 1024 * 1024;
+/** Rotation and backups make copies; below this they begin to fail. */
+const wantedFreeBytes = 1024 * MiB;
+const neededFreeBytes = 100 * MiB;
+/** Nobody has installed this before. */
+const earliestMs = Date.parse('2026-11-01T00:00:00Z');
+const toleratedSkewMs = 60_000;
+const shownPaths = 5;
+
+export async function environmentFindings(config: Config, host: Host): Promise<Finding[]> {
+  const holder = await probeDataDir(config.data_dir);
+  const daemon: Finding =
+    holder === null
+      ? {
+          check: 'daemon',
+          outcome: 'warning',
+          says: 'is not running',
+          mend: 'Start it: regression run, or systemctl start regression.',
+        }
+      : { check: 'daemon', outcome: 'ok', says: `\`regression ${holder.command}\` runs as pid ${holder.pid}` };
+  const findings = await Promise.all([
+    dataDirectory(config.data_dir),
+    disk(config.data_dir),
+    clock(config.data_dir, host),
+    files(config.inputs),
+    inotify(config.inputs, host),
+    openFiles(config.inputs, host),
+    // The daemon that runs holds the ports itself.
+    holder === null ? ports(config) : [],
+    receiveBuffers(config.inputs, host),
+  ]);
+  return [daemon, ...findings.flat()];
+}
+
+async function dataDirectory(dataDir: string): Promise<Finding[]> {
+  const check = 'data directory';
+  const uid = process.getuid?.() ?? 0;
+  const place = await nearestExisting(dataDir);
+  try {
+    await access(place, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const mend = `Give it to the daemon's user: install -d -m 700 -o ${uid} ${dataDir}; or choose another with --data-dir.`;
+    return [{ check, outcome: 'failed', says: `${place} cannot be written (${systemCodeOf(error)})`, mend }];
+  }
+  if (place !== dataDir) return [{ check, outcome: 'ok', says: `${dataDir} is made at the first start` }];
+  const { mode } = await stat(dataDir);
+  if ((mode & 0o077) === 0) return [{ check, outcome: 'ok', says: `${dataDir} can be written, by its owner alone` }];
+  const says = `${dataDir} is open to other users of this host (mode ${(mode & 0o777).toString(8)})`;
+  return [{ check, outcome: 'warning', says, mend: `chmod 700 ${dataDir}` }];
+}
+
+async function disk(dataDir: string): Promise<Finding[]> {
+  const check = 'disk';
+  const { bavail, bsize, files: inodes, ffree } = await statfs(await nearestExisting(dataDir));
+  const free = bavail * bsize;
+  const says = `${Math.floor(free / MiB).toLocaleString('en-US')} MiB free for ${dataDir}`;
+  const mend = 'Make room, or bound what is kept: tasks.prune.max_disk, tasks.prune.keep (docs/configuration.md).';
+  if (inodes > 0 && ffree === 0) return [{ check, outcome: 'failed', says: `no inodes are left for ${dataDir}`, mend }];
+  if (free < neededFreeBytes) return [{ check, outcome: 'failed', says, mend }];
+  return [free < wantedFreeBytes ? { check, outcome: 'warning', says, mend } : { check, outcome: 'ok', says }];
+}
+
+async function clock(dataDir: string, { nowMs }: Host): Promise<Finding[]> {
+  const check = 'clock';
+  const now = new Date(nowMs).toISOString();
+  const mend = 'Set it, and keep it set: timedatectl set-ntp true, or chrony.';
+  if (nowMs < earliestMs) return [{ check, outcome: 'failed', says: `it is ${now}, which is long ago`, mend }];
+  const names = await readdir(dataDir).catch(() => []);
+  const times = await Promise.all(
+    names.map((name) =>
+      stat(join(dataDir, name)).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    ),
+  );
+  const newest = Math.max(0, ...times);
+  if (newest <= nowMs + toleratedSkewMs) return [{ check, outcome: 'ok', says: `it is ${now}` }];
+  const says = `it is ${now}, but the data directory was written at ${new Date(newest).toISOString()}`;
+  return [{ check, outcome: 'warning', says, mend }];
+}
+
+async function files(inputs: readonly InputConfig[]): Promise<Finding[]> {
+  const check = 'files';
+  const findings = inputs.map(async (input): Promise<Finding[]> => {
+    if (input.type !== 'file') return [];
+    const { paths, problems } = await new FileGlobs(input.include, input.exclude).find();
+    const refused = await Promise.all(
+      paths.map((path) =>
+        access(path, constants.R_OK).then(
+          () => null,
+          (error: unknown) => ({ path, error }),
+        ),
+      ),
+    );
+    const failing = [...problems, ...refused.filter((file) => file !== null)];
+    const globs = input.include.join(' ');
+    if (failing.length === 0) return [{ check, outcome: 'ok', says: `${paths.length} of ${globs} can be read` }];
+    const named = failing
+      .slice(0, shownPaths)
+      .map(({ path, error }) => `${path} (${systemCodeOf(error) ?? messageOf(error)})`);
+    const more = failing.length > named.length ? ` and ${failing.length - named.length} more` : '';
+    const mend =
+      "Let the daemon's user read: usermod -aG adm USER, or setfacl -m u:USER:rX PATH; or exclude what it must not read.";
+    return [{ check, outcome: 'warning', says: `cannot be read: ${named.join(', ')}${more}`, mend }];
+  });
+  return (await Promise.all(findings)).flat();
+}
+
+async function inotify(inputs: readonly InputConfig[], { procDir }: Host): Promise<Finding[]> {
+  const check = 'inotify';
+  const globs = inputs.flatMap((input) => (input.type === 'file' ? [new FileGlobs(input.include, input.exclude)] : []));
+  if (globs.length === 0) return [];
+  const watches = await numberIn(join(procDir, 'sys/fs/inotify/max_user_watches'));
+  const instances = await numberIn(join(procDir, 'sys/fs/inotify/max_user_instances'));
+  if (watches === null || instances === null) {
+    return [
+      {
+        check,
+        outcome: 'warning',
+        says: 'its limits cannot be read',
+        mend: 'Nothing needs to be done: files are found by scanning.',
+      },
+    ];
+  }
+  const found = await Promise.all(globs.map((glob) => glob.find()));
+  const directories = new Set(found.flatMap(({ paths }) => paths.map((path) => dirname(path)))).size;
+  const says = `${watches.toLocaleString('en-US')} watches for ${directories} directories, ${instances} instances`;
+  // One watch a directory and one instance an input; other programs of the user count as well.
+  if (watches >= 2 * directories && instances >= 2 * globs.length) return [{ check, outcome: 'ok', says }];
+  const mend =
+    'sysctl -w fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024, for good in /etc/sysctl.d. Until then files are found by scanning.';
+  return [{ check, outcome: 'warning', says, mend }];
+}
+
+async function openFiles(inputs: readonly InputConfig[], { procDir }: Host): Promise<Finding[]> {
+  const check = 'open files';
+  const limits = await readFile(join(procDir, 'self/limits'), 'utf8').catch(() => '');
+  const limit = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Number.NaN);
+  if (Number.isNaN(limit)) return [];
+  const found = await Promise.all(
+    inputs.map(async (input) =>
+      input.type === 'file' ? (await new FileGlobs(input.include, input.exclude).find()).paths.length : 0,
+    ),
+  );
+  const count = found.reduce((sum, each) => sum + each, 0);
+  const says = `a process may have ${limit.toLocaleString('en-US')}, ${count.toLocaleString('en-US')} are to be followed`;
+  if (limit >= 1024 && limit >= count) return [{ check, outcome: 'ok', says }];
+  const mend = 'LimitNOFILE=65536 in the unit, or ulimit -n. Files at rest are closed and opened again until then.';
+  return [{ check, outcome: 'warning', says, mend }];
+}
+
+async function ports({ server, inputs }: Config): Promise<Finding[]> {
+  const colon = server.listen.lastIndexOf(':');
+  const own = server.listen.startsWith('unix:')
+    ? []
+    : [
+        {
+          kind: 'tcp',
+          host: server.listen.slice(0, colon).replace(/^\[|\]$/g, ''),
+          port: Number(server.listen.slice(colon + 1)),
+          option: 'server.listen',
+        },
+      ];
+  const taken = inputs.flatMap((input, index) => {
+    const address = input.type === 'syslog' ? parseListen(input.listen) : null;
+    return address === null || 'path' in address ? [] : [{ ...address, option: `inputs[${index}].listen` }];
+  });
+  return Promise.all(
+    [...own, ...taken].map(async ({ kind, host, port, option }): Promise<Finding> => {
+      const says = `${option}: ${kind === 'udp' ? 'udp' : 'tcp'} ${host}:${port}`;
+      const code = await bindFailure(kind === 'udp' ? 'udp' : 'tcp', host, port);
+      if (code === null) return { check: 'port', outcome: 'ok', says: `${says} is free` };
+      return {
+        check: 'port',
+        outcome: 'failed',
+        says: `${says} cannot be had (${code})`,
+        mend: mendPort(code, port, option),
+      };
+    }),
+  );
+}
+
+function mendPort(code: string, port: number, option: string): string {
+  if (code === 'EADDRINUSE') return `See who has it: ss -lnptu 'sport = :${port}'; stop that, or change ${option}.`;
+  if (code === 'EACCES')
+    return `Ports below 1024 need AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit, or choose one above in ${option}.`;
+  return `Is the address one of this host? Change ${option}.`;
+}
+
+/** The system code of what stands in the way; null when the port can be had. It is given back at once. */
+function bindFailure(kind: 'udp' | 'tcp', host: string, port: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    const failed = (error: unknown): void => resolve(systemCodeOf(error) ?? messageOf(error));
+    if (kind === 'tcp') {
+      const server = createServer();
+      server.once('error', failed).listen(port, host, () => server.close(() => resolve(null)));
+    } else {
+      const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+      socket.once('error', failed).bind(port, host, () => socket.close(() => resolve(null)));
+    }
+  });
+}
+
+async function receiveBuffers(inputs: readonly InputConfig[], { procDir }: Host): Promise<Finding[]> {
+  const wanted = Math.max(
+    0,
+    ...inputs.map((input) =>
+      input.type === 'syslog' && input.listen.startsWith('udp:') ? input.receive_buffer_bytes : 0,
+    ),
+  );
+  const most = await numberIn(join(procDir, 'sys/net/core/rmem_max'));
+  if (wanted === 0 || most === null) return [];
+  const check = 'receive buffer';
+  const says = `the kernel grants ${most.toLocaleString('en-US')} of ${wanted.toLocaleString('en-US')} bytes to a UDP input`;
+  if (most >= wanted) return [{ check, outcome: 'ok', says }];
+  const mend = `sysctl -w net.core.rmem_max=${wanted}, for good in /etc/sysctl.d: bursts of datagrams are dropped by the kernel until then.`;
+  return [{ check, outcome: 'warning', says, mend }];
+}
+
+async function nearestExisting(path: string): Promise<string> {
+  const isThere = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  return isThere || path === '/' ? path : nearestExisting(dirname(path));
+}
+
+/** Null when the file is not there or holds no number. */
+async function numberIn(path: string): Promise<number | null> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return /^\d+\s*$/.test(text) ? Number(text) : null;
+}

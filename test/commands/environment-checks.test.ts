@@ -1,0 +1,123 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { chmod, mkdir, utimes, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test, type Test } from 'tap';
+import { type Finding, environmentFindings } from '../../src/commands/environment-checks.ts';
+import { configSchema } from '../../src/config/schema.ts';
+import { tempDir } from '../temp-dir.ts';
+import { regressionHere } from './in-process.ts';
+
+const nowMs = Date.parse('2026-11-24T00:00:00Z');
+
+async function findings(t: Test, given: object, limits: Record<string, string> = {}): Promise<Finding[]> {
+  const procDir = await tempDir(t);
+  const all = {
+    'sys/fs/inotify/max_user_watches': '8192\n',
+    'sys/fs/inotify/max_user_instances': '128\n',
+    'sys/net/core/rmem_max': '212992\n',
+    'self/limits': 'Limit  Soft Limit\nMax open files            1024                 4096                 files\n',
+    ...limits,
+  };
+  for (const [path, text] of Object.entries(all)) {
+    await mkdir(join(procDir, path, '..'), { recursive: true });
+    await writeFile(join(procDir, path), text);
+  }
+  return environmentFindings(configSchema.parse({ inputs: [], server: { listen: '127.0.0.1:0' }, ...given }), {
+    procDir,
+    nowMs,
+  });
+}
+
+const of = (all: readonly Finding[], check: Finding['check']) => all.filter((finding) => finding.check === check);
+
+void test('a host where all is well has nothing to mend but a daemon that is not running', async (t) => {
+  const directory = await tempDir(t);
+  await writeFile(join(directory, 'a.log'), 'a line\n');
+  const all = await findings(t, {
+    data_dir: join(directory, 'data'),
+    inputs: [{ type: 'file', include: [join(directory, '*.log')] }],
+  });
+
+  t.strictSame(
+    all.filter(({ outcome, check }) => outcome !== 'ok' && check !== 'disk').map(({ check }) => check),
+    ['daemon'],
+  );
+  t.match(of(all, 'files'), [{ says: /^1 of .*can be read$/ }]);
+  t.match(of(all, 'data directory'), [{ says: /is made at the first start$/ }]);
+});
+
+void test('limits that are too small are told with the command that raises them', async (t) => {
+  const directory = await tempDir(t);
+  for (const name of ['a', 'b', 'c']) {
+    await mkdir(join(directory, name));
+    await writeFile(join(directory, name, 'app.log'), 'a line\n');
+  }
+  const inputs = [
+    { type: 'file', include: [join(directory, '*/*.log')] },
+    { type: 'syslog', listen: 'udp://127.0.0.1:0' },
+  ];
+  const all = await findings(
+    t,
+    { data_dir: directory, inputs },
+    {
+      'sys/fs/inotify/max_user_watches': '5\n',
+      'self/limits': 'Max open files            2                 2                 files\n',
+    },
+  );
+
+  t.match(of(all, 'inotify'), [{ outcome: 'warning', says: /5 watches for 3 directories/, mend: /max_user_watches=/ }]);
+  t.match(of(all, 'open files'), [{ outcome: 'warning', says: /may have 2, 3 are/, mend: /LimitNOFILE/ }]);
+  t.match(of(all, 'receive buffer'), [{ outcome: 'warning', mend: /sysctl -w net.core.rmem_max=8388608/ }]);
+});
+
+void test('a port that somebody has, and an address of another host, are failures', async (t) => {
+  const tcp = createServer().listen(0, '127.0.0.1');
+  const udp = createSocket('udp4').bind(0, '127.0.0.1');
+  t.teardown(() => void tcp.close());
+  t.teardown(() => void udp.close());
+  await Promise.all([once(tcp, 'listening'), once(udp, 'listening')]);
+  const { port } = tcp.address() as { port: number };
+  const directory = await tempDir(t);
+  const all = await findings(t, {
+    data_dir: directory,
+    server: { listen: `127.0.0.1:${port}` },
+    inputs: [
+      { type: 'syslog', listen: `udp://127.0.0.1:${udp.address().port}` },
+      { type: 'syslog', listen: 'tcp://192.0.2.1:5514' },
+    ],
+  });
+
+  t.match(of(all, 'port'), [
+    { outcome: 'failed', says: /server.listen.*EADDRINUSE/, mend: new RegExp(`ss -lnptu 'sport = :${port}'`) },
+    { outcome: 'failed', says: /inputs\[0\].listen: udp.*EADDRINUSE/ },
+    { outcome: 'failed', says: /EADDRNOTAVAIL/, mend: /inputs\[1\].listen/ },
+  ]);
+});
+
+void test('a data directory that others can read, and one written in the future, are told', async (t) => {
+  const directory = await tempDir(t);
+  await writeFile(join(directory, 'regression.db'), '');
+  await utimes(join(directory, 'regression.db'), nowMs / 1000 + 3600, nowMs / 1000 + 3600);
+  await chmod(directory, 0o755);
+  const all = await findings(t, { data_dir: directory });
+
+  t.match(of(all, 'data directory'), [{ outcome: 'warning', says: /mode 755/, mend: `chmod 700 ${directory}` }]);
+  t.match(of(all, 'clock'), [{ outcome: 'warning', says: /written at 2026-11-24T01:00/, mend: /set-ntp/ }]);
+});
+
+void test('`regression doctor` shows the findings and fails when the daemon could not do its work', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => void taken.close());
+  await once(taken, 'listening');
+  const { port } = taken.address() as { port: number };
+  const cwd = await tempDir(t);
+  await writeFile(join(cwd, 'regression.yaml'), `inputs: []\nserver: { listen: '127.0.0.1:${port}' }\n`);
+
+  const { code, stdout, stderr } = await regressionHere(['doctor', '--config', 'regression.yaml'], cwd);
+
+  t.equal(code, 1);
+  t.match(stdout, /^failed +port +server.listen: tcp 127.0.0.1:\d+ cannot be had \(EADDRINUSE\)\n {24}See who has it/m);
+  t.match(stderr, 'the daemon cannot do its work: port');
+});
