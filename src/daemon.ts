@@ -167,7 +167,11 @@ export class Daemon implements Service {
       reload: () => this.reload(),
       forwarder: this.#forwarder,
       inputs: () =>
-        (this.#inputs?.all ?? []).map(({ input }) => ({ describes: input.describe(), files: input.files?.() ?? null })),
+        (this.#inputs?.all ?? []).map(({ name, input }) => ({
+          name,
+          describes: input.describe(),
+          files: input.files?.() ?? null,
+        })),
       listen: config.server.listen,
       allowRemote: config.server.allow_remote,
       allowedHosts: config.server.allowed_hosts,

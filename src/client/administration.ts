@@ -4,6 +4,7 @@ import type { Application, CreatedToken, InputsQuery, Role, Token, User } from '
 import type { InputsAnswer } from '../query/routes/inputs.ts';
 import type { ReloadAnswer } from '../query/routes/reload.ts';
 import type { DeadLetterAnswer, SinksAnswer } from '../query/routes/sinks.ts';
+import type { StoreAnswer } from '../query/routes/store.ts';
 import type { TaskAnswer } from '../query/routes/tasks.ts';
 
 export interface TaskOutcome {
@@ -67,6 +68,11 @@ export class AdministrationClient {
   /** What is followed, how far, and what is lost; of one file when `path` is given. */
   inputs(query: InputsQuery = {}, signal?: AbortSignal): Promise<InputsAnswer> {
     return this.connection.get('inputs', { ...query }, signal);
+  }
+
+  /** What the store holds, and how the daemon's parts are. */
+  store(signal?: AbortSignal): Promise<StoreAnswer> {
+    return this.connection.get('store', {}, signal);
   }
 
   /** Where each sink stands. */

@@ -41,6 +41,7 @@ export type {
 export type { InputsAnswer } from '../query/routes/inputs.ts';
 export type { ReloadAnswer } from '../query/routes/reload.ts';
 export type { DeadLetterAnswer, SinksAnswer } from '../query/routes/sinks.ts';
+export type { StoreAnswer } from '../query/routes/store.ts';
 export type { TaskAnswer } from '../query/routes/tasks.ts';
 export type { TaskOutcome } from './administration.ts';
 export type { ClientOptions } from './connection.ts';

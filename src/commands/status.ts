@@ -1,36 +1,94 @@
 /** `regression status`: health in one screen. */
-import type { InputsAnswer, SinksAnswer, TaskAnswer } from '../client/client.ts';
+import type { InputsAnswer, RegressionClient, SinksAnswer, StoreAnswer, TaskAnswer } from '../client/client.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { RegressionError } from '../runtime/errors.ts';
+import { duration } from '../runtime/units.ts';
 import { damageHint } from '../store/damage.ts';
 import type { Command } from './command.ts';
 
 const shownProblems = 5;
 
-export const status: Command<object> = {
+interface Flags {
+  readonly watch?: boolean;
+  readonly interval?: string;
+}
+
+interface Standing {
+  readonly answer: InputsAnswer;
+  readonly store: StoreAnswer;
+  readonly sinks: SinksAnswer['sinks'];
+  readonly tasks: readonly TaskAnswer[];
+  readonly atMs: number;
+}
+
+/** A second, since the look before; by the names of inputs, `rows` for what was stored. */
+type Rates = ReadonlyMap<string, number>;
+
+const clearScreen = '\u001b[H\u001b[J';
+
+export const status: Command<Flags> = {
   usage: 'status',
-  summary: 'What is followed, how far, what is wrong and what is lost, in one screen',
+  summary: 'Inputs, store, sinks and tasks, what is wrong and what is lost, in one screen',
+  flags: {
+    watch: { type: 'boolean', alias: 'w', describe: 'Look again and again, with rates' },
+    interval: { type: 'string', default: '2s', describe: 'With --watch: time between two looks', requiresArg: true },
+  },
   examples: [
     ['regression status', 'of the running daemon, or of the data directory it left'],
-    ['regression status --json', 'the same for machines'],
+    ['regression status --watch', 'live, with lines a second of each input and rows a second'],
+    ['regression status --json', 'the same for machines; with --watch a line each look'],
   ],
   async run(flags, surroundings) {
     const { openEndpoint } = await import('./endpoint.ts');
+    const { stdout, signal } = surroundings;
+    const intervalMs = duration({ min: 100, max: 3_600_000 }).safeParse(flags.interval ?? '2s');
+    if (!intervalMs.success) {
+      throw new RegressionError('USAGE', `--interval: ${flags.interval} is no time from 100ms to 1h`, {
+        hint: 'E.g. 2s.',
+      });
+    }
     const endpoint = await openEndpoint({ command: 'status' }, flags, surroundings);
     try {
-      const answer = await endpoint.client.inputs({}, surroundings.signal);
-      const { sinks } = await endpoint.client.sinks(surroundings.signal);
-      const page = await endpoint.client.logs({ limit: 1, order: 'arrival' }, surroundings.signal);
-      const lastId = page.stats.last_id;
-      const tasks = await endpoint.client.tasks(surroundings.signal);
-      surroundings.stdout.write(
-        flags.json
-          ? `${JSON.stringify({ ...summary(answer), last_id: lastId, sinks, tasks })}\n`
-          : `${text(answer, lastId, sinks)}${tasksText(tasks)}`,
-      );
+      let before: Standing | null = null;
+      do {
+        const now = await standing(endpoint.client, signal);
+        const rates = before === null ? null : ratesOf(before, now);
+        const screen = flags.json ? `${json(now, rates)}\n` : text(now, rates);
+        stdout.write(flags.watch === true && stdout.isTTY === true ? `${clearScreen}${screen}` : screen);
+        before = now;
+        if (flags.watch === true) await systemClock.delay(intervalMs.data, signal);
+      } while (flags.watch === true && !signal.aborted);
+    } catch (error) {
+      if (!signal.aborted) throw error; // Ctrl-C while a question was under way
     } finally {
       await endpoint.close();
     }
   },
 };
+
+async function standing(client: RegressionClient, signal: AbortSignal): Promise<Standing> {
+  const [answer, store, { sinks }, tasks] = await Promise.all([
+    client.inputs({}, signal),
+    client.store(signal),
+    client.sinks(signal),
+    client.tasks(signal),
+  ]);
+  return { answer, store, sinks, tasks, atMs: systemClock.monotonicMs() };
+}
+
+function ratesOf(before: Standing, now: Standing): Rates {
+  const seconds = Math.max((now.atMs - before.atMs) / 1000, 0.001);
+  const linesBefore = new Map(before.answer.inputs.map(({ name, lines_read: lines }) => [name, lines]));
+  const ofInputs = now.answer.inputs.map(({ name, lines_read: lines }): [string, number] => {
+    return [name, Math.max(lines - (linesBefore.get(name) ?? 0), 0) / seconds];
+  });
+  return new Map([...ofInputs, ['rows', (now.store.last_id - before.store.last_id) / seconds]]);
+}
+
+function json({ answer, store, sinks, tasks }: Standing, rates: Rates | null): string {
+  const perSecond = rates === null ? {} : { per_second: Object.fromEntries(rates) };
+  return JSON.stringify({ ...summary(answer), last_id: store.last_id, store, sinks, tasks, ...perSecond });
+}
 
 function summary({ is_running, inputs, files, generations, gaps, store_damage }: InputsAnswer) {
   const count = (state: string): number => files.filter((file) => file.state === state).length;
@@ -55,7 +113,7 @@ function summary({ is_running, inputs, files, generations, gaps, store_damage }:
   };
 }
 
-function text(answer: InputsAnswer, lastId: number, sinks: SinksAnswer['sinks']): string {
+function text({ answer, store, sinks, tasks }: Standing, rates: Rates | null): string {
   const {
     is_running,
     inputs,
@@ -72,16 +130,24 @@ function text(answer: InputsAnswer, lastId: number, sinks: SinksAnswer['sinks'])
   } = summary(answer);
   const number = (value: number): string => value.toLocaleString('en-US');
   const row = (name: string, value: string): string => `${name.padEnd(12)}${value}\n`;
+  const rate = (name: string, what: string): string =>
+    rates === null ? '' : `, ${number(Math.round(rates.get(name) ?? 0))} ${what}/s`;
   let out = row('daemon', is_running ? 'running' : 'not running; this is what it left');
-  out += row('rows', `last id ${number(lastId)}`);
-  for (const { describes, watcher, scan_seconds } of inputs) {
+  for (const { name, ok, reason, warning } of store.parts) {
+    if (!ok || warning !== undefined) out += row(ok ? 'warning' : 'NOT READY', `${name}: ${reason ?? warning}`);
+  }
+  out += row('rows', `last id ${number(store.last_id)}${rate('rows', 'rows')}`);
+  out += row('store', storeText(store));
+  for (const { name, describes, lines_read, unread_bytes: behind, watcher, scan_seconds } of inputs) {
     const how =
       watcher === null
         ? ''
         : watcher.kind === 'watching'
           ? `; woken by events, a look at all takes ${((scan_seconds ?? 0) * 1000).toFixed(0)} ms`
           : `; found by scanning alone: ${watcher.reason}`;
-    out += row('input', `${describes}${how}`);
+    const lag = behind === null ? '' : `, ${number(behind)} bytes behind`;
+    out += row('input', `${name}: ${describes}${how}`);
+    out += row('', `${number(lines_read)} lines read${rate(name, 'lines')}${lag}`);
   }
   if (is_running) {
     out += row(
@@ -106,7 +172,19 @@ function text(answer: InputsAnswer, lastId: number, sinks: SinksAnswer['sinks'])
   if (store_damage.length > 0) out += row('', damageHint);
   for (const { path, last_error } of problems.slice(0, shownProblems)) out += row('problem', `${path}: ${last_error}`);
   if (problems.length > shownProblems) out += row('', `and ${number(problems.length - shownProblems)} more files`);
-  return out;
+  return out + tasksText(tasks);
+}
+
+function storeText({
+  hot_bytes: hot,
+  wal_bytes: wal,
+  segments,
+  segment_bytes: bytes,
+  unsealed_segments: waiting,
+}: StoreAnswer) {
+  const size = (value: number): string => `${(value / 1024 / 1024).toFixed(1)} MiB`;
+  const sealing = waiting === 0 ? '' : `, ${waiting} still to be sealed`;
+  return `${size(hot)} being written (WAL ${size(wal)}), ${segments} segments of ${size(bytes)}${sealing}`;
 }
 
 function tasksText(tasks: readonly TaskAnswer[]): string {

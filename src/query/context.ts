@@ -23,6 +23,8 @@ export interface HealthPart {
 
 /** An input as `GET /api/v1/inputs` tells of it; `files` for those that follow files. */
 export interface InputStatus {
+  /** As its metrics call it. */
+  readonly name: string;
   readonly describes: string;
   readonly files: FilesStatus | null;
 }

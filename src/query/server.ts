@@ -36,6 +36,7 @@ import { resultRoutes } from './routes/results.ts';
 import { sinkRoutes } from './routes/sinks.ts';
 import { rowRoutes } from './routes/row.ts';
 import { sqlRoutes } from './routes/sql.ts';
+import { storeRoutes } from './routes/store.ts';
 import { tailRoutes } from './routes/tail.ts';
 import { taskRoutes } from './routes/tasks.ts';
 
@@ -208,6 +209,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
 
   await server.register(operationRoutes(context));
   await server.register(inputRoutes(context));
+  await server.register(storeRoutes(context));
   await server.register(sinkRoutes(context));
   await server.register(accountRoutes(context));
   await server.register(logsRoutes(context));

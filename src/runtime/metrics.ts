@@ -68,6 +68,9 @@ export function createMetrics() {
       [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     ),
     queuedBytes: gauge('pipeline_queued_bytes', 'Text accepted from inputs and not yet committed'),
+    storeBytes: gauge('store_bytes', 'Files of the store: `hot`, its `wal`, closed `segments`', ['part']),
+    segments: gauge('store_segments', 'Closed files of the store'),
+    unsealedSegments: gauge('store_unsealed_segments', 'Closed files that have not got their indexes yet'),
     storeErrors: counter('store_errors_total', 'Failed store operations, by error code', ['code']),
     damagedFiles: gauge('store_damaged_files', 'Database files that could not be used and were set aside, ever'),
     lostRows: gauge(

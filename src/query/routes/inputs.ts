@@ -1,5 +1,6 @@
 /** `GET /api/v1/inputs`: what is followed and how far, what is known of each file generation, and what is lost. For `status`, `doctor`, `verify`. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { Counter } from 'prom-client';
 import { z } from 'zod';
 import type { FollowedStatus } from '../../inputs/input.ts';
 import type { StoredGap, StoredPosition } from '../../record/batch.ts';
@@ -55,7 +56,11 @@ export const inputsSchema = z.object({
   is_running: z.boolean().describe('False when the data directory is read without a daemon'),
   inputs: z.array(
     z.object({
+      name: z.string().describe('As its metrics call it'),
       describes: z.string(),
+      lines_read: z.int().describe('Since the start'),
+      bytes_read: z.int().describe('Since the start'),
+      unread_bytes: z.int().nullable().describe('How far it is behind its files; null for what has none'),
       include: z.array(z.string()).nullable(),
       exclude: z.array(z.string()).nullable(),
       watcher: z.object({ kind: z.enum(['watching', 'scanning']), reason: z.string().nullable() }).nullable(),
@@ -111,11 +116,17 @@ export function inputRoutes(context: QueryContext): FastifyPluginAsyncZod {
           file.real_path === path ||
           (inode !== undefined && file.inode === inode && file.device === device);
         const generations = (await context.store.positions()).map(generationOf).filter(isMeant);
+        const lines = await countsByInput(context.metrics.linesRead);
+        const bytes = await countsByInput(context.metrics.bytesRead);
         const ids = new Set(generations.map(({ generation }) => generation));
         return {
           is_running: context.inputs !== undefined,
-          inputs: inputs.map(({ describes, files }) => ({
+          inputs: inputs.map(({ name, describes, files }) => ({
+            name,
             describes,
+            lines_read: lines.get(name) ?? 0,
+            bytes_read: bytes.get(name) ?? 0,
+            unread_bytes: files === null ? null : files.files.reduce((sum, { unreadBytes }) => sum + unreadBytes, 0),
             include: files === null ? null : [...files.include],
             exclude: files === null ? null : [...files.exclude],
             watcher: files?.watcher ?? null,
@@ -135,6 +146,11 @@ export function inputRoutes(context: QueryContext): FastifyPluginAsyncZod {
       },
     );
   };
+}
+
+async function countsByInput(counter: Counter<'input'>): Promise<ReadonlyMap<string, number>> {
+  const { values } = await counter.get();
+  return new Map(values.map(({ labels, value }) => [String(labels.input), value]));
 }
 
 function fileOf(file: FollowedStatus): z.output<typeof fileSchema> {
