@@ -7,6 +7,7 @@ import { type LocalPipeline, openLocalPipeline } from './local-pipeline.ts';
 import { type ConfiguredSink, Forwarder } from './pipeline/forward/forwarder.ts';
 import { type AdminToken, loadOrCreateAdminToken } from './query/admin-token.ts';
 import type { HealthPart } from './query/context.ts';
+import { HealthThread, hostAndPort } from './query/health-thread.ts';
 import { QueryServer } from './query/server.ts';
 import { Reload, type ReloadOutcome } from './reload.ts';
 import { RunningInputs } from './running-inputs.ts';
@@ -56,6 +57,7 @@ export class Daemon implements Service {
   #pipeline: LocalPipeline | null = null;
   #inputs: RunningInputs | null = null;
   #server: QueryServer | null = null;
+  #healthThread: HealthThread | null = null;
   #forwarder: Forwarder | null = null;
   #scheduler: Scheduler | null = null;
   #tasks: TaskRunner | null = null;
@@ -82,6 +84,7 @@ export class Daemon implements Service {
   async stop(): Promise<void> {
     this.#isStarted = false;
     await this.#server?.stop();
+    await this.#healthThread?.stop();
     await this.#scheduler?.stop();
     await this.#tasks?.stop();
     // A reload that is under way may wait for the store as inputs may: neither holds up the stop.
@@ -95,6 +98,7 @@ export class Daemon implements Service {
     await this.#forwarder?.stop();
     await this.#pipeline?.close();
     this.#server = null;
+    this.#healthThread = null;
     this.#forwarder = null;
     this.#scheduler = null;
     this.#tasks = null;
@@ -186,6 +190,13 @@ export class Daemon implements Service {
       ingest: { ingest: pipeline.ingest, maxBodyBytes: config.server.max_ingest_bytes },
     });
     await this.#server.start();
+    if (config.server.health_listen !== undefined) {
+      this.#healthThread = new HealthThread({
+        ...hostAndPort(config.server.health_listen),
+        health: () => this.#health(),
+      });
+      await this.#healthThread.start();
+    }
     pipeline.lock.announce(this.#server.url);
     await this.#forwarder.start();
     this.#inputs = new RunningInputs({

@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import type { Config, InputConfig } from '../config/schema.ts';
 import { FileGlobs } from '../inputs/file/glob.ts';
 import { parseListen } from '../inputs/syslog/listen-address.ts';
+import { hostAndPort } from '../query/health-thread.ts';
 import { probeDataDir } from '../runtime/data-dir-lock.ts';
 import { messageOf, systemCodeOf } from '../runtime/errors.ts';
 
@@ -190,17 +191,9 @@ async function openFiles(inputs: readonly InputConfig[], { procDir }: Host): Pro
 }
 
 async function ports({ server, inputs }: Config): Promise<Finding[]> {
-  const colon = server.listen.lastIndexOf(':');
   const own = server.listen.startsWith('unix:')
     ? []
-    : [
-        {
-          kind: 'tcp',
-          host: server.listen.slice(0, colon).replace(/^\[|\]$/g, ''),
-          port: Number(server.listen.slice(colon + 1)),
-          option: 'server.listen',
-        },
-      ];
+    : [{ kind: 'tcp', ...hostAndPort(server.listen), option: 'server.listen' }];
   const taken = inputs.flatMap((input, index) => {
     const address = input.type === 'syslog' ? parseListen(input.listen) : null;
     return address === null || 'path' in address ? [] : [{ ...address, option: `inputs[${index}].listen` }];

@@ -50,6 +50,9 @@ const [firstSink, ...otherSinks] = sinkSchemas;
 if (firstSink === undefined) throw new Error('no sinks are registered');
 const sinkSchema = z.discriminatedUnion('type', [firstSink, ...otherSinks]) as unknown as z.ZodType<SinkConfig>;
 
+/** ADDRESS:PORT */
+const addressPattern = /^(?:\[[\da-fA-F:.]+\]|[^[\]:/]+):\d{1,5}$/;
+
 /** @param names undefined for what needs none. */
 function refuseSameNames(names: readonly (string | undefined)[], what: string, context: z.RefinementCtx): void {
   for (const [index, name] of names.entries()) {
@@ -131,6 +134,13 @@ export const configSchema = z.strictObject({
         })
         .default('127.0.0.1:8514')
         .describe('Address of the query endpoint, or `unix:/PATH`'),
+      health_listen: z
+        .string()
+        .regex(addressPattern, { error: 'expected ADDRESS:PORT, e.g. 127.0.0.1:8515' })
+        .optional()
+        .describe(
+          'Where a thread of its own answers `/health/live` and `/health/ready`, also while the main loop is stuck, e.g. 127.0.0.1:8515',
+        ),
       allow_remote: z
         .boolean()
         .default(false)

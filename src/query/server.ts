@@ -15,6 +15,7 @@ import { removeStaleSocket } from '../runtime/unix-socket.ts';
 import { Accounts } from './accounts.ts';
 import { auditTo } from './audit.ts';
 import type { QueryContext, RouteContext } from './context.ts';
+import { hostAndPort } from './health-thread.ts';
 import { guard, hostName } from './guard.ts';
 import { problem, problemOfError } from './problem.ts';
 import type { IngestGateOptions } from './ingest-gate.ts';
@@ -121,8 +122,7 @@ type ListenAddress = { readonly host: string; readonly port: number } | { readon
 
 function parseListen(listen: string): ListenAddress {
   if (listen.startsWith('unix:')) return { path: listen.slice(5) };
-  const colon = listen.lastIndexOf(':');
-  return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(listen.slice(colon + 1)) };
+  return hostAndPort(listen);
 }
 
 function isLoopback(host: string): boolean {

@@ -8,8 +8,16 @@ import type { Test } from 'tap';
 
 /** Debian's rsyslog and syslog-ng cannot be installed together: .ci/run unpacks rsyslog here. */
 export const rsyslogRoot = '/opt/rsyslog';
+/** And programs whose packages would start a service. */
+const toolsRoot = '/opt/tools';
 
-const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin', join(rsyslogRoot, 'usr/sbin')];
+const folders = [
+  ...(process.env['PATH'] ?? '').split(delimiter),
+  '/usr/sbin',
+  '/sbin',
+  join(rsyslogRoot, 'usr/sbin'),
+  join(toolsRoot, 'usr/bin'),
+];
 
 /** The program's path; null when it is not installed. */
 export function find(name: string): string | null {

@@ -6,7 +6,8 @@ import { existsSync, rmSync, statSync } from 'node:fs';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { WriterOptions } from '../protocol.ts';
 import { durableRename } from '../durable-rename.ts';
-import { migrate } from './migrate.ts';
+import { copyHot } from './hot-copy.ts';
+import { migrate, newestVersion, schemaVersionOf } from './migrate.ts';
 import type { Damage } from '../damage.ts';
 import { damageOf, replaceDamaged, setAsideWal } from './damage.ts';
 import { createDatabase } from './new-database.ts';
@@ -51,6 +52,7 @@ export function openHotFile(options: HotFileOptions, nowMs: number): OpenedHotFi
       PRAGMA wal_autocheckpoint = 0;
       PRAGMA cache_size = -${Math.floor(cacheBytes / 1024)};
       PRAGMA temp_store = MEMORY`);
+    if (!isInMemory) backUpBeforeMigration(database, path);
     migrate(database);
     // The rows' references hold by construction (see append-rows.ts), and looking each up cost a fifth of the rate. Whoever
     // deletes from the other tables deletes what refers to it.
@@ -62,6 +64,15 @@ export function openHotFile(options: HotFileOptions, nowMs: number): OpenedHotFi
     throw error;
   }
   return { database, damage, isUnchecked, unsettled };
+}
+
+/** For those who go back to the release before: the file as that one left it, beside it. */
+function backUpBeforeMigration(database: Sqlite, path: string): void {
+  const version = schemaVersionOf(database);
+  if (version === 0 || version >= newestVersion()) return;
+  const unfinished = `${path}.schema-${version}.unfinished`;
+  copyHot(database, [], unfinished);
+  durableRename(unfinished, `${path}.schema-${version}`);
 }
 
 function checkpointFailure(database: Sqlite): RegressionError | null {

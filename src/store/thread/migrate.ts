@@ -29,7 +29,7 @@ export function readMigrations(): readonly Migration[] {
 
 /** @throws RegressionError `STORE_TOO_NEW` when a newer release wrote the file, which is left untouched. */
 export function migrate(database: Sqlite, migrations: readonly Migration[] = readMigrations()): void {
-  const current = database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
+  const current = schemaVersionOf(database);
   const newest = migrations.at(-1)?.version ?? 0;
   if (current > newest) throw tooNew(database.path, current);
   for (const { version, sql } of migrations) {
@@ -41,8 +41,17 @@ export function migrate(database: Sqlite, migrations: readonly Migration[] = rea
   }
 }
 
+/** 0 for a file without a schema. */
+export function schemaVersionOf(database: Sqlite): number {
+  return database.get<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
+}
+
+export function newestVersion(): number {
+  return readMigrations().at(-1)?.version ?? 0;
+}
+
 export function tooNew(path: string, version: number): RegressionError {
-  const newest = readMigrations().at(-1)?.version ?? 0;
+  const newest = newestVersion();
   return new RegressionError('STORE_TOO_NEW', `${path} has schema ${version}, this release knows up to ${newest}`, {
     hint: 'Run the newer release again, or restore a backup made by this one.',
   });
