@@ -1,5 +1,5 @@
 /**
- * Reads the configuration: the YAML file, then REGRESSION_* variables by path (REGRESSION_SERVER_LISTEN is `server.listen`), then
+ * Reads the configuration: the YAML file with its `${VARIABLES}`, then REGRESSION_* variables by path (REGRESSION_SERVER_LISTEN is `server.listen`), then
  * flags, in rising order. All problems are reported together.
  */
 import { readFile } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { LineCounter, type Node, parse, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
 import { nearestName } from '../runtime/nearest.ts';
+import { interpolate } from './interpolate.ts';
 import { innermost, objectOf, pathText, problemsOf } from './problems.ts';
 import { type Config, configSchema } from './schema.ts';
 
@@ -30,7 +31,8 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const { env, cwd } = sources;
   const path = sources.configPath ?? env['REGRESSION_CONFIG'];
   const file = path === undefined ? null : await readYaml(resolve(cwd, path));
-  const value: Record<string, unknown> = structuredClone(file?.value ?? {});
+  const { value: read, unset } = interpolate(file?.value ?? {}, env);
+  const value = read as Record<string, unknown>;
   const places = new Map<string, string>();
   for (const { keys, given, name } of variablesOf(env)) {
     setAt(value, keys, given);
@@ -46,13 +48,21 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   }
 
   const result = configSchema.safeParse(value);
-  if (result.success) {
+  if (result.success && unset.length === 0) {
     return {
       config: { ...result.data, data_dir: resolve(cwd, result.data.data_dir) },
       path: file === null ? null : file.path,
     };
   }
-  const problems = problemsOf(result.error.issues, value).map(({ path: where, keys, message }) => {
+  const missing = unset.map(({ name, keys }) => {
+    return {
+      path: pathText(keys),
+      keys,
+      message: `the variable ${name} is not set; \`\${${name}:-...}\` stands for it then`,
+    };
+  });
+  const wrong = result.success ? [] : problemsOf(result.error.issues, value);
+  const problems = [...missing, ...wrong].map(({ path: where, keys, message }) => {
     const place = places.get(where) ?? file?.placeOf(keys);
     return `${place === undefined ? '' : `${place}: `}${where === '' ? 'the configuration' : where}: ${message}`;
   });

@@ -52,7 +52,7 @@ export class HealthThread implements Service {
     const workerData: HealthServerOptions = { host, port, stuckMs };
     const thread = new Worker(new URL(`./thread/health-server.${extension}`, import.meta.url), { workerData });
     this.#thread = thread;
-    const tell = (): void => thread.postMessage(health());
+    const tell = (): void => thread.postMessage(health(), []);
     const listening = Promise.withResolvers<void>();
     thread.once('error', (error) => listening.reject(error));
     thread.once('message', (message: FromHealthThread) => {

@@ -37,7 +37,8 @@ void test(
     );
 
     const [first = '', last = ''] = [screens[0], screens.at(-1)];
-    t.match(first, /^\u001b\[H\u001b\[Jdaemon +running\n/);
+    t.ok(first.startsWith('\u001b[H\u001b[J'), 'over the screen before');
+    t.match(first, /daemon +running\n/);
     t.match(first, /^store +\d+\.\d MiB being written \(WAL \d+\.\d MiB\), 0 segments of 0\.0 MiB$/m);
     t.match(first, /^input +app: 1 file of .*app\.log; .*\n +\d+ lines read, \d+ bytes behind$/m);
     t.match(first, /^input +syslog: syslog on udp:.*\n +0 lines read$/m);

@@ -165,3 +165,20 @@ void test('a policy for a backlog without a bound, and a severity kept where not
   const { config } = await sink('max_backlog: 1GiB, when_full: drop_newest, keep_severity: error');
   t.match(config.sinks, [{ when_full: 'drop_newest', keep_severity: 'ERROR' }]);
 });
+
+void test('variables stand in texts of the file, with what to take without them; all that are missing are named', async (t) => {
+  const yaml = `application: { name: '\${SHOP}', version: '\${VERSION:-dev}' }
+inputs:
+  - { type: file, include: ['\${LOGS:-/var/log}/\${SHOP}/*.log', '/srv/$\${SHOP}/\${lower}.log'] }
+`;
+  const { config } = await load(t, yaml, { SHOP: 'checkout' });
+
+  t.match(config, {
+    application: { name: 'checkout', version: 'dev' },
+    inputs: [{ include: ['/var/log/checkout/*.log', '/srv/${SHOP}/${lower}.log'] }],
+  });
+  const error = (await load(t, `${yaml}sevrer: {}\n`).catch((thrown: unknown) => thrown)) as Error;
+  t.match(error.message, /regression\.yaml:1: application\.name: the variable SHOP is not set/);
+  t.match(error.message, /regression\.yaml:3: inputs\[0\]\.include\[0\]: the variable SHOP is not set/);
+  t.match(error.message, /sevrer: unknown key; did you mean `server`/, 'all problems at once');
+});

@@ -31,7 +31,7 @@ const server = createServer((request, response) => {
   response.end(JSON.stringify({ status, parts: all }));
 });
 
-const tell = (message: FromHealthThread): void => parentPort?.postMessage(message);
+const tell = (message: FromHealthThread): void => parentPort?.postMessage(message, []);
 server.requestTimeout = 10_000;
 server.maxConnections = 100;
 server.once('error', (error) => tell({ kind: 'failed', message: error.message }));
