@@ -1,7 +1,6 @@
 /**
  * The part of the daemon that every command needs which stores rows: the data directory's lock, the store, the ingest.
  */
-import { mkdir } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config/schema.ts';
 import { createFormat } from './parsers/registry.ts';
@@ -12,7 +11,7 @@ import { Ingest } from './pipeline/ingest.ts';
 import { LiveFeed } from './query/live-feed.ts';
 import type { Clock } from './runtime/clock.ts';
 import { type DataDirLock, lockDataDir } from './runtime/data-dir-lock.ts';
-import { RegressionError, messageOf } from './runtime/errors.ts';
+import { makeDataDir } from './runtime/data-dir.ts';
 import { keepHeapSmall } from './runtime/heap-size.ts';
 import type { Logger } from './runtime/logger.ts';
 import type { Metrics } from './runtime/metrics.ts';
@@ -149,13 +148,6 @@ async function minerOf({ patterns: options }: Config, store: Store): Promise<Pat
 }
 
 async function takeDataDir(dataDir: string, command: string): Promise<DataDirLock> {
-  try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new RegressionError('DATA_DIR_UNUSABLE', `cannot make ${dataDir}: ${messageOf(error)}`, {
-      cause: error,
-      hint: 'Choose another directory with --data-dir.',
-    });
-  }
+  await makeDataDir(dataDir);
   return lockDataDir(dataDir, command);
 }

@@ -1,5 +1,5 @@
 /** What an archive or a backup has of a span of time: segments that could be brought back, with the files they come as. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { manifestName, readBackup } from '../backup/manifest.ts';
@@ -39,7 +39,14 @@ export function candidatesOf(source: string, span: Span): Promise<readonly Candi
 }
 
 async function inArchive(source: string, { start, end }: Span): Promise<readonly Candidate[]> {
-  const archived = withoutOutdated(await listArchived(source)).filter(
+  const isDirectory = statSync(source, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  const all = isDirectory ? await listArchived(source) : [];
+  if (all.length === 0) {
+    throw new RegressionError('BACKUP_INVALID', `${source} is neither a backup nor an archive`, {
+      hint: 'Name one backup (a directory with a manifest.json), or a directory with *.archive.json.',
+    });
+  }
+  const archived = withoutOutdated(all).filter(
     ({ min_timestamp: min, max_timestamp: max }) => max >= start && min <= end,
   );
   return archived.map((manifest) => {

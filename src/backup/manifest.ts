@@ -90,7 +90,7 @@ export async function readBackup(directory: string): Promise<Backup> {
   } catch (error) {
     throw new RegressionError('BACKUP_INVALID', `${directory} is no complete backup: ${messageOf(error)}`, {
       cause: error,
-      hint: 'Name a directory that holds a manifest.json, as the task `backup` makes them.',
+      hint: 'Name a directory that holds a manifest.json, as the task `backup` makes them; an archive needs --range.',
     });
   }
 }

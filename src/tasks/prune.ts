@@ -44,7 +44,7 @@ type Options = z.output<typeof options>;
 export const prune: TaskKind<typeof options> = {
   summary: 'Remove what is older or larger than tasks.prune allows, whole segments at a time',
   options,
-  isWanted: (limits) => [limits.max_age, limits.max_total_size, limits.min_free].some((limit) => limit !== undefined),
+  isWanted,
   async run(context, limits): Promise<TaskOutcome> {
     const { backupDir } = context;
     if (backupDir !== null && (await exists(backupDir))) await removeUnfinished(backupDir);
@@ -96,12 +96,18 @@ export const prune: TaskKind<typeof options> = {
     return {
       message:
         removed.segments + removed.backups === 0
-          ? 'nothing to prune'
+          ? isWanted(limits)
+            ? 'nothing to prune'
+            : 'nothing to prune: none of max_age, max_total_size and min_free is set'
           : `removed ${removed.rows} rows in ${removed.segments} segments (${removed.bytes} bytes)${held}, and ${removed.backups} backups`,
       details: removed,
     };
   },
 };
+
+function isWanted({ max_age: maxAge, max_total_size: maxTotalSize, min_free: minFree }: Options): boolean {
+  return [maxAge, maxTotalSize, minFree].some((limit) => limit !== undefined);
+}
 
 interface Removable extends Segment {
   /** Somebody waits for its rows, and `hold_size` has room for it. */

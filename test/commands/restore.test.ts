@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { test } from 'tap';
 import type { RegressionClient } from '../../src/client/client.ts';
 import { runInProcess } from '../run-in-process.ts';
+import { openStore } from '../../src/store/remote-store.ts';
+import { aRecord } from '../records.ts';
 import { startDaemon } from '../start-daemon.ts';
 import { tempDir } from '../temp-dir.ts';
 
@@ -55,5 +57,51 @@ void test(
       error: null,
       stdout: /7 lines in them are stored/,
     });
+  },
+);
+
+void test(
+  'a span is brought back out of an archive; what is no span, backup or archive is refused in words',
+  { timeout: 180_000 },
+  async (t) => {
+    const cwd = await tempDir(t);
+    const env = {
+      REGRESSION_DATA_DIR: join(cwd, 'data'),
+      REGRESSION_TASKS_BACKUP_DIR: join(cwd, 'backups'),
+      REGRESSION_TASKS_ARCHIVE_DIR: join(cwd, 'archive'),
+      REGRESSION_TASKS_ARCHIVE_AFTER: '0s',
+    };
+    const run = (line: string) => runInProcess(line.split(' '), { cwd, env });
+    await writeFile(join(cwd, 'a.log'), 'a file\n');
+    const store = await openStore({ dataDir: join(cwd, 'data') });
+    await store.append({ records: [aRecord({ timestamp: '2026-11-24T03:00:00.000000Z' })], positions: [], gaps: [] });
+    await store.close();
+
+    t.match(await run('rotate'), { stdout: /^closed rows 1 to 1 / });
+    t.match(await run('prune'), { stdout: /none of max_age, max_total_size and min_free is set/ });
+    t.match(await run('restore latest'), { error: { code: 'NOT_FOUND', hint: /regression backup makes one/ } });
+    t.match(await run('archive'), { stdout: /^archived 1 rows of 1 segments/ });
+    t.match(await run('restore archive --range 2026-11-24..2026-11-24 --dry-run'), { stdout: /^would bring 1 rows/ });
+    t.match(await run('restore archive --range 2026-11-24..2026-11-24'), { stdout: /^brought 1 rows back/ });
+    t.match(await run('restore archive --range 2026-11-24..2026-11-24'), {
+      stdout: /^brought 0 rows back.*1 are there/,
+    });
+
+    const refused: readonly (readonly [line: string, code: string, words: RegExp])[] = [
+      ['restore latest --range yesterday', 'USAGE', /expected START..END/],
+      ['restore latest --range 2026-13-01..2026-12-01', 'USAGE', /expected START..END/],
+      ['restore latest --range 2026-02-30..2026-12-01', 'USAGE', /expected START..END/],
+      ['restore latest --range 2026-12-01..2026-11-01', 'USAGE', /ends before it begins/],
+      ['restore archive', 'BACKUP_INVALID', /is no complete backup/],
+      ['restore nowhere', 'BACKUP_INVALID', /is no complete backup/],
+      ['restore nowhere --range 2026-11-24..2026-11-24', 'BACKUP_INVALID', /neither a backup nor an archive/],
+      ['restore a.log --range 2026-11-24..2026-11-24', 'BACKUP_INVALID', /neither a backup nor an archive/],
+      ['restore archive --range 2026-11-24..2026-11-24 --to a.log', 'DATA_DIR_UNUSABLE', /cannot make .*a\.log/],
+    ];
+    for (const [line, code, words] of refused) {
+      const { error } = await run(line);
+      t.match({ code: error?.code, message: error?.message }, { code, message: words }, line);
+      t.ok(error?.hint, `${line}: a way out`);
+    }
   },
 );
