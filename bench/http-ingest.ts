@@ -1,10 +1,13 @@
 /**
  * Rows taken over HTTP, answered when they are on disk: NDJSON and OTLP in JSON and protobuf, in requests of 1,000 entries, four at a
- * time. `node bench/http-ingest.ts [--seconds 5] [--rounds 3]`; needs `npm run build`.
+ * time, beside a server that parses NDJSON and stores nothing. `node bench/http-ingest.ts [--seconds 5] [--rounds 3]`; needs `npm run build`.
  */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { interleaved, machineText, spreadOf, spreadText, tableText } from './measure.ts';
+import { interleaved, machineText, spreadOf, spreadText, tableText, usageOf } from './measure.ts';
 import { contenders } from './receivers.ts';
 
 const { values } = parseArgs({
@@ -74,12 +77,41 @@ const bodies = {
   'OTLP protobuf': { path: '/v1/logs', type: 'application/x-protobuf', body: otlpProtobuf() },
 } as const;
 
-/** Entries a second, each answered for. */
-async function measure({ path, type, body }: (typeof bodies)[keyof typeof bodies]): Promise<number> {
-  const { url, token, stop } = await contenders.regression('udp', 212_992);
+type Sent = (typeof bodies)[keyof typeof bodies];
+
+interface Server {
+  readonly url: string;
+  readonly token: string;
+  readonly pid: number;
+  readonly stop: () => Promise<void>;
+}
+
+async function bareServer(): Promise<Server> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'references/bare-http-server.js')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const stop = async (): Promise<void> => {
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
+  };
+  return { url: line.toString().trim(), token: '', pid: child.pid ?? 0, stop };
+}
+
+interface Outcome {
+  readonly perSecond: number;
+  /** Of the server, from its first request to its last answer. */
+  readonly cpuMicrosEach: number;
+}
+
+/** Entries each answered for. */
+async function measure(start: () => Promise<Server>, { path, type, body }: Sent): Promise<Outcome> {
+  const { url, token, pid, stop } = await start();
   try {
     const headers = { authorization: `Bearer ${token}`, 'content-type': type };
     let accepted = 0;
+    const cpuBefore = usageOf(pid)?.cpuSeconds ?? 0;
     const startedAtMs = performance.now();
     const untilMs = startedAtMs + Number(values.seconds) * 1000;
     const send = async (): Promise<void> => {
@@ -91,18 +123,29 @@ async function measure({ path, type, body }: (typeof bodies)[keyof typeof bodies
       }
     };
     await Promise.all(Array.from({ length: atOnce }, send));
-    return (accepted / (performance.now() - startedAtMs)) * 1000;
+    const cpuSeconds = (usageOf(pid)?.cpuSeconds ?? 0) - cpuBefore;
+    const perSecond = (accepted / (performance.now() - startedAtMs)) * 1000;
+    return { perSecond, cpuMicrosEach: (cpuSeconds / accepted) * 1e6 };
   } finally {
     await stop();
   }
 }
 
-const runs = Object.fromEntries(Object.entries(bodies).map(([name, sent]) => [name, () => measure(sent)]));
+const ours = (): Promise<Server> => contenders.regression('udp', 212_992);
+const bare = 'bare server, NDJSON';
+const runs: Record<string, () => Promise<Outcome>> = { [bare]: () => measure(bareServer, bodies.NDJSON) };
+for (const [name, sent] of Object.entries(bodies)) runs[name] = () => measure(ours, sent);
 const outcomes = await interleaved(Number(values.rounds), runs);
+const spread = (name: string, of: (outcome: Outcome) => number) => spreadOf((outcomes[name] ?? []).map(of));
+const rateOfBare = spread(bare, ({ perSecond }) => perSecond).median;
 console.log(`HTTP ingest, ${entries} entries a request, ${atOnce} at once, ${values.seconds} s; ${machineText()}`);
 console.log(
   tableText(
-    ['what', 'entries/s'],
-    Object.keys(runs).map((name) => [name, spreadText(spreadOf(outcomes[name] ?? []))]),
+    ['what', 'entries/s', 'of the bare server', 'CPU us an entry'],
+    Object.keys(runs).map((name) => {
+      const rate = spread(name, ({ perSecond }) => perSecond);
+      const cpu = spread(name, ({ cpuMicrosEach }) => cpuMicrosEach);
+      return [name, spreadText(rate), (rate.median / rateOfBare).toFixed(2), spreadText(cpu, 1)];
+    }),
   ),
 );
