@@ -233,8 +233,12 @@ class Lane {
     const snapshot = this.#snapshot;
     if (snapshot === null) return;
     this.#snapshot = null;
-    await this.#reader.call('release', []);
-    await this.#options.writer.call('unpin', [snapshot.pin]);
+    try {
+      await this.#reader.call('release', []);
+    } finally {
+      // Also when the thread was ended meanwhile: nobody else knows of this pin any more, and rotations would wait for it for ever.
+      await this.#options.writer.call('unpin', [snapshot.pin]);
+    }
   }
 
   async close(): Promise<void> {
@@ -249,21 +253,29 @@ class Lane {
   }
 
   async #pin() {
-    const { writer, clock, segments } = this.#options;
+    const { writer, clock } = this.#options;
     const { pin } = await writer.call('pin', []);
-    if (this.#isClosed) {
-      // The query was cut short while it waited for the writer: nobody else would give this pin back.
-      await writer.call('unpin', [pin]);
-      throw new RegressionError('QUERY_TIMEOUT', 'the query was ended before its snapshot was granted');
-    }
-    // The list that was announced before the pin was granted, or a newer one of the same rows: while the pin is held there is
-    // no rotation.
-    const list = segments();
-    if (list !== this.#segmentsSent) {
-      await this.#reader.call('useSegments', [list]);
-      this.#segmentsSent = list;
+    try {
+      if (this.#isClosed) {
+        throw new RegressionError('QUERY_TIMEOUT', 'the query was ended before its snapshot was granted');
+      }
+      await this.#sendSegments();
+    } catch (error) {
+      await writer.call('unpin', [pin]); // nobody else would give it back
+      throw error;
     }
     const directory = join(this.#directory, `hot-${++this.#lastSnapshot}`);
     return { directory, pin, openedAtMs: clock.monotonicMs(), costMs: null };
+  }
+
+  /**
+   * The list that was announced before the pin was granted, or a newer one of the same rows: while the pin is held there is no
+   * rotation.
+   */
+  async #sendSegments(): Promise<void> {
+    const list = this.#options.segments();
+    if (list === this.#segmentsSent) return;
+    await this.#reader.call('useSegments', [list]);
+    this.#segmentsSent = list;
   }
 }

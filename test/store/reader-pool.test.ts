@@ -46,3 +46,34 @@ void test('a reader thread that nobody needs for a minute is ended, and made ane
   t.equal((await rowsOf(store)).length, 3);
   t.equal(threads().length, 1);
 });
+
+void test(
+  'a query that is cut while its snapshot is given back or granted leaves no pin: rotations and checkpoints go on',
+  { timeout: 120_000 },
+  async (t) => {
+    const dataDir = await tempDir(t);
+    const clock = new ManualClock();
+    const store = await openStore({ dataDir, clock });
+    t.teardown(() => store.close());
+    const count = (signal?: AbortSignal) =>
+      store.hits({ filter: {}, stepSeconds: 60 }, { deadlineMs: 60_000, ...(signal === undefined ? {} : { signal }) });
+    for (let round = 0; round < 4; round++) {
+      await store.append({ records: someRecords(3), positions: [], gaps: [] });
+      await count();
+      await store.rotate(); // the list of segments is another: a new snapshot sends it first
+      clock.advance(1000); // what is open is stale, and is given back first
+      for (const turns of [0, 1, 3]) {
+        const cut = new AbortController();
+        const asked = count(cut.signal);
+        for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+        cut.abort(new Error('nobody waits'));
+        await asked.catch(() => undefined);
+      }
+    }
+    // A snapshot is given back by itself a moment after its last query.
+    while ((await store.stats()).openSnapshots > 0) await delay(20);
+
+    await store.append({ records: someRecords(1), positions: [], gaps: [] });
+    t.not(await store.rotate(), null);
+  },
+);
