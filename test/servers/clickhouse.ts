@@ -34,6 +34,7 @@ export async function startClickhouse(teardown: Pick<Test, 'teardown'>): Promise
   <http_port>${http}</http_port><tcp_port>${tcp}</tcp_port><interserver_http_port>${interserver}</interserver_http_port>
   <listen_host>127.0.0.1</listen_host>
   <path>${directory}/data/</path><tmp_path>${directory}/tmp/</tmp_path>
+  <remote_servers><main><shard><replica><host>127.0.0.1</host><port>${tcp}</port></replica></shard></main></remote_servers>
   <users_config>${directory}/users.xml</users_config>
   <default_profile>default</default_profile><default_database>default</default_database>
   <mark_cache_size>5368709</mark_cache_size><max_concurrent_queries>20</max_concurrent_queries>
