@@ -1,12 +1,15 @@
 /** What docs/deploy/ ships for others' programs: dashboards and rules name what there is, manifests are what their schemas say. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { test } from 'tap';
+import { parseAllDocuments } from 'yaml';
+import { loadConfig } from '../../src/config/load.ts';
 import { createMetrics } from '../../src/runtime/metrics.ts';
 import { find, needs } from '../clients/programs.ts';
+import { tempDir } from '../temp-dir.ts';
 
 const folder = fileURLToPath(new URL('../../docs/deploy/', import.meta.url));
 const textOf = (name: string): string => readFileSync(join(folder, name), 'utf8');
@@ -54,4 +57,16 @@ void test('Prometheus finds nothing wrong with the metrics and the alert rules',
   t.strictSame([metrics.status, metrics.stderr], [0, '']);
   const rules = spawnSync(promtool, ['check', 'rules', join(folder, 'alerts.yaml')], { encoding: 'utf8' });
   t.equal(rules.status, 0, rules.stderr);
+});
+
+void test('the configurations of the compose and Kubernetes examples are right', async (t) => {
+  const [configMap] = parseAllDocuments(textOf('kubernetes.yaml')).map((document) => document.toJS());
+  const directory = await tempDir(t);
+  writeFileSync(join(directory, 'kubernetes.yaml'), configMap.data['regression.yaml']);
+  writeFileSync(join(directory, 'compose.yaml'), textOf('regression.yaml'));
+
+  for (const configPath of ['kubernetes.yaml', 'compose.yaml']) {
+    const { config } = await loadConfig({ configPath, env: {}, cwd: directory });
+    t.match(config, { data_dir: '/data', inputs: [{ include: ['/var/log/app/*.log'] }] });
+  }
 });
