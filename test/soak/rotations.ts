@@ -7,11 +7,11 @@ import { gzipSync } from 'node:zlib';
 import type { Random } from '../random.ts';
 import type { Program } from './program.ts';
 
-/** A daemon that is down for longer than these last has lost what went behind them. */
+/** A daemon that is down, or starved, for longer than these last has lost what went behind them: that is then a stated gap. */
 const keptRotations = 20;
 
 export async function renamed(program: Program): Promise<void> {
-  await shift(program.path);
+  await shift(program);
   await rename(program.path, `${program.path}.1`).catch(ignoreMissing);
   program.life.keptBytes = program.life.bytes;
   program.begin();
@@ -35,7 +35,7 @@ export function copiedAndTruncated(random: Random) {
   return async (program: Program): Promise<void> => {
     const { life } = program;
     if (life.bytes === 0) return;
-    await shift(program.path);
+    await shift(program);
     await copyFile(program.path, `${program.path}.1`);
     life.keptBytes = life.bytes;
     if (random.chance(0.5)) await program.writeSome();
@@ -44,7 +44,10 @@ export function copiedAndTruncated(random: Random) {
   };
 }
 
-async function shift(path: string): Promise<void> {
+async function shift({ path, lives }: Program): Promise<void> {
+  // What is written over now can be read no more: a daemon that has not come so far must say so.
+  const oldest = lives.at(-keptRotations - 2);
+  if (oldest !== undefined) oldest.keptBytes = 0;
   for (let index = keptRotations; index >= 1; index--) {
     for (const end of ['', '.gz']) {
       await rename(`${path}.${index}${end}`, `${path}.${index + 1}${end}`).catch(ignoreMissing);
