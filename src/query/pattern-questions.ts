@@ -3,7 +3,8 @@
  * tools, ask for.
  */
 import { type Burst, burstOf } from '../pattern/bursts.ts';
-import { type Comparison, type Side, compareSides } from '../pattern/compare.ts';
+import type { Side } from '../pattern/change.ts';
+import { type Comparison, compareSides } from '../pattern/compare.ts';
 import { type PatternSummary, keyOf, summarize } from '../pattern/summary.ts';
 import type { Severity } from '../record/severity.ts';
 import { severityRank } from '../record/severity.ts';

@@ -1,7 +1,7 @@
 /** `GET /api/v1/patterns` and `/patterns/diff`: what the messages say, and what changed between two sides. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Change, SideCount } from '../../pattern/compare.ts';
+import type { Change, SideCount } from '../../pattern/change.ts';
 import type { PatternSummary } from '../../pattern/summary.ts';
 import type { Severity } from '../../record/severity.ts';
 import type { RouteContext } from '../context.ts';
