@@ -13,6 +13,8 @@ export interface FilterQuery {
   readonly version?: string | undefined;
   readonly environment?: string | undefined;
   readonly source?: string | undefined;
+  /** A pattern's id. */
+  readonly pattern?: string | undefined;
   /** The search language. */
   readonly q?: string | undefined;
   readonly metadata?: readonly (readonly [key: string, value: string])[] | undefined;

@@ -3,6 +3,9 @@
 /** A variable word. */
 export const anyWord = '<*>';
 
+/** Of the pattern for what fits no other. */
+export const catchAllTemplate = '<anything>';
+
 /** @param masked as mask.ts leaves a message. */
 export function templateWords(masked: string): string[] {
   const words = masked.split(' ');
@@ -40,4 +43,15 @@ function isNameLike(word: string): boolean {
     /^["'][^\s"']+["'][,.:;]?$/.test(word) ||
     /^[\w-]+\/[\w.-]+$/.test(word)
   );
+}
+
+const maxLiterals = 3;
+
+/** The longest words that every message of a template has as they stand: to find its messages by. */
+export function literalsOf(template: string): string[] {
+  return template
+    .split(' ')
+    .filter((word) => word.length > 2 && !word.includes('<'))
+    .sort((a, b) => b.length - a.length)
+    .slice(0, maxLiterals);
 }

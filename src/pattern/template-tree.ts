@@ -8,7 +8,7 @@
  * Bounded: past `maxPatterns` whatever fits nothing goes to one catch-all pattern and is counted.
  */
 import { createHash } from 'node:crypto';
-import { anyWord, fits, templateWords } from './message-words.ts';
+import { anyWord, catchAllTemplate, fits, templateWords } from './message-words.ts';
 
 /** @template Own what its user keeps with a pattern. */
 export interface Template<Own = unknown> {
@@ -21,7 +21,7 @@ export interface Template<Own = unknown> {
   own: Own | null;
 }
 
-const catchAllWords = ['<anything>'];
+const catchAllWords = [catchAllTemplate];
 
 const noPlaces: ReadonlySet<number> = new Set();
 

@@ -41,7 +41,7 @@ export function entryOf(pattern: PatternSummary, span: SpanOfPatterns): string {
     );
   return [
     `- **${number(count)}** ${severity} ${quoted(application)} (${versions.map(quoted).join(', ')}) \`${quoted(template)}\`\n`,
-    `  first ${firstSeen.slice(0, 19)}Z, last ${timestampOfMinute(lastMinute).slice(0, 16)}Z, pattern ${id}, GET /api/v1/logs/${exemplarId}/context\n`,
+    `  first ${firstSeen.slice(0, 19)}Z, last ${timestampOfMinute(lastMinute).slice(0, 16)}Z, GET /api/v1/logs?pattern=${id}, /api/v1/logs/${exemplarId}/context\n`,
     few.length === 0 ? '' : `  values: ${few.join('; ')}\n`,
     exemplar === template ? '' : fenced(exemplar),
   ].join('');

@@ -5,7 +5,7 @@ import type { Severity } from '../record/severity.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import { nearestName } from '../runtime/nearest.ts';
 import type { Filter } from '../search/request.ts';
-import { parseQuery } from '../search/parse-query.ts';
+import { type PatternResolver, parseQuery } from '../search/parse-query.ts';
 import type { SearchText } from '../search/query.ts';
 import { readTime } from '../search/time.ts';
 
@@ -17,6 +17,8 @@ export interface FilterParameters {
   readonly version?: string | undefined;
   readonly environment?: string | undefined;
   readonly source?: string | undefined;
+  /** A pattern's id. */
+  readonly pattern?: string | undefined;
   readonly q?: string | undefined;
   readonly after_id?: number | undefined;
 }
@@ -29,6 +31,7 @@ export function filterOf(
   parameters: FilterParameters,
   metadata: readonly (readonly [string, string])[],
   nowMs: number,
+  patternOf: PatternResolver = () => null,
 ): Filter {
   const { application, version, environment, source } = parameters;
   const start = parameters.start === undefined ? undefined : readTime(parameters.start, 'start', nowMs);
@@ -45,15 +48,18 @@ export function filterOf(
     environment,
     source,
     metadata: metadata.length === 0 ? undefined : metadata,
-    search: parameters.q === undefined ? undefined : searchOf(parameters.q, nowMs),
+    search: searchOf(parameters, nowMs, patternOf),
     afterId: parameters.after_id,
   };
 }
 
 /** A text without terms asks for nothing. */
-function searchOf(text: string, nowMs: number): SearchText | undefined {
-  const query = parseQuery(text, nowMs);
-  return query === null ? undefined : { text, query };
+function searchOf({ q, pattern }: FilterParameters, nowMs: number, patternOf: PatternResolver): SearchText | undefined {
+  const texts = [...(pattern === undefined ? [] : [`pattern:${pattern}`]), ...(q === undefined ? [] : [q])];
+  const parts = texts.map((text) => parseQuery(text, nowMs, patternOf)).filter((query) => query !== null);
+  const [first] = parts;
+  if (first === undefined) return undefined;
+  return { text: texts.join(' '), query: parts.length === 1 ? first : { kind: 'and', parts } };
 }
 
 /**

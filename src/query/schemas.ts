@@ -25,6 +25,11 @@ export const filterParameters = {
   version: z.string().min(1).optional().describe("The application's version"),
   environment: z.string().min(1).optional().describe("The application's environment"),
   source: z.string().min(1).optional().describe('Where the entry came from: a file path, `udp://127.0.0.1:5514`'),
+  pattern: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/, { error: 'the id of a pattern: 16 hexadecimal digits' })
+    .optional()
+    .describe('Messages of this pattern (`id` of /api/v1/patterns); the same as `pattern:<id>` in `q`'),
   q: z
     .string()
     .max(4096)

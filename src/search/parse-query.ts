@@ -38,13 +38,26 @@ const columns: Readonly<Record<string, Column>> = {
   msg: 'message',
 };
 
+/** What a pattern's id asks for; null where there is no such pattern. */
+export type PatternResolver = (id: string) => Query | null;
+
+/** The ids that stand behind `pattern:` in a query, to be looked up before it is read. @throws as `parseQuery`. */
+export function patternIdsIn(text: string, nowMs: number): readonly string[] {
+  const ids = new Set<string>();
+  parseQuery(text, nowMs, (id) => {
+    ids.add(id);
+    return { kind: 'and', parts: [] };
+  });
+  return [...ids];
+}
+
 /**
  * @param nowMs what `timestamp:>-1h` counts back from.
  * @returns null for a text without terms.
  * @throws RegressionError `QUERY_INVALID` with the column (from 1) and what was expected.
  */
-export function parseQuery(text: string, nowMs: number): Query | null {
-  return new QueryParser(scanQuery(cleaned(text)), nowMs).parse();
+export function parseQuery(text: string, nowMs: number, patternOf: PatternResolver = () => null): Query | null {
+  return new QueryParser(scanQuery(cleaned(text)), nowMs, patternOf).parse();
 }
 
 /** As the text of rows is cleaned when it is stored: what SQLite or UTF-8 cannot hold is never found. */
@@ -55,10 +68,12 @@ function cleaned(text: string): string {
 class QueryParser {
   readonly #tokens: readonly Token[];
   readonly #nowMs: number;
+  readonly #patternOf: PatternResolver;
   #at = 0;
   #terms = 0;
 
-  constructor(tokens: readonly Token[], nowMs: number) {
+  constructor(tokens: readonly Token[], nowMs: number, patternOf: PatternResolver) {
+    this.#patternOf = patternOf;
     this.#tokens = tokens;
     this.#nowMs = nowMs;
   }
@@ -158,6 +173,16 @@ class QueryParser {
     const { value } = this.#next;
     this.#at++;
     if ('column' in field.field && field.field.column === 'severity') return severityTerm(operator, value, column);
+    // Any other value is that of a metadata key of this name.
+    if (field.name === 'pattern' && operator === undefined && patternId.test(value.text)) {
+      const query = this.#patternOf(value.text);
+      if (query !== null) return query;
+      throw queryError(
+        column,
+        `there is no pattern ${value.text}`,
+        'See GET /api/v1/patterns or `regression patterns`.',
+      );
+    }
     if (operator === undefined || operator === '=') {
       return fieldEquals(field.field, this.#literal(field, value, column), operator === '=', column);
     }
@@ -192,6 +217,8 @@ class QueryParser {
     );
   }
 }
+
+export const patternId = /^[0-9a-f]{16}$/;
 
 interface NamedField {
   readonly field: Field;

@@ -2,6 +2,8 @@
  * What a test says of a text. The one definition: the in-memory matcher calls it, and SQLite calls it for what its own
  * operators cannot say.
  */
+import { Masker } from '../pattern/mask.ts';
+import { fits, templateWords } from '../pattern/message-words.ts';
 import { LinearPattern } from '../runtime/linear-pattern.ts';
 import type { Operator, Test } from './query.ts';
 
@@ -19,6 +21,8 @@ export function satisfies(text: string | null | undefined, test: Test): boolean 
       return asciiLower(text).includes(asciiLower(test.value));
     case 'word_starts':
       return hasWordStart(asciiLower(text), asciiLower(test.value));
+    case 'fits':
+      return fitsTemplate(text, test.template);
     case 'regex':
       return regexOf(test.pattern, test.ignoreCase).test(text);
     case 'compare':
@@ -27,6 +31,14 @@ export function satisfies(text: string | null | undefined, test: Test): boolean 
     default:
       return test satisfies never;
   }
+}
+
+const masker = new Masker();
+
+function fitsTemplate(text: string, template: string): boolean {
+  const wanted = template.split(' ');
+  const words = templateWords(masker.mask(text));
+  return words.length === wanted.length && fits(wanted, words);
 }
 
 /** Upper and lower case alike as SQLite's LIKE has it: the letters A to Z, and no others. */

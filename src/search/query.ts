@@ -28,6 +28,8 @@ export type Test =
   | { readonly kind: 'contains'; readonly value: string }
   /** Contains a word that begins with this text, upper and lower case alike (ASCII). */
   | { readonly kind: 'word_starts'; readonly value: string }
+  /** Is a message of this pattern: masked, its words are those of the template, or stand where that has a variable. */
+  | { readonly kind: 'fits'; readonly template: string }
   | { readonly kind: 'regex'; readonly pattern: string; readonly ignoreCase: boolean }
   /**
    * `number`: what is no number does not satisfy it. `text`: in natural order, digits by their value, so that 1.10.0 comes

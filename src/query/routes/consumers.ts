@@ -21,9 +21,9 @@ import {
 } from '../consumer-schemas.ts';
 import { pulledJson } from '../pulled-answer.ts';
 import type { RouteContext } from '../context.ts';
-import { filterOf } from '../filter-parameters.ts';
 import { remoteOf } from '../guard.ts';
 import { abortOnHangUp } from '../hang-up.ts';
+import { filterFrom } from '../pattern-filter.ts';
 import { notFound, problemSchema, problems } from '../schemas.ts';
 import { z } from 'zod';
 
@@ -120,7 +120,10 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const consumer = await state.createConsumer({
           name,
           owner: request.principal.name,
-          filter: filterOf(parameters, Object.entries(meta), clock.nowMs()),
+          filter: await filterFrom(context, parameters, Object.entries(meta), {
+            deadlineMs: queryTimeoutMs,
+            signal: abortOnHangUp(reply),
+          }),
           ackWaitMs: durationOf(ackWait, 'ack_wait', { min: 1000, max: 24 * 3_600_000 }),
           maxDeliver,
           position: await positionOf(from, reply),

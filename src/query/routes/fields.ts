@@ -4,8 +4,9 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { FieldCounts, FieldCountsRequest } from '../../search/request.ts';
 import type { RouteContext } from '../context.ts';
-import { type FilterParameters, checkNames, filterOf, metadataOf } from '../filter-parameters.ts';
+import { type FilterParameters, checkNames, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
+import { filterFrom } from '../pattern-filter.ts';
 import { facetsSchema, fieldCountsParameters, problems, valuesSchema } from '../schemas.ts';
 
 /** Columns with few values; every other name is a metadata key. */
@@ -26,17 +27,15 @@ interface CountParameters extends FilterParameters {
 }
 
 export function fieldRoutes(context: RouteContext): FastifyPluginAsyncZod {
-  const count = (
+  const count = async (
     request: FastifyRequest,
     reply: FastifyReply,
     fields: FieldCountsRequest['fields'],
   ): Promise<FieldCounts> => {
     const query = request.query as CountParameters;
-    const filter = filterOf(query, metadataOf(query as never), context.clock.nowMs());
-    return context.queries.fieldCounts(
-      { filter, fields, limit: query.limit, maxRows: query.max_rows },
-      { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) },
-    );
+    const limits = { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) };
+    const filter = await filterFrom(context, query, metadataOf(query as never), limits);
+    return context.queries.fieldCounts({ filter, fields, limit: query.limit, maxRows: query.max_rows }, limits);
   };
 
   return async (server) => {

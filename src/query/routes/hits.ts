@@ -5,8 +5,9 @@ import { timestampOfMs } from '../../record/timestamp.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import { parseDuration } from '../../runtime/units.ts';
 import type { RouteContext } from '../context.ts';
-import { checkNames, filterOf, metadataOf } from '../filter-parameters.ts';
+import { checkNames, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
+import { filterFrom } from '../pattern-filter.ts';
 import { hitsParameters, hitsSchema, maxBuckets, problems } from '../schemas.ts';
 
 const dayMs = 86_400_000;
@@ -34,15 +35,13 @@ export function hitsRoutes(context: RouteContext): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         const metadata = metadataOf(request.query);
-        const given = filterOf(request.query, metadata, context.clock.nowMs());
+        const limits = { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) };
+        const given = await filterFrom(context, request.query, metadata, limits);
         const endMs = given.end === undefined ? context.clock.nowMs() : Date.parse(given.end);
         const filter = { ...given, start: given.start ?? timestampOfMs(Math.max(endMs - dayMs, 0)) };
         const spanSeconds = Math.max((endMs - Date.parse(filter.start)) / 1000, 1);
         const stepSeconds = readStep(request.query.step, spanSeconds);
-        const buckets = await context.queries.hits(
-          { filter, stepSeconds },
-          { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) },
-        );
+        const buckets = await context.queries.hits({ filter, stepSeconds }, limits);
         const values = buckets.map(({ count }) => count);
         const total = values.reduce((sum, count) => sum + count, 0);
         return { hits: [{ fields: {}, timestamps: buckets.map(({ timestamp }) => timestamp), values, total }] };

@@ -4,8 +4,9 @@ import { z } from 'zod';
 import { decodeCursor, encodeCursor } from '../../search/cursor.ts';
 import type { LogRow, SearchPage } from '../../search/request.ts';
 import type { RouteContext } from '../context.ts';
-import { checkNames, filterOf, metadataOf } from '../filter-parameters.ts';
+import { checkNames, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
+import { filterFrom } from '../pattern-filter.ts';
 import { type Fields, csvOf, fieldsJson, readFields, type rowFormats, textLine } from '../row-formats.ts';
 import { logsParameters, pageSchema, problems } from '../schemas.ts';
 
@@ -42,12 +43,10 @@ export function logsRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const fields = request.query.fields === undefined ? undefined : readFields(request.query.fields);
         const format = request.query.format ?? acceptedFormat(request.headers.accept);
         const metadata = metadataOf(request.query);
-        const filter = filterOf(request.query, metadata, context.clock.nowMs());
+        const limits = { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) };
+        const filter = await filterFrom(context, request.query, metadata, limits);
         const after = cursor === undefined ? undefined : decodeCursor(cursor, { filter, order });
-        const page = await context.queries.search(
-          { filter, order, limit, after },
-          { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) },
-        );
+        const page = await context.queries.search({ filter, order, limit, after }, limits);
         const next = page.hasMore && page.last !== null ? encodeCursor(page.last, { filter, order }) : null;
         if (next !== null) void reply.header('link', nextLink(request.url, next));
         const elapsedMs = Math.round((context.clock.monotonicMs() - startedAtMs) * 10) / 10;

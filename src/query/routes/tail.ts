@@ -10,8 +10,9 @@ import { z } from 'zod';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { Filter } from '../../search/request.ts';
 import type { QueryContext } from '../context.ts';
-import { checkNames, filterOf, metadataOf } from '../filter-parameters.ts';
+import { checkNames, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
+import { filterFrom } from '../pattern-filter.ts';
 import type { LiveEvent } from '../live-feed.ts';
 import { problems, tailParameters } from '../schemas.ts';
 
@@ -74,12 +75,11 @@ export function tailRoutes(context: QueryContext): FastifyPluginAsyncZod {
           (request.query.format === undefined && request.headers.accept?.includes('ndjson') === true);
         const given = Number(request.headers['last-event-id'] ?? Number.NaN);
         const afterId = Number.isSafeInteger(given) && given >= 0 ? given : request.query.after_id;
-        const filter = filterOf(
-          { ...request.query, after_id: undefined },
-          metadataOf(request.query),
-          context.clock.nowMs(),
-        );
-        const chunks = tail(context, filter, afterId, formats[isNdjson ? 'ndjson' : 'sse'], abortOnHangUp(reply));
+        const signal = abortOnHangUp(reply);
+        const limits = { deadlineMs: context.queryTimeoutMs, signal };
+        const wanted = { ...request.query, after_id: undefined };
+        const filter = await filterFrom(context, wanted, metadataOf(request.query), limits);
+        const chunks = tail(context, filter, afterId, formats[isNdjson ? 'ndjson' : 'sse'], signal);
         return reply
           .type(formats[isNdjson ? 'ndjson' : 'sse'].contentType)
           .header('cache-control', 'no-store')

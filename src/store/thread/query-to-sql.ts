@@ -4,6 +4,7 @@
  *
  * No condition is ever NULL: `NOT NULL` is NULL, and a negated term would lose the rows that do not have the field.
  */
+import { literalsOf } from '../../pattern/message-words.ts';
 import type { Column, Field, Query as SearchQuery, Test } from '../../search/query.ts';
 import type { Filter } from '../../search/request.ts';
 import type { SqlValue } from './sqlite.ts';
@@ -53,15 +54,16 @@ export function requiredPairs({ metadata = [], search }: Filter): readonly (read
 
 /** Texts that every message of the answer contains, upper and lower case of ASCII alike. */
 export function requiredTexts({ search }: Filter): readonly string[] {
-  const query = search?.query;
-  const terms = query?.kind === 'and' ? query.parts : [query];
-  return terms.flatMap((term) => {
-    if (term?.kind !== 'test' || !('column' in term.field) || term.field.column !== 'message') return [];
-    const { test } = term;
-    const holds =
-      test.kind === 'contains' || test.kind === 'word_starts' || test.kind === 'starts' || test.kind === 'is';
-    return holds ? [test.value] : [];
-  });
+  return search === undefined ? [] : textsOf(search.query);
+}
+
+function textsOf(query: SearchQuery): readonly string[] {
+  if (query.kind === 'and') return query.parts.flatMap(textsOf);
+  if (query.kind !== 'test' || !('column' in query.field) || query.field.column !== 'message') return [];
+  const { test } = query;
+  if (test.kind === 'fits') return literalsOf(test.template);
+  const holds = test.kind === 'contains' || test.kind === 'word_starts' || test.kind === 'starts' || test.kind === 'is';
+  return holds ? [test.value] : [];
 }
 
 const columns: Readonly<Record<Column, string>> = {
@@ -105,6 +107,15 @@ function textCondition(text: string, test: Test): Condition {
       const rough = textCondition(text, { kind: 'contains', value: test.value });
       const exact = satisfied(text, test);
       return onLog(`(${rough.sql} AND ${exact.sql})`, [...rough.values, ...exact.values]);
+    }
+    case 'fits': {
+      // LIKE first, as above.
+      const rough = literalsOf(test.template).map((value) => textCondition(text, { kind: 'contains', value }));
+      const parts = [...rough, satisfied(text, test)];
+      return onLog(
+        `(${parts.map(({ sql }) => sql).join(' AND ')})`,
+        parts.flatMap(({ values }) => values),
+      );
     }
     case 'starts':
     case 'regex':
