@@ -60,6 +60,8 @@ function printTest(field: Field, test: Test): string {
       return `${name}:/${test.pattern.replaceAll('/', '\\/')}/${test.ignoreCase ? 'i' : ''}`;
     case 'compare':
       return `${name}:${test.operator}${quoted(test.value)}`;
+    case 'fits':
+      throw new Error('only a pattern that the store knows becomes one');
     default:
       return test satisfies never;
   }
