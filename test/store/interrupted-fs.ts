@@ -4,8 +4,11 @@
  * From the n-th changing call on every one fails: what is on disk then is what a kill at that moment leaves behind, without
  * the cost of a process. Or a single call fails, as a disk does.
  */
-import fs from 'node:fs';
+import fs, { mkdirSync, rmSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { memoryDir } from '../temp-dir.ts';
 
 const changingCalls = [
   'openSync',
@@ -143,6 +146,34 @@ export async function killedBeforeCall(n: number, work: () => unknown): Promise<
     },
   );
   return calls > n;
+}
+
+/** Runs `work` as if the process were killed at the moment that is tried. */
+export type Killing = (work: () => unknown) => Promise<void>;
+
+/**
+ * Plays a short life again and again, each time in a directory of its own: killed before its first file operation, its second, and so
+ * on until it is not killed any more.
+ * @param play the whole life, its killed part handed to `killing`; answers what is wrong with what it left behind.
+ */
+export async function atEveryMoment(
+  t: Test,
+  minMoments: number,
+  play: (directory: string, killing: Killing) => Promise<readonly (string | null)[]>,
+): Promise<void> {
+  const root = await memoryDir(t);
+  let moment = 0;
+  for (let isKilled = true; isKilled; moment++) {
+    const directory = join(root, String(moment));
+    mkdirSync(directory);
+    const killing: Killing = async (work) => {
+      isKilled = await killedBeforeCall(moment, work);
+    };
+    const problems = (await play(directory, killing)).filter((problem) => problem !== null);
+    if (problems.length > 0) t.fail(`killed before operation ${moment}: ${problems.join('; ')}`);
+    rmSync(directory, { recursive: true });
+  }
+  t.ok(moment > minMoments, `${moment} moments were tried`);
 }
 
 export function systemError(code: 'EIO' | 'ENOSPC' | 'EROFS'): NodeJS.ErrnoException {

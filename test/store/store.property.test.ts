@@ -1,25 +1,32 @@
-/** The store against a model of ten lines, over random histories of appends, rotations, sealings, restarts and kills. */
+/** The store against a model of ten lines, over random histories of what can happen to it. */
 import fc from 'fast-check';
 import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'tap';
 import type { SearchRequest } from '../../src/search/request.ts';
 import { openStore } from '../../src/store/remote-store.ts';
+import type { Segment } from '../../src/store/segments.ts';
+import { OpenSegments } from '../../src/store/thread/open-segments.ts';
+import { searchRows } from '../../src/store/thread/queries.ts';
+import { SegmentAnswers } from '../../src/store/thread/segment-answers.ts';
+import { Snapshot } from '../../src/store/thread/snapshot.ts';
 import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
 import { aPosition, aRecord, someRecords } from '../records.ts';
 import { memoryDir, tempDir } from '../temp-dir.ts';
 import { killedBeforeCall } from './interrupted-fs.ts';
 import { walk } from './store.contract.ts';
 
-type Work = { readonly work: 'append'; readonly rows: number } | { readonly work: 'rotate' | 'seal' | 'close' };
+type Work =
+  | { readonly work: 'append'; readonly rows: number }
+  | { readonly work: 'rotate' | 'seal' | 'checkpoint' | 'close' };
 type Step =
   | ({ readonly do: 'work' } & Work)
   | ({ readonly do: 'kill'; readonly afterCalls: number } & Work)
-  | { readonly do: 'page' };
+  | { readonly do: 'page' | 'snapshot' | 'look' | 'release' };
 
 const work: fc.Arbitrary<Work> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ work: fc.constant('append' as const), rows: fc.integer({ min: 1, max: 20 }) }) },
-  fc.record({ work: fc.constantFrom('rotate' as const, 'seal' as const, 'close' as const) }),
+  fc.record({ work: fc.constantFrom('rotate' as const, 'seal' as const, 'checkpoint' as const, 'close' as const) }),
 );
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: work.map((what) => ({ do: 'work' as const, ...what })) },
@@ -28,6 +35,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.tuple(work, fc.nat(150)).map(([what, afterCalls]) => ({ do: 'kill' as const, afterCalls, ...what })),
   },
   { weight: 2, arbitrary: fc.constant({ do: 'page' as const }) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .constantFrom('snapshot' as const, 'snapshot' as const, 'look' as const, 'release' as const)
+      .map((what) => ({ do: what })),
+  },
 );
 
 /** Rows of every batch that was acknowledged, and of the one a kill left open. */
@@ -41,6 +54,52 @@ class Model {
   }
 }
 
+/** A snapshot that is open, beside the segments of the moment, and what it has to go on seeing. */
+class Held {
+  readonly #snapshot: Snapshot;
+  readonly #segments: readonly Segment[];
+  readonly #openSegments: OpenSegments;
+  readonly #rows: number;
+  readonly pin: number;
+
+  constructor(path: string, { pin, rows, segments }: { pin: number; rows: number; segments: readonly Segment[] }) {
+    const directory = join(dirname(path), 'snapshots', `held-${pin}`);
+    this.#snapshot = new Snapshot(path, join(directory, 'hot'));
+    this.#openSegments = new OpenSegments(directory);
+    this.#segments = segments;
+    this.#rows = rows;
+    this.pin = pin;
+  }
+
+  look(): void {
+    const sources = {
+      hot: this.#snapshot.database,
+      segments: this.#segments,
+      open: (one: Segment) => this.#openSegments.get(one),
+      answers: new SegmentAnswers(),
+    };
+    const { ndjson } = searchRows(sources, { filter: {}, order: 'arrival', limit: 1000 });
+    const ids = [...ndjson.matchAll(/^\{"id":(\d+)/gm)].map(([, id]) => Number(id));
+    const isRight = ids.length === this.#rows && ids.every((id, index) => id === index + 1);
+    if (!isRight) throw new Error(`a snapshot of ${this.#rows} rows shows ${String(ids)}`);
+    if (!this.#snapshot.isIntact) throw new Error('the file was changed under a snapshot');
+  }
+
+  close(): void {
+    this.#openSegments.close();
+    this.#snapshot.close();
+  }
+
+  /** Its process is killed: the files are closed, the aliases stay. */
+  abandon(): void {
+    try {
+      this.#snapshot.database.close();
+    } catch {
+      // it would checkpoint, and cannot
+    }
+  }
+}
+
 async function play(steps: readonly Step[], directory: string): Promise<void> {
   const path = join(directory, 'regression.db');
   const open = (): SqliteStore => new SqliteStore(path, { checkpointBytes: 300 * 1024 });
@@ -48,7 +107,18 @@ async function play(steps: readonly Step[], directory: string): Promise<void> {
   let store = open();
   let after: SearchRequest['after'];
   let seen = 0;
+  let held: Held[] = [];
+  /** Rotations that wait for snapshots. */
+  let waiting: Promise<unknown>[] = [];
 
+  const release = async (count: number): Promise<void> => {
+    for (const one of held.splice(0, count)) {
+      one.look();
+      one.close();
+      store.writer.unpin(one.pin);
+    }
+    if (held.length === 0) await Promise.all(waiting.splice(0));
+  };
   const append = async (rows: number): Promise<void> => {
     model.inDoubt = rows;
     const next = model.acknowledged + 1;
@@ -65,9 +135,26 @@ async function play(steps: readonly Step[], directory: string): Promise<void> {
   };
   const perform = async (what: Work): Promise<void> => {
     if ('rows' in what) await append(what.rows);
-    else if (what.work === 'rotate') await store.rotate();
+    else if (what.work === 'rotate') await rotate();
     else if (what.work === 'seal') await store.sealed();
+    else if (what.work === 'checkpoint') await checkpoint();
     else await store.close();
+  };
+  const rotate = async (): Promise<void> => {
+    const rotation = store.rotate();
+    if (held.length === 0) await rotation;
+    else waiting.push(rotation);
+  };
+  const checkpoint = async (): Promise<void> => {
+    const before = (await store.stats()).checkpoints;
+    store.writer.checkpoint();
+    if (held.length > 0 && (await store.stats()).checkpoints !== before)
+      throw new Error('a checkpoint beside a snapshot');
+  };
+  const hold = async (): Promise<void> => {
+    if (waiting.length > 0) return; // a new pin waits behind them, for ever in this one thread
+    const { pin } = await store.writer.pin();
+    held.push(new Held(path, { pin, rows: model.acknowledged, segments: await store.segments() }));
   };
   const check = async (): Promise<void> => {
     const rows = await walk(store, { order: 'arrival', limit: 1000 });
@@ -94,15 +181,25 @@ async function play(steps: readonly Step[], directory: string): Promise<void> {
         throw new Error(`the walk went on with ${String(ids)} behind ${seen}`);
       seen += ids.length;
       after = page.last ?? after;
+    } else if (one.do === 'snapshot') {
+      await hold();
+    } else if (one.do === 'look') {
+      for (const snapshot of held) snapshot.look();
+    } else if (one.do === 'release') {
+      await release(1);
     } else if (one.do === 'kill') {
       await killedBeforeCall(one.afterCalls, () => perform(one));
+      for (const snapshot of held) snapshot.abandon();
+      [held, waiting] = [[], []]; // the dead neither read nor wait
       store = open();
       await check();
-    } else {
+    } else if (one.do === 'work') {
+      if (one.work === 'close') await release(held.length);
       await perform(one);
       if (one.work === 'close') store = open();
     }
   }
+  await release(held.length);
   await check();
   const byTime = await walk(store, { order: 'asc', limit: 13 });
   const isSorted = byTime.every((row, index) => {
@@ -118,7 +215,7 @@ async function play(steps: readonly Step[], directory: string): Promise<void> {
 }
 
 void test(
-  'random histories of appends, rotations, sealings, restarts, kills and page walks end as the model says',
+  'random histories of appends, checkpoints, snapshots, rotations, sealings, restarts, kills and page walks end as the model says (F36, F37)',
   { timeout: 300_000 },
   async (t) => {
     const root = await memoryDir(t);
@@ -140,7 +237,7 @@ void test(
 );
 
 void test(
-  'readers in threads see whole batches while appends, checkpoints, rotations, sealings and cut queries go on',
+  'readers in threads see whole batches while appends, checkpoints, rotations, sealings and cut queries go on (F45)',
   { timeout: 120_000 },
   async (t) => {
     const store = await openStore({ dataDir: await tempDir(t), checkpointBytes: 256 * 1024, maxWalBytes: 1024 * 1024 });

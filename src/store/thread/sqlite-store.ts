@@ -57,6 +57,11 @@ export class SqliteStore implements Store {
     this.#applications = new ApplicationIds(async (applications) => this.#writer.applicationIds(applications));
   }
 
+  /** What is beneath: for tests of snapshots and checkpoints, which nobody asks this store for. */
+  get writer(): Writer {
+    return this.#writer;
+  }
+
   async append({ records, positions, gaps, requests = [], counts = [], patterns }: Batch): Promise<Appended> {
     this.#refuseWhenClosed();
     const idOf = await this.#applications.resolve(records);

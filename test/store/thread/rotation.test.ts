@@ -1,10 +1,10 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { SqliteStore } from '../../../src/store/thread/sqlite-store.ts';
 import { aPosition, someRecords } from '../../records.ts';
-import { memoryDir, tempDir } from '../../temp-dir.ts';
-import { intercepted, killedBeforeCall, systemError } from '../interrupted-fs.ts';
+import { tempDir } from '../../temp-dir.ts';
+import { atEveryMoment, intercepted, systemError } from '../interrupted-fs.ts';
 import { walk } from '../store.contract.ts';
 
 const oneTo = (last: number): number[] => Array.from({ length: last }, (_, index) => index + 1);
@@ -15,19 +15,15 @@ async function idsIn(store: SqliteStore): Promise<number[]> {
 
 void test(
   'a kill before any file operation of a rotation leaves every row once, and ids go on (F37, F46)',
-  { timeout: 240_000 },
+  { timeout: 360_000 },
   async (t) => {
-    const root = await memoryDir(t);
-    let operations = 0;
-    for (let isKilled = true; isKilled; operations++) {
-      const directory = join(root, String(operations));
-      mkdirSync(directory);
+    await atEveryMoment(t, 30, async (directory, killing) => {
       const path = join(directory, 'regression.db');
       const killed = new SqliteStore(path);
       await killed.append({ records: someRecords(20), positions: [aPosition({ offset: 1 })], gaps: [] });
       await killed.rotate();
       await killed.append({ records: someRecords(20), positions: [aPosition({ offset: 2 })], gaps: [] });
-      isKilled = await killedBeforeCall(operations, () => killed.rotate());
+      await killing(() => killed.rotate());
 
       const store = new SqliteStore(path);
       const problems: string[] = [];
@@ -40,10 +36,8 @@ void test(
       await store.close();
       const left = readdirSync(directory).filter((name) => !/^(regression\.db|segments|snapshots)$/.test(name));
       if (left.length > 0) problems.push(`left behind: ${left.join(', ')}`);
-      rmSync(directory, { recursive: true });
-      if (problems.length > 0) t.fail(`killed before operation ${operations}: ${problems.join('; ')}`);
-    }
-    t.ok(operations > 30, `${operations} moments were tried`);
+      return problems;
+    });
   },
 );
 

@@ -1,10 +1,9 @@
-import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { SqliteStore } from '../../../src/store/thread/sqlite-store.ts';
 import { aPosition, someRecords } from '../../records.ts';
 import { memoryDir, tempDir } from '../../temp-dir.ts';
-import { intercepted, killedBeforeCall, systemError } from '../interrupted-fs.ts';
+import { atEveryMoment, intercepted, systemError } from '../interrupted-fs.ts';
 import { openSqlite } from '../open-sqlite.ts';
 import { walk } from '../store.contract.ts';
 
@@ -31,14 +30,10 @@ void test(
   'a kill before any file operation of a whole life (create, migrate, append, checkpoint, close) loses nothing acknowledged, and rows and positions stay together (F36, F37)',
   { timeout: 300_000 },
   async (t) => {
-    const root = await memoryDir(t);
-    let operations = 0;
-    for (let isKilled = true; isKilled; operations++) {
-      const directory = join(root, String(operations));
-      mkdirSync(directory);
+    await atEveryMoment(t, 100, async (directory, killing) => {
       const path = join(directory, 'regression.db');
       let acknowledged = 0;
-      isKilled = await killedBeforeCall(operations, async () => {
+      await killing(async () => {
         const store = new SqliteStore(path, options);
         for (let batch = 1; batch <= 8; batch++) {
           await store.append(batchEndingAt(batch * rowsPerBatch));
@@ -49,11 +44,9 @@ void test(
 
       const store = new SqliteStore(path, options);
       const problem = await problemIn(store, acknowledged);
-      if (problem !== null) t.fail(`killed before operation ${operations}: ${problem}`);
       await store.close();
-      rmSync(directory, { recursive: true });
-    }
-    t.ok(operations > 100, `${operations} moments were tried`);
+      return [problem];
+    });
   },
 );
 
