@@ -1,11 +1,13 @@
 /**
  * Rows into durable, indexed tables: our writer against better-sqlite3, native code in the same process model.
  *
- *   node bench/insert.ts [LOGS=1000000] [ROUNDS=5] [--sealed]
+ *   node bench/insert.ts [LOGS=200000] [ROUNDS=5] [--sealed]
  *
  * Contenders, each in a process of its own, `synchronous = FULL`, batches of 2,000, four metadata rows a log:
- * `ours` encoding and inserting as the daemon does, rotation included; `native, row by row` prepared statements with the three
- * indexes live in one file; `native, JSONB` our two statements a batch, with the three indexes live in one file.
+ * `ours` encoding and inserting as the daemon does, rotation included; `ours, a reader counting` the same while hits by minute are asked
+ * for all the time; `native, row by row` prepared statements with the three indexes live in one file; `native, JSONB` our two statements
+ * a batch, with the three indexes live in one file. Ours says how long a commit takes, from the call to the answer, while another one is
+ * under way; and how the rate of the last tenth stands to that of the first (with 10,000,000 logs: the tenth million to the first).
  * Needs better-sqlite3: `npm --prefix bench ci` (it compiles).
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -14,36 +16,30 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LogRecord } from '../src/record/log-record.ts';
 import { encodeRows } from '../src/store/batch-encoding.ts';
-import { interleaved, measureCommand, spreadOf } from './measure.ts';
+import { aBatch, application } from './insert-records.ts';
+import { interleaved, machineText, measureCommand, percentile, spreadOf, spreadText, tableText } from './measure.ts';
 
 const rowsPerBatch = 2000;
 const differentBatches = 100;
-const application = { name: 'shop', version: '1.0.0', environment: 'production' };
 
-/** Deterministic records, as varied as those of a web service: ids, routes, numbers. */
-function batchOf(batch: number): LogRecord[] {
-  return Array.from({ length: rowsPerBatch }, (_, index) => {
-    const n = batch * rowsPerBatch + index;
-    const hash = Math.imul(n + 1, 2654435761) >>> 0;
-    return {
-      timestamp: new Date(1767225600000 + n * 4).toISOString().replace('Z', '000Z'),
-      severity: (['INFO', 'INFO', 'INFO', 'WARN', 'ERROR'] as const)[n % 5] ?? 'INFO',
-      application,
-      source: '/var/log/shop/app.log',
-      message: `request completed id=${hash.toString(16)} after validation against schema; attempt ${(n % 3) + 1} of 3, correlation ${(hash * 31).toString(36)}`,
-      metadata: [
-        ['userId', `u-${String(hash % 200_000).padStart(6, '0')}`],
-        ['route', `/v1/orders/${hash % 100_000}/items`],
-        ['cpu', ((hash % 10_000) / 100).toFixed(2)],
-        ['durationMs', String(hash % 5000)],
-      ],
-    };
-  });
-}
+const withReader = 'ours, a reader counting';
 
 interface Contender {
   append(records: readonly LogRecord[]): Promise<unknown> | void;
-  close(): Promise<unknown> | void;
+  /** Answers what else was measured. */
+  close(): Promise<Partial<Extra>> | void;
+}
+
+interface Extra {
+  readonly commitP99Ms: number;
+  /** By minute over all rows, one after another. */
+  readonly counts: number;
+}
+
+interface Run extends Partial<Extra> {
+  readonly seconds: number;
+  /** Rate of each tenth of the run. */
+  readonly tenths: readonly number[];
 }
 
 const schema = `
@@ -53,25 +49,48 @@ const schema = `
   CREATE INDEX logs_application_severity ON logs (application_id, severity);
   CREATE INDEX logs_metadata_type_value ON logs_metadata (metadata_type, metadata_value);`;
 
+async function ours(directory: string, hasReader: boolean): Promise<Contender> {
+  const { openStore } = await import('../src/store/remote-store.ts');
+  const store = await openStore({ dataDir: directory });
+  const commitsMs: number[] = [];
+  let last: Promise<unknown> = Promise.resolve();
+  let isReading = hasReader;
+  let counts = 0;
+  const reading = (async () => {
+    for (; isReading; counts++) await store.hits({ filter: {}, stepSeconds: 60 }, { deadlineMs: 60_000 });
+  })();
+  const timed = async (records: readonly LogRecord[]): Promise<void> => {
+    const startedAtMs = performance.now();
+    await store.append({ records, positions: [], gaps: [] });
+    commitsMs.push(performance.now() - startedAtMs);
+  };
+  return {
+    // Two batches are under way, as the commit queue has it: one is encoded while the other is inserted.
+    async append(records) {
+      const before = last;
+      last = timed(records);
+      await before;
+    },
+    async close() {
+      await last;
+      isReading = false;
+      await reading;
+      if (process.argv.includes('--sealed')) await store.sealed();
+      await store.close();
+      return {
+        commitP99Ms: percentile(
+          commitsMs.toSorted((a, b) => a - b),
+          0.99,
+        ),
+        counts,
+      };
+    },
+  };
+}
+
 const contenders: Readonly<Record<string, (directory: string) => Promise<Contender>>> = {
-  async ours(directory) {
-    const { openStore } = await import('../src/store/remote-store.ts');
-    const store = await openStore({ dataDir: directory });
-    let last: Promise<unknown> = Promise.resolve();
-    return {
-      // Two batches are under way, as the commit queue has it: one is encoded while the other is inserted.
-      async append(records) {
-        const before = last;
-        last = store.append({ records, positions: [], gaps: [] });
-        await before;
-      },
-      async close() {
-        await last;
-        if (process.argv.includes('--sealed')) await store.sealed();
-        await store.close();
-      },
-    };
-  },
+  ours: (directory) => ours(directory, false),
+  [withReader]: (directory) => ours(directory, true),
   async 'native, row by row'(directory) {
     const database = await openNative(directory);
     const insertLog = database.prepare(
@@ -128,11 +147,11 @@ async function openNative(directory: string): Promise<any> {
   return database;
 }
 
-/** One contender in this process; prints seconds and the rate of each tenth of the run. */
+/** One contender in this process; prints a `Run`. */
 async function runOne(name: string, logs: number): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'regression-bench-'));
   try {
-    const batches = Array.from({ length: differentBatches }, (_, batch) => batchOf(batch));
+    const batches = Array.from({ length: differentBatches }, (_, batch) => aBatch(batch, rowsPerBatch));
     const contender = await contenders[name]?.(directory);
     if (contender === undefined) throw new Error(`no contender ${name}`);
     const tenths: number[] = [];
@@ -146,8 +165,9 @@ async function runOne(name: string, logs: number): Promise<void> {
         tenthAtMs = performance.now();
       }
     }
-    await contender.close();
-    console.log(JSON.stringify({ seconds: (performance.now() - startedAtMs) / 1000, tenths }));
+    const extra = await contender.close();
+    const seconds = (performance.now() - startedAtMs) / 1000;
+    console.log(JSON.stringify({ seconds, tenths, ...extra } satisfies Run));
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -158,33 +178,49 @@ async function main(): Promise<void> {
     .slice(2)
     .filter((arg) => /^\d+$/.test(arg))
     .map(Number);
-  const [logs = 1_000_000, rounds = 5] = numbers;
+  const [logs = 200_000, rounds = 5] = numbers;
   const one = process.argv.indexOf('--one');
   if (one > 0) return runOne(process.argv[one + 1] ?? '', logs);
   const flags = process.argv.includes('--sealed') ? ['--sealed'] : [];
   const self = fileURLToPath(import.meta.url);
   const run = (name: string) => async () => {
-    const { stdout, cpuSeconds, peakBytes } = await measureCommand(process.execPath, [
-      self,
-      String(logs),
-      '--one',
-      name,
-      ...flags,
-    ]);
-    return { ...(JSON.parse(stdout) as { seconds: number; tenths: number[] }), cpuSeconds, peakBytes };
+    const args = [self, String(logs), '--one', name, ...flags];
+    const { stdout, cpuSeconds, peakBytes } = await measureCommand(process.execPath, args);
+    return { ...(JSON.parse(stdout) as Run), cpuSeconds, peakBytes };
   };
+  const machine = machineText();
   const names = Object.keys(contenders);
   const answers = await interleaved(rounds, Object.fromEntries(names.map((name) => [name, run(name)])));
-  const rate = (name: string) => spreadOf((answers[name] ?? []).map(({ seconds }) => logs / seconds));
-  const ours = rate('ours').median;
-  for (const name of names) {
-    const { median, min, max } = rate(name);
-    const cpu = spreadOf((answers[name] ?? []).map(({ cpuSeconds }) => cpuSeconds)).median;
-    const peak = spreadOf((answers[name] ?? []).map(({ peakBytes }) => peakBytes)).median;
-    console.log(
-      `${name.padEnd(20)} ours is ${(ours / median).toFixed(2)}x  ${Math.round(median)} logs/s (${Math.round(min)} to ${Math.round(max)}), CPU ${cpu.toFixed(1)} s, peak ${Math.round(peak / 1e6)} MB, tenths ${String(answers[name]?.at(-1)?.tenths)}`,
-    );
-  }
+  const runsOf = (name: string) => answers[name] ?? [];
+  const rate = (name: string) => spreadOf(runsOf(name).map(({ seconds }) => logs / seconds));
+  const own = rate('ours').median;
+  const rows = names.map((name) => {
+    const p99s = runsOf(name).flatMap(({ commitP99Ms }) => commitP99Ms ?? []);
+    return [
+      name,
+      (own / rate(name).median).toFixed(2),
+      spreadText(rate(name)),
+      spreadText(spreadOf(runsOf(name).map(({ cpuSeconds }) => cpuSeconds)), 1),
+      spreadText(spreadOf(runsOf(name).map(({ peakBytes }) => peakBytes / 1e6))),
+      spreadOf(runsOf(name).map(({ tenths }) => (tenths.at(-1) ?? 0) / (tenths[0] ?? 1))).median.toFixed(2),
+      p99s.length === 0 ? '' : spreadText(spreadOf(p99s)),
+    ];
+  });
+  console.log(`${logs.toLocaleString('en-US')} logs, four metadata rows each, ${rounds} rounds; ${machine}\n`);
+  const header = [
+    'who',
+    'ours / its logs/s',
+    'logs/s',
+    'CPU seconds',
+    'peak MB',
+    'last tenth / first',
+    'commit p99 ms',
+  ];
+  console.log(tableText(header, rows));
+  const counts = spreadOf(runsOf(withReader).map((one) => one.counts ?? 0)).median;
+  console.log(
+    `a reader that counts by minute all the time (${counts} times) costs the writer ${((1 - rate(withReader).median / own) * 100).toFixed(0)} %`,
+  );
 }
 
 await main();

@@ -30,37 +30,72 @@ const ticksPerSecond = 100;
 const sampleIntervalMs = 10;
 
 /** Runs a command to its end. @throws Error with its standard error when it fails. */
-export async function measureCommand(
+export function measureCommand(
   command: string,
   args: readonly string[],
-  { cwd, env, stdin }: CommandOptions = {},
+  options: CommandOptions = {},
+): Promise<Measurement> {
+  return measured(command, args, options, null);
+}
+
+/**
+ * Runs a command that does not end by itself until `isDone`, which is asked ten times a second; then it is asked to end.
+ * @throws Error when it ends before.
+ */
+export function measureUntil(
+  command: string,
+  args: readonly string[],
+  isDone: () => Promise<boolean>,
+): Promise<Measurement> {
+  return measured(command, args, {}, isDone);
+}
+
+async function measured(
+  command: string,
+  args: readonly string[],
+  { cwd, env, stdin }: CommandOptions,
+  isDone: (() => Promise<boolean>) | null,
 ): Promise<Measurement> {
   const startedAtMs = performance.now();
   const child = spawn(command, [...args], { cwd, env: { ...process.env, ...env } });
+  child.stdin.on('error', () => undefined); // a daemon closes it
   child.stdin.end(stdin ?? '');
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  let isRunning = true;
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
-  });
-  let isRunning = true;
+  }).finally(() => (isRunning = false));
   let cpuSeconds = 0;
   let peakBytes = 0;
+  const sample = (): void => {
+    const usage = child.pid === undefined ? null : usageOf(child.pid);
+    if (usage !== null) [cpuSeconds, peakBytes] = [usage.cpuSeconds, usage.peakBytes];
+  };
+  let wallSeconds = 0;
   const sampling = (async () => {
-    while (isRunning) {
-      const usage = child.pid === undefined ? null : usageOf(child.pid);
-      if (usage !== null) [cpuSeconds, peakBytes] = [usage.cpuSeconds, usage.peakBytes];
+    let isAskedToEnd = false;
+    for (let samples = 0; isRunning; samples++) {
+      if (!isAskedToEnd) sample();
+      if (isDone !== null && !isAskedToEnd && samples % 10 === 9 && (await isDone())) {
+        wallSeconds = (performance.now() - startedAtMs) / 1000;
+        sample();
+        isAskedToEnd = true;
+        child.kill('SIGTERM');
+      }
       await delay(sampleIntervalMs);
     }
+    return isAskedToEnd;
   })();
   const status = await ended;
-  const wallSeconds = (performance.now() - startedAtMs) / 1000;
-  isRunning = false;
-  await sampling;
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}: ${stderr}`);
+  if (isDone === null) wallSeconds = (performance.now() - startedAtMs) / 1000;
+  const isAskedToEnd = await sampling;
+  if (!isAskedToEnd && (status !== 0 || isDone !== null)) {
+    throw new Error(`${command} ${args.join(' ')} ended with ${status}: ${stderr}`);
+  }
   return { wallSeconds, cpuSeconds, peakBytes, stdout };
 }
 
