@@ -13,8 +13,17 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** `0001-tables.sql`, `0002-...`: versions rise from 1; a number may be left out. */
+let migrationsRead: readonly Migration[] | undefined;
+
+/**
+ * `0001-tables.sql`, `0002-...`: versions rise from 1; a number may be left out. Read once: a rotation makes a file of this release's
+ * schema, even after a package upgrade has exchanged the files under the running daemon.
+ */
 export function readMigrations(): readonly Migration[] {
+  return (migrationsRead ??= read());
+}
+
+function read(): readonly Migration[] {
   const names = readdirSync(directory)
     .filter((name) => name.endsWith('.sql'))
     .sort();
