@@ -25,7 +25,7 @@ export class LinearPattern {
       this.#pattern = RE2JS.compile(source, ignoreCase ? RE2JS.CASE_INSENSITIVE : 0);
     } catch (error) {
       const why = error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : String(error);
-      throw new Error(`${source} is not a regular expression (RE2 syntax): ${why}`, { cause: error });
+      throw new Error(`/${source}/ is not a regular expression (RE2 syntax): ${why}`, { cause: error });
     }
     const groups = Object.entries(this.#pattern.namedGroups());
     this.groupNames = groups.sort(([, a], [, b]) => a - b).map(([name]) => name);

@@ -242,8 +242,10 @@ class RemoteStore implements Store {
     await Promise.all(Object.values(this.#pools).map((pool: ReaderPool) => pool.invalidate()));
   }
 
-  copyHot(path: string, limits: QueryLimits): Promise<HotCopy> {
+  async copyHot(path: string, limits: QueryLimits): Promise<HotCopy> {
     this.#refuseWhenClosed();
+    // An answer may be a moment old; a backup has all that was committed when it was asked for.
+    await this.#pools.copyReaders.invalidate();
     return this.#pools.copyReaders.run((reader, snapshot) => reader.call('copyHot', [snapshot, path]), limits);
   }
 
