@@ -13,6 +13,7 @@ import { Reload, type ReloadOutcome } from './reload.ts';
 import { RunningInputs } from './running-inputs.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
 import { RegressionError } from './runtime/errors.ts';
+import type { InheritedSockets } from './runtime/inherited-sockets.ts';
 import type { Logger } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
 import type { Service } from './runtime/service.ts';
@@ -34,6 +35,8 @@ export interface DaemonOptions {
   /** Reads the configuration anew, for `reload`; without it the one that was given is kept. */
   readonly load?: () => Promise<Config>;
   readonly onReloading?: (isReloading: boolean) => void;
+  /** Sockets that a service manager holds for the daemon. */
+  readonly inherited?: InheritedSockets;
   /** Told when the daemon cannot go on (a corrupt database): the caller stops it. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -208,12 +211,23 @@ export class Daemon implements Service {
         logger,
         metrics,
         ownPaths: [config.data_dir],
+        inherited: this.#options.inherited,
       },
     });
     await this.#inputs.start(config.inputs);
+    this.#warnOfUnusedSockets();
     await runner.start();
     await this.#schedule(config.tasks);
     this.#reload = this.#reloadOf(pipeline, this.#forwarder, this.#inputs);
+  }
+
+  #warnOfUnusedSockets(): void {
+    for (const listen of this.#options.inherited?.unused ?? []) {
+      this.#options.logger.warn(
+        { hint: `To read it: inputs: [{ type: syslog, listen: '${listen}' }]; else disable its socket unit.` },
+        `the service manager holds ${listen} for us, and no input listens there`,
+      );
+    }
   }
 
   async #schedule(config: Config['tasks']): Promise<void> {

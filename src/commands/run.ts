@@ -16,6 +16,7 @@ export const run: Command<object> = {
     const { effectiveConfig } = await import('./effective-config.ts');
     const { createLogger } = await import('../runtime/logger.ts');
     const { ServiceManager } = await import('../runtime/service-manager.ts');
+    const { InheritedSockets } = await import('../runtime/inherited-sockets.ts');
     const { Daemon } = await import('../daemon.ts');
     const { signal, env } = surroundings;
     const load = async () => (await effectiveConfig(flags, surroundings)).config;
@@ -31,6 +32,7 @@ export const run: Command<object> = {
       env,
       onFatal: (error) => ended.reject(error),
       load,
+      inherited: await InheritedSockets.of(env, process.pid),
       onReloading: (isReloading) => (isReloading ? serviceManager.reloading() : serviceManager.reloaded()),
     });
     const serviceManager = new ServiceManager({ env, logger, status: () => daemon.status });

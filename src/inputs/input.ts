@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import type { FilePosition, Gap, StoredPosition } from '../record/batch.ts';
 import type { Metadata } from '../record/log-record.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { InheritedSockets } from '../runtime/inherited-sockets.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Service } from '../runtime/service.ts';
@@ -75,6 +76,8 @@ export interface InputContext {
   readonly metrics: Metrics;
   /** Paths an input must never follow: the daemon's own data directory and log. */
   readonly ownPaths: readonly string[];
+  /** Sockets that a service manager holds for us. */
+  readonly inherited?: Pick<InheritedSockets, 'duplicate'> | undefined;
 }
 
 /** What the pipeline must know of a source to read its entries. */

@@ -10,7 +10,6 @@ export interface Libc {
   func(declaration: string): (...args: unknown[]) => unknown;
 }
 
-export const AF_UNIX = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_CLOEXEC = 0o2000000;
 export const MSG_DONTWAIT = 0x40;
@@ -25,12 +24,4 @@ export async function openLibc(): Promise<Libc | null> {
   if (koffi === null) return null;
   const library = koffi.load(null);
   return { koffi, func: (declaration) => library.func(declaration) };
-}
-
-/** sockaddr_un of a path (unix(7)); of an abstract name when it begins with `@`, as service managers write those. */
-export function unixSocketAddress(path: string): Buffer {
-  const isAbstract = path.startsWith('@');
-  const address = Buffer.from(`\0\0${isAbstract ? `\0${path.slice(1)}` : `${path}\0`}`);
-  address.writeUInt16LE(AF_UNIX);
-  return address;
 }

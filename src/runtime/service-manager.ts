@@ -2,8 +2,9 @@
  * What a service manager is told: ready, what the daemon is about, that it lives, that it stops. The protocol is sd_notify(3): datagrams of
  * `NAME=value` lines to the Unix socket that `NOTIFY_SOCKET` names.
  */
-import { type Libc, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM, AF_UNIX, openLibc, unixSocketAddress } from './libc.ts';
+import { type Libc, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM, openLibc } from './libc.ts';
 import type { Logger } from './logger.ts';
+import { AF_UNIX, unixSocketAddress } from './socket-address.ts';
 
 const MSG_NOSIGNAL = 0x4000;
 const statusIntervalMs = 10_000;

@@ -53,9 +53,10 @@ export class DatagramListener {
 
   /** @throws an Error with the system's `code` when the address cannot be listened on. */
   async start(): Promise<void> {
-    const { address, options, openStream } = this.#options;
+    const { address, options, context, openStream } = this.#options;
     const threadOptions: DatagramThreadOptions = {
       address,
+      inheritedFd: context.inherited?.duplicate('datagram', address) ?? undefined,
       socketMode: Number.parseInt(options.socket_mode, 8),
       receiveBufferBytes: options.receive_buffer_bytes,
       maxMessageBytes: options.max_message_bytes,

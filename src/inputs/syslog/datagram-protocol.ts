@@ -9,6 +9,8 @@ import type { DatagramAddress } from './listen-address.ts';
 
 export interface DatagramThreadOptions {
   readonly address: DatagramAddress;
+  /** A socket that is bound to the address already, and stays after us. */
+  readonly inheritedFd?: number | undefined;
   /** Of a Unix socket: who may write to it. */
   readonly socketMode: number;
   readonly receiveBufferBytes: number;

@@ -36,6 +36,8 @@ export class StreamListener {
   readonly #connections = new Set<Socket>();
   readonly #reading = new Set<Promise<void>>();
   #server: Server | null = null;
+  /** Of a Unix socket that we have made. */
+  #ownPath: string | null = null;
   #heldBytes = 0;
 
   constructor(options: StreamListenerOptions) {
@@ -62,18 +64,22 @@ export class StreamListener {
       context.metrics.inputErrors.inc({ input: context.name, code: systemCodeOf(error) ?? 'TLS' });
       context.logger.debug({ err: error }, 'a TLS handshake failed');
     });
-    if ('path' in address) await removeStaleSocket(address.path);
+    const inheritedFd = context.inherited?.duplicate('stream', address) ?? null;
+    const ownPath = 'path' in address && inheritedFd === null ? address.path : null;
+    if (ownPath !== null) await removeStaleSocket(ownPath);
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       const listening = (): void => {
         server.off('error', reject);
         resolve();
       };
-      if ('path' in address) server.listen(address.path, listening);
+      if (inheritedFd !== null) server.listen({ fd: inheritedFd }, listening);
+      else if ('path' in address) server.listen(address.path, listening);
       else server.listen({ port: address.port, host: address.host, backlog: 1024 }, listening);
     });
     server.on('error', (error) => context.logger.error({ err: error }, `syslog on ${options.listen} failed`));
-    if ('path' in address) await chmod(address.path, Number.parseInt(options.socket_mode, 8));
+    if (ownPath !== null) await chmod(ownPath, Number.parseInt(options.socket_mode, 8));
+    this.#ownPath = ownPath;
     this.#server = server;
   }
 
@@ -85,8 +91,7 @@ export class StreamListener {
     for (const socket of this.#connections) socket.destroy();
     await closed;
     await Promise.all(this.#reading);
-    const { address } = this.#options;
-    if ('path' in address) await unlink(address.path).catch(() => undefined); // closing removes it already, in most cases
+    if (this.#ownPath !== null) await unlink(this.#ownPath).catch(() => undefined); // closing removes it already, in most cases
   }
 
   #accept(socket: Socket): void {

@@ -8,12 +8,12 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { getSystemErrorName } from 'node:util';
-import { MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM, openLibc, unixSocketAddress } from '../../../runtime/libc.ts';
+import { MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM, openLibc } from '../../../runtime/libc.ts';
+import { AF_INET, AF_INET6, addressIn, unixSocketAddress } from '../../../runtime/socket-address.ts';
 import type { DatagramThreadOptions } from '../datagram-protocol.ts';
 import type { DatagramAddress } from '../listen-address.ts';
 import { ipv6Bytes } from '../kernel-drops.ts';
 import { DatagramSlots, type TakeDatagram, slots } from './datagram-slots.ts';
-import { AF_INET, AF_INET6 } from './sender-addresses.ts';
 import { ThreadPriority } from './thread-priority.ts';
 
 export interface NativeSocket {
@@ -76,14 +76,15 @@ export async function openNativeSocket(
     if (fd < 0) throw failed('socket');
     return fd;
   };
-  if (address.kind === 'unixgram') {
+  const { inheritedFd } = options;
+  if (address.kind === 'unixgram' && inheritedFd === undefined) {
     const probe = open();
     const isStale =
       call.connect(probe, name, name.length) !== 0 && getSystemErrorName(-koffi.errno()) === 'ECONNREFUSED';
     call.close(probe);
     if (isStale) rmSync(address.path, { force: true });
   }
-  const fd = open();
+  const fd = inheritedFd ?? open();
   const bufferBytes = int32(options.receiveBufferBytes);
   if (call.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, bufferBytes, 4) !== 0) {
     call.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, bufferBytes, 4);
@@ -91,21 +92,30 @@ export async function openNativeSocket(
   const timeout = Buffer.alloc(16);
   timeout.writeBigInt64LE(waitMicros, 8);
   call.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, timeout, 16);
-  if (call.bind(fd, name, name.length) !== 0) {
-    const error = failed('bind');
-    call.close(fd);
-    throw error;
+  if (inheritedFd === undefined) {
+    if (call.bind(fd, name, name.length) !== 0) {
+      const error = failed('bind');
+      call.close(fd);
+      throw error;
+    }
+    if (address.kind === 'unixgram') chmodSync(address.path, options.socketMode);
   }
-  if (address.kind === 'udp') call.getsockname(fd, name, int32(name.length));
-  else chmodSync(address.path, options.socketMode);
   const granted = int32(0);
   call.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, granted, int32(4));
+
+  /** What was got for port 0; and `::` of a socket that somebody else has opened for all addresses. */
+  const boundName = (): Partial<Extract<DatagramAddress, { kind: 'udp' }>> => {
+    const bytes = Buffer.alloc(28);
+    call.getsockname(fd, bytes, int32(bytes.length));
+    const bound = addressIn(bytes);
+    return bound === null || 'path' in bound ? {} : bound;
+  };
 
   const received = new DatagramSlots(koffi);
   // Of what makes its senders wait, only as many are taken as surely find room.
   const atOnce = address.kind === 'udp' ? slots : 1;
   return {
-    bound: address.kind === 'udp' ? { ...address, port: name.readUInt16BE(2) } : address,
+    bound: address.kind === 'udp' ? { ...address, ...boundName() } : address,
     grantedBytes: granted.readInt32LE() / 2,
     priority: new ThreadPriority(libc),
     receive(mayWait, take) {
@@ -118,7 +128,7 @@ export async function openNativeSocket(
     rehearse: (take) => received.rehearse(rehearsedCalls, take),
     close() {
       call.close(fd);
-      if (address.kind === 'unixgram') rmSync(address.path, { force: true });
+      if (address.kind === 'unixgram' && inheritedFd === undefined) rmSync(address.path, { force: true });
       received.free();
     },
   };

@@ -3,8 +3,7 @@
  * more than receiving a datagram, and most come from the sender of the one before.
  */
 
-export const AF_INET = 2;
-export const AF_INET6 = 10;
+import { AF_INET, AF_INET6, ipv6Text } from '../../../runtime/socket-address.ts';
 
 const maxKept = 10_000;
 
@@ -47,11 +46,4 @@ export class SenderAddresses {
     this.#v6.set(key, text);
     return text;
   }
-}
-
-function ipv6Text(bytes: Buffer): string {
-  const isMapped = bytes.readUInt32BE(0) === 0 && bytes.readUInt32BE(4) === 0 && bytes.readUInt32BE(8) === 0xffff;
-  if (isMapped) return [...bytes.subarray(12)].join('.');
-  const words = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(index * 2).toString(16));
-  return new URL(`http://[${words.join(':')}]`).hostname.slice(1, -1); // with the longest run of zeros as `::`
 }
