@@ -1,5 +1,6 @@
 /** `regression restore --range`: segments of a span of time, out of a backup or an archive, beside what is there. */
 import type { Span } from '../archive/candidates.ts';
+import { timestampOfMs } from '../record/timestamp.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import type { CommonFlags, Surroundings } from './command.ts';
 import { ProgressBar } from './progress-bar.ts';
@@ -78,5 +79,5 @@ function isoOf(text: string, timeOfDay: string): string | null {
   if (Number.isNaN(dayMs) || !new Date(dayMs).toISOString().startsWith(day)) return null; // 02-30 would be read as 03-02
   if (time === '') return `${day}T${timeOfDay}`;
   const ms = Date.parse(/(?:Z|[+-]\d{2}:?\d{2})$/i.test(time) ? text : `${text}Z`);
-  return Number.isNaN(ms) ? null : new Date(ms).toISOString().replace('Z', '000Z');
+  return Number.isNaN(ms) ? null : timestampOfMs(ms);
 }

@@ -2,7 +2,7 @@
 import { chmodSync, constants, copyFileSync, rmSync } from 'node:fs';
 import { RegressionError, messageOf } from '../../runtime/errors.ts';
 import type { CheckedFile, HashedFile } from '../file-jobs.ts';
-import type { Segment } from '../segments.ts';
+import type { SegmentRange } from '../segments.ts';
 import { closeAlias, openAlias } from './alias.ts';
 import { syncPath } from '../durable-rename.ts';
 import { hashFile } from './file-hash.ts';
@@ -84,9 +84,7 @@ export function tablesOf(database: Sqlite): readonly string[] {
 }
 
 /** Null for a file without rows. */
-export function rangesOf(
-  database: Sqlite,
-): Pick<Segment, 'firstId' | 'lastId' | 'minTimestamp' | 'maxTimestamp'> | null {
+export function rangesOf(database: Sqlite): SegmentRange | null {
   const first = <Value>(sql: string): Value | undefined => database.get<{ value: Value }>(sql)?.value;
   const firstId = first<number>('SELECT id AS value FROM logs ORDER BY id LIMIT 1');
   const lastId = first<number>('SELECT id AS value FROM logs ORDER BY id DESC LIMIT 1');

@@ -5,8 +5,10 @@
  * most is asked is counted whole, by minutes, and the table is kept: the next question adds the minutes of its window, counts
  * what lies between its bounds and the next whole minutes, and the rows that have come since.
  */
+import { timestampOfMs } from '../../record/timestamp.ts';
 import type { Filter, HitsBucket, HitsRequest } from '../../search/request.ts';
 import { type Segment, type SegmentRange, mayMatch } from '../segments.ts';
+import { rangesOf } from './file-checks.ts';
 import type { Sources } from './queries.ts';
 import { hitsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
@@ -41,15 +43,8 @@ export function countHits(sources: Sources, request: HitsRequest): readonly Hits
 }
 
 function hotPart({ hot }: Sources): Part | null {
-  const edge = <Value>(column: string, order: string): Value | undefined =>
-    hot.get<{ value: Value }>(`SELECT ${column} AS value FROM logs ORDER BY ${column} ${order} LIMIT 1`)?.value;
-  const firstId = edge<number>('id', 'ASC');
-  const lastId = edge<number>('id', 'DESC');
-  const minTimestamp = edge<string>('timestamp', 'ASC');
-  const maxTimestamp = edge<string>('timestamp', 'DESC');
-  if (firstId === undefined || lastId === undefined || minTimestamp === undefined || maxTimestamp === undefined)
-    return null;
-  return { firstId, lastId, minTimestamp, maxTimestamp, segment: null };
+  const range = rangesOf(hot);
+  return range === null ? null : { ...range, segment: null };
 }
 
 function addPart(sources: Sources, part: Part, { filter, stepSeconds }: HitsRequest, buckets: Counts): void {
@@ -138,5 +133,5 @@ function countIn(
 }
 
 function textOf(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace('Z', '000Z');
+  return timestampOfMs(seconds * 1000);
 }
