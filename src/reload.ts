@@ -7,7 +7,7 @@
 import { type ConfigChanges, changesOf } from './config/changes.ts';
 import type { Config } from './config/schema.ts';
 import type { Clock } from './runtime/clock.ts';
-import { RegressionError, messageOf } from './runtime/errors.ts';
+import { hintOf, messageOf } from './runtime/errors.ts';
 import type { Logger } from './runtime/logger.ts';
 import type { Metrics } from './runtime/metrics.ts';
 
@@ -78,8 +78,10 @@ export class Reload {
       return outcome;
     } catch (error) {
       this.#measure(false);
-      const hint = error instanceof RegressionError ? error.hint : undefined;
-      logger.error({ hint }, `the configuration was not taken over, the old one stays in force: ${messageOf(error)}`);
+      logger.error(
+        { hint: hintOf(error) },
+        `the configuration was not taken over, the old one stays in force: ${messageOf(error)}`,
+      );
       throw error;
     } finally {
       onReloading(false);

@@ -88,6 +88,11 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What the operator can do about anything that was thrown, if it says so. */
+export function hintOf(error: unknown): string | undefined {
+  return error instanceof RegressionError ? error.hint : undefined;
+}
+
 /** The system error code (`ENOENT`, `EADDRINUSE`) of anything that was thrown, if it has one. */
 export function systemCodeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;

@@ -3,7 +3,7 @@
  * said last. Which rows, and what is stored of it, is the runner's.
  */
 import type { Clock } from '../../runtime/clock.ts';
-import { RegressionError, messageOf } from '../../runtime/errors.ts';
+import { hintOf, messageOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { LogRow } from '../../search/request.ts';
@@ -79,7 +79,7 @@ export class SinkDelivery {
 
   /** What went wrong beside the upstream. */
   noteError(error: unknown): void {
-    this.#note(messageOf(error), error instanceof RegressionError ? error.hint : undefined);
+    this.#note(messageOf(error), hintOf(error));
   }
 
   /** @throws the signal's reason. */
@@ -110,8 +110,7 @@ export class SinkDelivery {
         // A sink that does not hear the signal holds up nobody.
         return await Promise.race([sink.deliver(part, cutShort), aborted(cutShort)]);
       } catch (error) {
-        const hint = error instanceof RegressionError ? error.hint : undefined;
-        return { kind: 'unavailable', reason: messageOf(error), hint };
+        return { kind: 'unavailable', reason: messageOf(error), hint: hintOf(error) };
       }
     }, signal);
     signal.throwIfAborted();
