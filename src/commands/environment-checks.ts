@@ -10,9 +10,9 @@ import { dirname, join } from 'node:path';
 import type { Config, InputConfig } from '../config/schema.ts';
 import { FileGlobs } from '../inputs/file/glob.ts';
 import { parseListen } from '../inputs/syslog/listen-address.ts';
-import { hostAndPort } from '../query/health-thread.ts';
 import { probeDataDir } from '../runtime/data-dir-lock.ts';
 import { messageOf, systemCodeOf } from '../runtime/errors.ts';
+import { hostAndPort } from '../runtime/host-and-port.ts';
 
 export interface Finding {
   readonly check:

@@ -3,7 +3,6 @@ import { survivorsOf } from '../pattern/survivors.ts';
 import { catchAllTemplate } from '../pattern/message-words.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import type { Query } from '../search/query.ts';
-import { patternIdsIn } from '../search/parse-query.ts';
 import type { Filter } from '../search/request.ts';
 import type { PatternRow } from '../store/patterns.ts';
 import type { QueryLimits } from '../store/store.ts';
@@ -22,9 +21,12 @@ export async function filterFrom(
   limits: QueryLimits,
 ): Promise<Filter> {
   const nowMs = clock.nowMs();
-  const { q, pattern } = parameters;
-  const namesOne = pattern !== undefined || (q !== undefined && patternIdsIn(q, nowMs).length > 0);
-  if (!namesOne) return filterOf(parameters, metadata, nowMs);
+  let namesOne = false;
+  const filter = filterOf(parameters, metadata, nowMs, () => {
+    namesOne = true;
+    return { kind: 'and', parts: [] };
+  });
+  if (!namesOne) return filter;
   const { patterns } = await store.patternHistory({ ...allTime, application: parameters.application }, limits);
   const survivorOf = survivorsOf(patterns);
   return filterOf(parameters, metadata, nowMs, (id) => {

@@ -3,6 +3,7 @@
  */
 import { z } from 'zod';
 import { severities } from '../record/severity.ts';
+import { patternId } from '../search/parse-query.ts';
 import { rowFormats } from './row-formats.ts';
 
 export const maxLimit = 10_000;
@@ -27,7 +28,7 @@ export const filterParameters = {
   source: z.string().min(1).optional().describe('Where the entry came from: a file path, `udp://127.0.0.1:5514`'),
   pattern: z
     .string()
-    .regex(/^[0-9a-f]{16}$/, { error: 'the id of a pattern: 16 hexadecimal digits' })
+    .regex(patternId, { error: 'the id of a pattern: 16 hexadecimal digits' })
     .optional()
     .describe('Messages of this pattern (`id` of /api/v1/patterns); the same as `pattern:<id>` in `q`'),
   q: z

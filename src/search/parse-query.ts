@@ -41,16 +41,6 @@ const columns: Readonly<Record<string, Column>> = {
 /** What a pattern's id asks for; null where there is no such pattern. */
 export type PatternResolver = (id: string) => Query | null;
 
-/** The ids that stand behind `pattern:` in a query, to be looked up before it is read. @throws as `parseQuery`. */
-export function patternIdsIn(text: string, nowMs: number): readonly string[] {
-  const ids = new Set<string>();
-  parseQuery(text, nowMs, (id) => {
-    ids.add(id);
-    return { kind: 'and', parts: [] };
-  });
-  return [...ids];
-}
-
 /**
  * @param nowMs what `timestamp:>-1h` counts back from.
  * @returns null for a text without terms.

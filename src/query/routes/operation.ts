@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { QueryContext } from '../context.ts';
+import { readinessOf } from '../readiness.ts';
 import { healthSchema } from '../schemas.ts';
 
 const maxMeasuringMs = 1000;
@@ -36,11 +37,8 @@ export function operationRoutes(context: QueryContext): FastifyPluginAsyncZod {
         },
       },
       async (_request, reply) => {
-        const parts = [...context.health()];
-        const isReady = parts.every(({ ok }) => ok);
-        if (!isReady) return reply.code(503).send({ status: 'not_ready', parts });
-        const isWarned = parts.some(({ warning }) => warning !== undefined);
-        return reply.send({ status: isWarned ? 'degraded' : 'ok', parts });
+        const { status, parts } = readinessOf(context.health());
+        return reply.code(status === 'not_ready' ? 503 : 200).send({ status, parts: [...parts] });
       },
     );
     server.get(

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { HealthPart } from '../context.ts';
 import type { FromHealthThread, HealthServerOptions } from '../health-thread.ts';
+import { readinessOf } from '../readiness.ts';
 
 const { host, port, stuckMs } = workerData as HealthServerOptions;
 let toldAtMs = performance.now();
@@ -25,10 +26,12 @@ const server = createServer((request, response) => {
   const loop: HealthPart =
     silentMs > stuckMs ? { name: 'main loop', ok: false, reason } : { name: 'main loop', ok: true };
   const all = path === '/health/live' ? [loop] : [...parts, loop];
-  const isFine = all.every(({ ok }) => ok);
-  const status = isFine ? (all.some(({ warning }) => warning !== undefined) ? 'degraded' : 'ok') : 'not_ready';
-  response.writeHead(isFine ? 200 : 503, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-  response.end(JSON.stringify({ status, parts: all }));
+  const readiness = readinessOf(all);
+  response.writeHead(readiness.status === 'not_ready' ? 503 : 200, {
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+  });
+  response.end(JSON.stringify(readiness));
 });
 
 const tell = (message: FromHealthThread): void => parentPort?.postMessage(message, []);
