@@ -15,6 +15,11 @@ export function templateWords(masked: string): string[] {
   return words;
 }
 
+/** Only templates of as many words and the same first word can fit each other: they share this. */
+export function leafKeyOf(words: readonly string[]): string {
+  return `${words.length} ${words[0] ?? ''}`;
+}
+
 /** Every word is the template's, or stands where it has a variable. Both have as many. */
 export function fits(template: readonly string[], words: readonly string[]): boolean {
   for (let place = 0; place < template.length; place++) {

@@ -4,7 +4,7 @@
  * into a file of its own would seem to say all things anew.
  */
 import type { PatternRow } from '../store/patterns.ts';
-import { fits } from './message-words.ts';
+import { fits, leafKeyOf } from './message-words.ts';
 
 /** Answers for the number of any of `rows`. */
 export function survivorsOf(rows: readonly PatternRow[]): (number: number) => PatternRow | undefined {
@@ -43,8 +43,6 @@ export function survivorsOf(rows: readonly PatternRow[]): (number: number) => Pa
   };
 }
 
-/** Only templates of one application, as many words and the same first word can fit each other. */
 function leafOf({ application, template }: PatternRow): string {
-  const words = template.split(' ');
-  return `${application}\0${words.length} ${words[0] ?? ''}`;
+  return `${application}\0${leafKeyOf(template.split(' '))}`;
 }

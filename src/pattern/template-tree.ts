@@ -8,7 +8,7 @@
  * Bounded: past `maxPatterns` whatever fits nothing goes to one catch-all pattern and is counted.
  */
 import { createHash } from 'node:crypto';
-import { anyWord, catchAllTemplate, fits, templateWords } from './message-words.ts';
+import { anyWord, catchAllTemplate, fits, leafKeyOf, templateWords } from './message-words.ts';
 
 /** @template Own what its user keeps with a pattern. */
 export interface Template<Own = unknown> {
@@ -207,10 +207,6 @@ export class TemplateTree<Own = unknown> {
     }
     return this.#learnFrom(merged);
   }
-}
-
-function leafKeyOf(words: readonly string[]): string {
-  return `${words.length} ${words[0] ?? ''}`;
 }
 
 function survivorOf<Own>(node: Node<Own>): Node<Own> {
