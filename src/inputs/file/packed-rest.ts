@@ -9,6 +9,7 @@ import type { Encoding } from './encoding.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { lossBehindCopy } from './losses.ts';
 import { type Neighbour, openPacked } from './neighbour.ts';
+import { positionAt, takeCutGaps } from './read-progress.ts';
 
 /** True when the file unpacks to what `position` was read from. Reads as far as that was. */
 export async function isPackedCopyOf(neighbour: Neighbour, position: FilePosition): Promise<boolean> {
@@ -74,21 +75,15 @@ export async function readPackedRest(options: PackedRestOptions): Promise<boolea
   const { stream, signal, encoding, maxLineBytes, onLines } = options;
   await using whole = await openPacked(options.neighbour);
   let { position } = options;
-  const { generation, path, offset: startOffset } = position;
+  const { offset: startOffset } = position;
   const isInsideLine = position.evidence?.insideLineAt === startOffset;
   const splitter = new LineSplitter(maxLineBytes, startOffset, { encoding, isInsideLine });
   let end = 0;
   let last: Buffer = Buffer.alloc(0);
   const handOn = async (lines: readonly Line[], isEnded: boolean): Promise<void> => {
-    const { insideLineAt: _before, truncatedAtBytes, ...known } = position.evidence ?? {};
-    const check = { end, bytes: last.length, sha256: sha256(last) };
-    const inside = splitter.isInsideLine ? { insideLineAt: splitter.lineStart } : {};
-    const lost = isEnded ? lossBehindCopy(position, end) : [];
-    const copied = isEnded || truncatedAtBytes === undefined ? {} : { truncatedAtBytes };
-    const evidence = { ...known, check, ...inside, ...copied };
-    position = { ...position, offset: splitter.lineStart, isEnded, evidence };
-    const cuts = splitter.takeCuts().map((cut) => ({ ...cut, generation, path, reason: 'line_too_long' as const }));
-    await stream.write({ lines, position, gaps: [...cuts, ...lost] });
+    const gaps = [...takeCutGaps(splitter, position), ...(isEnded ? lossBehindCopy(position, end) : [])];
+    position = positionAt(position, splitter, { end, lastBytes: last }, isEnded);
+    await stream.write({ lines, position, gaps });
     onLines(lines, splitter.takeEmptyLines(), position);
   };
   for await (const chunk of whole.content() as AsyncIterable<Buffer>) {

@@ -16,6 +16,7 @@ import { keptPrefix } from './kept-prefix.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { lossBehindCopy } from './losses.ts';
 import { withMarks } from './marks.ts';
+import { type ReadUntil, checkOf, positionAt, takeCutGaps } from './read-progress.ts';
 
 export interface TailOptions {
   readonly stream: LineStream;
@@ -108,12 +109,11 @@ export class Tail {
 
   /** The position with what is known of the bytes up to `readOffset`, for finding them elsewhere. */
   get identity(): FilePosition {
-    const check = { end: this.#splitter.end, bytes: this.#lastBytes.length, sha256: sha256(this.#lastBytes) };
     return {
       ...this.#position,
       ...this.#headFingerprint(),
       offset: this.#splitter.end,
-      evidence: { ...this.#position.evidence, check },
+      evidence: { ...this.#position.evidence, check: checkOf(this.#readUntil) },
     };
   }
 
@@ -172,7 +172,11 @@ export class Tail {
     this.#count(lines, bytes.length);
     if (this.#splitter.lineStart !== this.#position.offset) {
       this.#advance(false);
-      await this.#options.stream.write({ lines, position: this.#position, gaps: this.#takeGaps() });
+      await this.#options.stream.write({
+        lines,
+        position: this.#position,
+        gaps: takeCutGaps(this.#splitter, this.#position),
+      });
     }
     return bytesRead === wanted ? 'more' : 'end';
   }
@@ -218,7 +222,7 @@ export class Tail {
     const lines = line === null ? [] : [line];
     this.#count(lines, 0);
     const end = lost.reduce((end, { endOffset }) => Math.max(end, endOffset ?? end), this.#splitter.end);
-    const gaps = [...this.#takeGaps(), ...lost, ...lossBehindCopy(this.#position, end)];
+    const gaps = [...takeCutGaps(this.#splitter, this.#position), ...lost, ...lossBehindCopy(this.#position, end)];
     this.#advance(true);
     await stream.write({ lines, position: this.#position, gaps });
     await stream.end();
@@ -233,18 +237,13 @@ export class Tail {
   }
 
   #advance(isEnded: boolean): void {
-    const { insideLineAt: _before, truncatedAtBytes, ...known } = this.#position.evidence ?? {};
-    const copied = isEnded || truncatedAtBytes === undefined ? {} : { truncatedAtBytes };
-    const check = { end: this.#splitter.end, bytes: this.#lastBytes.length, sha256: sha256(this.#lastBytes) };
-    const inside = this.#splitter.isInsideLine ? { insideLineAt: this.#splitter.lineStart } : {};
-    this.#position = {
-      ...this.#position,
-      ...this.#headFingerprint(),
-      offset: this.#splitter.lineStart,
-      isEnded,
-      evidence: { ...known, check, ...inside, ...copied },
-    };
+    const position = { ...this.#position, ...this.#headFingerprint() };
+    this.#position = positionAt(position, this.#splitter, this.#readUntil, isEnded);
     this.#isMoved = false;
+  }
+
+  get #readUntil(): ReadUntil {
+    return { end: this.#splitter.end, lastBytes: this.#lastBytes };
   }
 
   #know(evidence: FileEvidence): void {
@@ -254,11 +253,6 @@ export class Tail {
   #headFingerprint(): Partial<FilePosition> {
     if (this.#head.length <= this.#position.fingerprintBytes) return {};
     return { fingerprint: sha256(this.#head), fingerprintBytes: this.#head.length };
-  }
-
-  #takeGaps(): Gap[] {
-    const { generation, path } = this.#position;
-    return this.#splitter.takeCuts().map((cut) => ({ ...cut, generation, path, reason: 'line_too_long' as const }));
   }
 
   #count(lines: readonly Line[], bytes: number): void {
