@@ -2,12 +2,11 @@
  * The cases of `regression test`: read from YAML, run through the very framing, parsers and transforms of the daemon, compared with what is
  * expected. Only what a case names is compared, but there must be as many records as it expects.
  */
-import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { LineCounter, type Node, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { pathText } from '../config/problems.ts';
 import type { Config, InputConfig } from '../config/schema.ts';
+import { readYamlText } from '../config/yaml-text.ts';
 import { fileSourceOf } from '../inputs/file/file-work.ts';
 import { FileGlobs } from '../inputs/file/glob.ts';
 import { LineSplitter } from '../inputs/file/line-splitter.ts';
@@ -18,7 +17,7 @@ import { RecordReader } from '../pipeline/record-reader.ts';
 import type { LogRecord } from '../record/log-record.ts';
 import { severities } from '../record/severity.ts';
 import { systemClock } from '../runtime/clock.ts';
-import { RegressionError, messageOf } from '../runtime/errors.ts';
+import { RegressionError } from '../runtime/errors.ts';
 import { LinearPattern, pattern } from '../runtime/linear-pattern.ts';
 import { transformsOf } from '../transforms/registry.ts';
 
@@ -72,27 +71,17 @@ export interface CaseOutcome {
 
 /** @throws RegressionError `CONFIG_INVALID`, every problem of the file with its place. */
 export async function readCases(path: string): Promise<Case[]> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new RegressionError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
-  });
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const placeOf = (keys: readonly PropertyKey[]): string => {
-    const range = (document.getIn(keys, true) as Node | undefined)?.range;
-    if (range) return `${path}:${lines.linePos(range[0]).line}`;
-    return keys.length === 0 ? path : placeOf(keys.slice(0, -1));
-  };
-  const [broken] = document.errors;
-  const result = fileSchema.safeParse(broken === undefined ? document.toJS() : undefined);
+  const { value, broken, placeOf } = await readYamlText(path, 'FILE_UNREADABLE');
+  const result = fileSchema.safeParse(value);
   if (result.success) {
     return result.data.cases.map((given, index) => ({ ...given, place: placeOf(['cases', index]) }));
   }
   const problems =
-    broken === undefined
+    broken === null
       ? result.error.issues.map(
           ({ path: keys, message }) => `${placeOf(keys)}: ${pathText(keys) || 'the file'}: ${message}`,
         )
-      : [`${path}:${lines.linePos(broken.pos[0]).line}: ${broken.message}`];
+      : [`${path}:${broken.line}: ${broken.message}`];
   throw new RegressionError('CONFIG_INVALID', problems.join('\n'), {
     hint: 'A case has name, source, lines and expect; docs/operations.md has an example.',
   });

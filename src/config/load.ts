@@ -2,15 +2,15 @@
  * Reads the configuration: the YAML file with its `${VARIABLES}`, then REGRESSION_* variables by path (REGRESSION_SERVER_LISTEN is `server.listen`), then
  * flags, in rising order. All problems are reported together.
  */
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { LineCounter, type Node, parse, parseDocument } from 'yaml';
+import { parse } from 'yaml';
 import { z } from 'zod';
-import { RegressionError, messageOf } from '../runtime/errors.ts';
+import { RegressionError } from '../runtime/errors.ts';
 import { nearestName } from '../runtime/nearest.ts';
 import { interpolate } from './interpolate.ts';
 import { innermost, objectOf, pathText, problemsOf } from './problems.ts';
 import { type Config, configSchema } from './schema.ts';
+import { type YamlText, readYamlText } from './yaml-text.ts';
 
 export interface ConfigSources {
   readonly configPath?: string | undefined;
@@ -74,41 +74,24 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
 interface YamlFile {
   readonly path: string;
   readonly value: Record<string, unknown>;
-  /** `/etc/regression.yaml:12`, of the nearest node that is there. */
-  placeOf(keys: readonly PropertyKey[]): string;
+  readonly placeOf: YamlText['placeOf'];
 }
 
 async function readYaml(path: string): Promise<YamlFile> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new RegressionError('CONFIG_INVALID', `cannot read ${path}: ${messageOf(error)}`, {
-      hint: 'Check --config.',
-      cause: error,
-    });
-  });
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const { line, col } = lines.linePos(error.pos[0]);
-    throw new RegressionError('CONFIG_INVALID', `${path}:${line}:${col}: ${error.message}`, {
+  const { value: read, broken, placeOf } = await readYamlText(path, 'CONFIG_INVALID', 'Check --config.');
+  if (broken !== null) {
+    throw new RegressionError('CONFIG_INVALID', `${path}:${broken.line}:${broken.column}: ${broken.message}`, {
       hint: 'The file is not valid YAML.',
     });
   }
-  const value = (document.toJS() ?? {}) as unknown;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  const value = read ?? {};
+  if (typeof value !== 'object' || Array.isArray(value)) {
     throw new RegressionError('CONFIG_INVALID', `${path}:1: expected keys and values, like \`data_dir: ./data\``);
   }
   return {
     path,
     value: value as Record<string, unknown>,
-    placeOf(keys) {
-      for (let length = keys.length; length > 0; length--) {
-        const node = document.getIn(keys.slice(0, length), true) as Node | undefined;
-        const range = node?.range;
-        if (range) return `${path}:${lines.linePos(range[0]).line}`;
-      }
-      return path;
-    },
+    placeOf,
   };
 }
 

@@ -1,0 +1,46 @@
+/** A YAML file whose parts know their lines, for errors that name the place. What it must hold is the caller's to say. */
+import { readFile } from 'node:fs/promises';
+import { type Document, LineCounter, type Node, parseDocument } from 'yaml';
+import { type ErrorCode, RegressionError, messageOf } from '../runtime/errors.ts';
+
+export interface YamlText {
+  /** Undefined where the text is no YAML. */
+  readonly value: unknown;
+  /** The first thing that is no YAML, with its place from 1; null when it is. */
+  readonly broken: { readonly line: number; readonly column: number; readonly message: string } | null;
+  /** `/etc/regression.yaml:12`: where `keys` stand, or the nearest that is there on the way to them; the file alone when not even the first is. */
+  readonly placeOf: (keys: readonly PropertyKey[]) => string;
+}
+
+/** @throws RegressionError with `code` when the file cannot be read. */
+export async function readYamlText(path: string, code: ErrorCode, hint?: string): Promise<YamlText> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new RegressionError(code, `cannot read ${path}: ${messageOf(error)}`, {
+      cause: error,
+      ...(hint === undefined ? {} : { hint }),
+    });
+  });
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    const { line, col } = lines.linePos(error.pos[0]);
+    return { value: undefined, broken: { line, column: col, message: error.message }, placeOf: () => path };
+  }
+  return {
+    value: document.toJS() as unknown,
+    broken: null,
+    placeOf(keys) {
+      const line = lineOf(document, lines, keys);
+      return line === null ? path : `${path}:${line}`;
+    },
+  };
+}
+
+function lineOf(document: Document, lines: LineCounter, keys: readonly PropertyKey[]): number | null {
+  for (let length = keys.length; length > 0; length--) {
+    const range = (document.getIn(keys.slice(0, length), true) as Node | undefined)?.range;
+    if (range) return lines.linePos(range[0]).line;
+  }
+  return null;
+}
