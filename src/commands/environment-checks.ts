@@ -8,7 +8,7 @@ import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Config, InputConfig } from '../config/schema.ts';
-import { FileGlobs } from '../inputs/file/glob.ts';
+import { FileGlobs, type FoundFiles } from '../inputs/file/glob.ts';
 import { parseListen } from '../inputs/syslog/listen-address.ts';
 import { probeDataDir } from '../runtime/data-dir-lock.ts';
 import { messageOf, systemCodeOf } from '../runtime/errors.ts';
@@ -58,13 +58,14 @@ export async function environmentFindings(config: Config, host: Host): Promise<F
           mend: 'Start it: regression run, or systemctl start regression.',
         }
       : { check: 'daemon', outcome: 'ok', says: `\`regression ${holder.command}\` runs as pid ${holder.pid}` };
+  const found = await filesOf(config.inputs);
   const findings = await Promise.all([
     dataDirectory(config.data_dir),
     disk(config.data_dir),
     clock(config.data_dir, host),
-    files(config.inputs),
-    inotify(config.inputs, host),
-    openFiles(config.inputs, host),
+    readable(found),
+    inotify(found, host),
+    openFiles(found, host),
     // The daemon that runs holds the ports itself.
     holder === null ? ports(config) : [],
     receiveBuffers(config.inputs, host),
@@ -120,11 +121,22 @@ async function clock(dataDir: string, { nowMs }: Host): Promise<Finding[]> {
   return [{ check, outcome: 'warning', says, mend }];
 }
 
-async function files(inputs: readonly InputConfig[]): Promise<Finding[]> {
-  const check = 'files';
-  const findings = inputs.map(async (input): Promise<Finding[]> => {
+/** What one file input would follow. */
+interface InputFiles extends FoundFiles {
+  readonly globs: string;
+}
+
+async function filesOf(inputs: readonly InputConfig[]): Promise<InputFiles[]> {
+  const found = inputs.map(async (input): Promise<InputFiles[]> => {
     if (input.type !== 'file') return [];
-    const { paths, problems } = await new FileGlobs(input.include, input.exclude).find();
+    return [{ ...(await new FileGlobs(input.include, input.exclude).find()), globs: input.include.join(' ') }];
+  });
+  return (await Promise.all(found)).flat();
+}
+
+async function readable(found: readonly InputFiles[]): Promise<Finding[]> {
+  const check = 'files';
+  const findings = found.map(async ({ paths, problems, globs }): Promise<Finding> => {
     const refused = await Promise.all(
       paths.map((path) =>
         access(path, constants.R_OK).then(
@@ -134,23 +146,21 @@ async function files(inputs: readonly InputConfig[]): Promise<Finding[]> {
       ),
     );
     const failing = [...problems, ...refused.filter((file) => file !== null)];
-    const globs = input.include.join(' ');
-    if (failing.length === 0) return [{ check, outcome: 'ok', says: `${paths.length} of ${globs} can be read` }];
+    if (failing.length === 0) return { check, outcome: 'ok', says: `${paths.length} of ${globs} can be read` };
     const named = failing
       .slice(0, shownPaths)
       .map(({ path, error }) => `${path} (${systemCodeOf(error) ?? messageOf(error)})`);
     const more = failing.length > named.length ? ` and ${failing.length - named.length} more` : '';
     const mend =
       "Let the daemon's user read: usermod -aG adm USER, or setfacl -m u:USER:rX PATH; or exclude what it must not read.";
-    return [{ check, outcome: 'warning', says: `cannot be read: ${named.join(', ')}${more}`, mend }];
+    return { check, outcome: 'warning', says: `cannot be read: ${named.join(', ')}${more}`, mend };
   });
-  return (await Promise.all(findings)).flat();
+  return Promise.all(findings);
 }
 
-async function inotify(inputs: readonly InputConfig[], { procDir }: Host): Promise<Finding[]> {
+async function inotify(found: readonly InputFiles[], { procDir }: Host): Promise<Finding[]> {
   const check = 'inotify';
-  const globs = inputs.flatMap((input) => (input.type === 'file' ? [new FileGlobs(input.include, input.exclude)] : []));
-  if (globs.length === 0) return [];
+  if (found.length === 0) return [];
   const watches = await numberIn(join(procDir, 'sys/fs/inotify/max_user_watches'));
   const instances = await numberIn(join(procDir, 'sys/fs/inotify/max_user_instances'));
   if (watches === null || instances === null) {
@@ -163,27 +173,21 @@ async function inotify(inputs: readonly InputConfig[], { procDir }: Host): Promi
       },
     ];
   }
-  const found = await Promise.all(globs.map((glob) => glob.find()));
   const directories = new Set(found.flatMap(({ paths }) => paths.map((path) => dirname(path)))).size;
   const says = `${watches.toLocaleString('en-US')} watches for ${directories} directories, ${instances} instances`;
   // One watch a directory and one instance an input; other programs of the user count as well.
-  if (watches >= 2 * directories && instances >= 2 * globs.length) return [{ check, outcome: 'ok', says }];
+  if (watches >= 2 * directories && instances >= 2 * found.length) return [{ check, outcome: 'ok', says }];
   const mend =
     'sysctl -w fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=1024, for good in /etc/sysctl.d. Until then files are found by scanning.';
   return [{ check, outcome: 'warning', says, mend }];
 }
 
-async function openFiles(inputs: readonly InputConfig[], { procDir }: Host): Promise<Finding[]> {
+async function openFiles(found: readonly InputFiles[], { procDir }: Host): Promise<Finding[]> {
   const check = 'open files';
   const limits = await readFile(join(procDir, 'self/limits'), 'utf8').catch(() => '');
   const limit = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Number.NaN);
   if (Number.isNaN(limit)) return [];
-  const found = await Promise.all(
-    inputs.map(async (input) =>
-      input.type === 'file' ? (await new FileGlobs(input.include, input.exclude).find()).paths.length : 0,
-    ),
-  );
-  const count = found.reduce((sum, each) => sum + each, 0);
+  const count = found.reduce((sum, { paths }) => sum + paths.length, 0);
   const says = `a process may have ${limit.toLocaleString('en-US')}, ${count.toLocaleString('en-US')} are to be followed`;
   if (limit >= 1024 && limit >= count) return [{ check, outcome: 'ok', says }];
   const mend = 'LimitNOFILE=65536 in the unit, or ulimit -n. Files at rest are closed and opened again until then.';

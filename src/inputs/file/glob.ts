@@ -14,6 +14,12 @@ export interface GlobProblem {
   readonly error: unknown;
 }
 
+/** Paths of what the globs match, sorted, and the directories that could not be read. A missing directory is no problem. */
+export interface FoundFiles {
+  readonly paths: readonly string[];
+  readonly problems: readonly GlobProblem[];
+}
+
 const hasMagic = /[*?[\]{}]/;
 
 /** A bound against patterns like `/**` on huge trees: directories visited in one scan. */
@@ -68,8 +74,7 @@ export class FileGlobs {
     );
   }
 
-  /** Paths of what the globs match, sorted, and the directories that could not be read. A missing directory is no problem. */
-  async find(): Promise<{ paths: readonly string[]; problems: readonly GlobProblem[] }> {
+  async find(): Promise<FoundFiles> {
     const walk = new Walk();
     for (const segments of this.#include) await walk.descend('/', segments);
     const paths = [...walk.paths].filter((path) => !this.#excludes(path)).sort();
