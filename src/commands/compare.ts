@@ -1,7 +1,7 @@
 /** `regression compare`: what changed between two releases or two spans of time; a gate for pipelines. */
 import type { ChangeAnswer, DiffAnswer } from '../query/pattern-schemas.ts';
 import { printable } from '../query/row-text.ts';
-import { severityRank } from '../record/severity.ts';
+import { isAtLeast } from '../record/severity.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import type { Command } from './command.ts';
 import { openEndpoint } from './endpoint.ts';
@@ -93,7 +93,7 @@ interface Rule {
 
 /** @throws RegressionError `USAGE`. */
 function ruleOf(name: string): Rule {
-  const isError = ({ severity }: ChangeAnswer): boolean => severityRank(severity) >= severityRank('ERROR');
+  const isError = ({ severity }: ChangeAnswer): boolean => isAtLeast(severity, 'ERROR');
   const isRaised = (change: ChangeAnswer): boolean => change.kind === 'severity_raised';
   const rate = /^rate:(\d+(?:\.\d+)?)x?$/.exec(name)?.[1];
   if (rate !== undefined) {

@@ -3,7 +3,7 @@
  * probability of as much by chance; what chance may well have done is not said. Which patterns are compared, and how much traffic grew, is
  * found out in compare.ts.
  */
-import { severityRank } from '../record/severity.ts';
+import { isAtLeast, severityRank } from '../record/severity.ts';
 import type { Change, ChangeKind, CompareOptions, Side, SideCount } from './change.ts';
 import { chanceOfAll, chanceOfAtLeast, chanceOfDifference, likelihoodRatio } from './statistics.ts';
 import { type PatternSummary, type Variable, countFrom } from './summary.ts';
@@ -63,7 +63,7 @@ export class Judge {
   #new(pair: Pair): Change[] {
     const { count, severity } = pair.pattern;
     const chance = chanceOfAll(count, this.#scale / (1 + this.#scale));
-    const limit = severityRank(severity) >= severityRank('ERROR') ? limits.newError : limits.newOther;
+    const limit = isAtLeast(severity, 'ERROR') ? limits.newError : limits.newOther;
     if (count < this.#minSupport || chance > limit) return [];
     const expected = count / this.#scale;
     return [

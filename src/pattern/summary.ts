@@ -1,7 +1,7 @@
 /**
  * Sums the roll-ups of patterns up: one summary a pattern, aliases counted with what they became part of.
  */
-import { type Severity, severities, severityRank } from '../record/severity.ts';
+import { type Severity, isAtLeast, severities } from '../record/severity.ts';
 import type { PatternHistory, PatternRow } from '../store/patterns.ts';
 import { variablePlaces } from './slot-values.ts';
 import { survivorsOf } from './survivors.ts';
@@ -112,7 +112,7 @@ function mainSeverity(bySeverity: ReadonlyMap<Severity, number>): Severity {
 /** The share of its records at or above `severity`. */
 export function countFrom({ bySeverity }: PatternSummary, severity: Severity): number {
   let count = 0;
-  for (const [own, ownCount] of bySeverity) if (severityRank(own) >= severityRank(severity)) count += ownCount;
+  for (const [own, ownCount] of bySeverity) if (isAtLeast(own, severity)) count += ownCount;
   return count;
 }
 

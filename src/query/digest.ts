@@ -1,7 +1,7 @@
 /** Gathers what a digest says of a span: its patterns, what is new in it, what changed against the span before, what belongs together. */
 import { type Digest, type DigestSection, fenced, fitted, quoted } from '../pattern/digest.ts';
 import type { PatternSummary } from '../pattern/summary.ts';
-import { severityRank } from '../record/severity.ts';
+import { isAtLeast } from '../record/severity.ts';
 import type { LogRow } from '../search/request.ts';
 import { readTime } from '../search/time.ts';
 import type { QueryLimits, Store } from '../store/store.ts';
@@ -45,7 +45,7 @@ export async function digestOfSpan(
   budget: number,
   limits: QueryLimits,
 ): Promise<Digest> {
-  const isError = ({ severity }: PatternSummary): boolean => severityRank(severity) >= severityRank('ERROR');
+  const isError = ({ severity }: PatternSummary): boolean => isAtLeast(severity, 'ERROR');
   const begin = timestampOfMinute(span.fromMinute);
   const isNew = ({ firstSeen }: PatternSummary): boolean => firstSeen >= begin;
   const byCount = ordered(span, 'count', undefined);

@@ -7,7 +7,7 @@ import type { Side } from '../pattern/change.ts';
 import { type Comparison, compareSides } from '../pattern/compare.ts';
 import { type PatternSummary, keyOf, summarize } from '../pattern/summary.ts';
 import type { Severity } from '../record/severity.ts';
-import { severityRank } from '../record/severity.ts';
+import { isAtLeast, severityRank } from '../record/severity.ts';
 import { timestampOfMs } from '../record/timestamp.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import { readTime } from '../search/time.ts';
@@ -170,9 +170,7 @@ export type PatternOrder = (typeof patternOrders)[number];
 
 /** @param floor patterns whose records are mostly below it are left out. */
 export function ordered(span: SpanOfPatterns, order: PatternOrder, floor: Severity | undefined): PatternSummary[] {
-  const wanted = span.patterns.filter(
-    ({ severity }) => floor === undefined || severityRank(severity) >= severityRank(floor),
-  );
+  const wanted = span.patterns.filter(({ severity }) => floor === undefined || isAtLeast(severity, floor));
   const excess = (pattern: PatternSummary): number => {
     const burst = span.bursts.get(pattern);
     return burst === undefined ? 0 : burst.count - burst.expected;

@@ -13,6 +13,10 @@ export function severityRank(severity: Severity): number {
   return severities.indexOf(severity);
 }
 
+export function isAtLeast(severity: Severity, floor: Severity): boolean {
+  return severityRank(severity) >= severityRank(floor);
+}
+
 /** The severities at or above `floor`, lowest first. */
 export function severitiesFrom(floor: Severity): readonly Severity[] {
   return severities.slice(severityRank(floor));

@@ -1,7 +1,7 @@
 /**
  * Holds a row in memory against a filter: live tail and sinks ask here what SQL answers for stored rows.
  */
-import { severityRank } from '../record/severity.ts';
+import { isAtLeast } from '../record/severity.ts';
 import { satisfies } from './predicates.ts';
 import type { Field, Query } from './query.ts';
 import type { Filter, LogRow } from './request.ts';
@@ -11,7 +11,7 @@ export function matchesFilter(row: LogRow, filter: Filter): boolean {
   if (filter.end !== undefined && row.timestamp >= filter.end) return false;
   if (filter.afterId !== undefined && row.id <= filter.afterId) return false;
   if (filter.untilId !== undefined && row.id > filter.untilId) return false;
-  if (filter.minSeverity !== undefined && severityRank(row.severity) < severityRank(filter.minSeverity)) return false;
+  if (filter.minSeverity !== undefined && !isAtLeast(row.severity, filter.minSeverity)) return false;
   if (filter.application !== undefined && row.application !== filter.application) return false;
   if (filter.version !== undefined && row.version !== filter.version) return false;
   if (filter.environment !== undefined && row.environment !== filter.environment) return false;

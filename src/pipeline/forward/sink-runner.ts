@@ -2,15 +2,15 @@
  * Forwards to one sink: reads on from its position, delivers, moves the position when the upstream has said yes. The store is the queue.
  *
  * A batch is read while the one before it is under way. What was sent and not confirmed is sent again after a restart, where the sink
- * asks for it as the very same batch. How rows are brought there is in sink-delivery.ts, what is stored in sink-progress.ts, and what
- * happens when too many wait in backlog.ts.
+ * asks for it as the very same batch. How rows are brought there is in sink-delivery.ts, what is stored in sink-progress.ts, what happens
+ * when too many wait in backlog.ts, and how dead letters are sent again in letter-retry.ts.
  */
-import { type Severity, severityRank } from '../../record/severity.ts';
+import { isAtLeast } from '../../record/severity.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
-import type { Filter, LogRow } from '../../search/request.ts';
+import type { Filter } from '../../search/request.ts';
 import type { CommonSinkOptions } from '../../sinks/options.ts';
 import type { Sink } from '../../sinks/sink.ts';
 import type { SinkBatchRange } from '../../store/sink-state.ts';
@@ -18,6 +18,7 @@ import type { Store } from '../../store/store.ts';
 import { backoffMs } from '../backoff.ts';
 import type { Admission } from './admission.ts';
 import { Backlog } from './backlog.ts';
+import { LetterRetry } from './letter-retry.ts';
 import type { ReadRows, RowSource } from './row-source.ts';
 import { SinkDelivery } from './sink-delivery.ts';
 import { SinkProgress, storeRetryLimits } from './sink-progress.ts';
@@ -42,7 +43,6 @@ export interface SinkRunnerOptions {
 }
 
 const backlogCheckMs = 5000;
-const dueLetters = 500;
 /** Rows looked at in one go where none is delivered. */
 const rowsPassedAtOnce = 5000;
 
@@ -50,6 +50,7 @@ export class SinkRunner {
   readonly #options: SinkRunnerOptions;
   readonly #delivery: SinkDelivery;
   readonly #progress: SinkProgress;
+  readonly #letters: LetterRetry;
   readonly #backlog: Backlog;
   readonly #stopped = new AbortController();
   readonly #draining = new AbortController();
@@ -62,14 +63,13 @@ export class SinkRunner {
   #isUnderWay = false;
   /** Timestamp of the oldest row that is not delivered; null when all are. */
   #oldest: string | null = null;
-  #wakeForLetters: () => void = () => undefined;
-  #hasDueLetters = true;
 
   constructor(options: SinkRunnerOptions) {
     this.#options = options;
     const { name, admission, options: common } = options;
     this.#delivery = new SinkDelivery({ ...options, timeout: common.timeout });
     this.#progress = new SinkProgress({ ...options, onStoreFailure: (error) => this.#delivery.noteError(error) });
+    this.#letters = new LetterRetry({ ...options, delivery: this.#delivery, progress: this.#progress });
     this.#backlog = new Backlog(name, common, admission);
   }
 
@@ -103,8 +103,7 @@ export class SinkRunner {
 
   /** Dead letters are to be sent once more. */
   wake(): void {
-    this.#hasDueLetters = true;
-    this.#wakeForLetters();
+    this.#letters.ask();
   }
 
   /** @param deadLetters as the store counts them: others may have removed some. */
@@ -145,7 +144,7 @@ export class SinkRunner {
       try {
         if (again !== null) await this.#repeat(again);
         again = null;
-        if (this.#hasDueLetters) await this.#retryLetters();
+        if (this.#letters.isDue) await this.#letters.run(this.#signal);
         const isForwarded = await this.#forwardNext();
         this.#lookAtBacklog();
         if (!isForwarded) {
@@ -253,31 +252,12 @@ export class SinkRunner {
     await this.#progress.finish({ position, droppedRows, deliveredRows: 0, deadLetters: [] }, this.#stopped.signal);
   }
 
-  async #retryLetters(): Promise<void> {
-    const { store } = this.#options;
-    for (;;) {
-      this.#hasDueLetters = false;
-      const letters = await store.state.dueDeadLetters(this.name, dueLetters);
-      if (letters.length === 0) return;
-      const rows = letters.map(({ row }) => JSON.parse(row) as LogRow);
-      const { deadLetters } = await this.#delivery.deliver(rows, 1, this.#signal);
-      const reasons = new Map(deadLetters.map(({ logId, reason }) => [logId, reason]));
-      const refused = letters.flatMap(({ id, logId }) => {
-        const reason = reasons.get(logId);
-        return reason === undefined ? [] : [{ id, reason }];
-      });
-      const ids = letters.map(({ id }) => id).filter((id) => !refused.some((letter) => letter.id === id));
-      await store.state.settleDeadLetters(this.name, ids, refused);
-      this.#progress.addDelivered(ids.length);
-    }
-  }
-
   /** Until there are rows, or letters to be sent again, or the daemon stops. */
   async #rest(): Promise<void> {
     const woken = new AbortController();
-    this.#wakeForLetters = () => woken.abort();
+    this.#letters.onAsked(() => woken.abort());
     // What has come since it was looked for would wake nobody.
-    if (this.#hasDueLetters || this.#options.rows.lastId > this.#progress.position) return;
+    if (this.#letters.isDue || this.#options.rows.lastId > this.#progress.position) return;
     await this.#options.arrival(AbortSignal.any([woken.signal, this.#draining.signal]));
   }
 
@@ -316,8 +296,4 @@ export class SinkRunner {
   get #signal(): AbortSignal {
     return AbortSignal.any([this.#stopped.signal, this.#abandoning.signal]);
   }
-}
-
-function isAtLeast(severity: Severity, floor: Severity): boolean {
-  return severityRank(severity) >= severityRank(floor);
 }
