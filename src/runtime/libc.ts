@@ -7,7 +7,7 @@ import type koffiModule from 'koffi';
 export interface Libc {
   readonly koffi: typeof koffiModule;
   /** Declares a function, in C: `int close(int)`. */
-  func(declaration: string): (...args: unknown[]) => unknown;
+  readonly func: (declaration: string) => (...args: unknown[]) => unknown;
 }
 
 export const SOCK_DGRAM = 2;
