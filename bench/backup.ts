@@ -1,10 +1,11 @@
 /**
- * What backups, restores and archives cost: `node bench/backup.ts [--logs 200000] [--rate 5000]`; needs `npm run build`.
+ * What backups, restores and archives cost: `node bench/backup.ts [--logs 200000] [--rate 5000] [--hogs 0]`; needs `npm run build`.
  *
- * A history of `--logs` lines of w1 is imported and sealed. A daemon takes `--rate` lines a second before and while it makes the first
- * backup: how many rows a second it commits in both, and how far the rows lag behind the lines, is what the backup costs ingest. Then,
- * with everything sealed and backed up, 1 % of new lines comes in: the second backup is held against the first. Restoring is timed
- * from the command to its end; archived bytes are held against gzip -6 of the raw lines.
+ * A history of `--logs` lines of w1 is imported and sealed. A daemon takes `--rate` lines a second (0: as many as it can) before and while
+ * it makes the first backup: how many rows a second it commits in both, and how far the rows lag behind the lines, is what the backup
+ * costs ingest. `--hogs` processes that do nothing but count make the machine a busy one meanwhile. Then, with everything sealed and
+ * backed up, 1 % of new lines comes in: the second backup is held against the first. Restoring is timed from the command to its end;
+ * archived bytes are held against gzip -6 of the raw lines.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,10 +23,16 @@ import { machineText, measureCommand, percentile, tableText, usageOf } from './m
 import { chunksOf, writeWorkload } from './workload.ts';
 
 const { values } = parseArgs({
-  options: { logs: { type: 'string', default: '200000' }, rate: { type: 'string', default: '5000' } },
+  options: {
+    logs: { type: 'string', default: '200000' },
+    rate: { type: 'string', default: '5000' },
+    hogs: { type: 'string', default: '0' },
+  },
 });
 const logs = Number(values.logs);
 const rate = Number(values.rate);
+/** Lines that wait for a daemon that is to be as fast as it can. */
+const backlog = 50_000;
 const secondsBefore = 15;
 const stepMs = 100;
 
@@ -50,8 +57,9 @@ try {
   say('archiving');
   const archives = await measureArchives();
   process.stderr.write('\r\u001b[K');
-  console.log(`${logs} lines of w1, ${rate} more a second; ${machine}\n`);
-  console.log(tableText(['ingest', 'rows/s committed', 'CPU s a second', 'lag rows p50', 'lag rows p99'], ingest));
+  const load = `${rate === 0 ? 'as many more as it takes' : `${rate} more a second`}, ${values.hogs} other busy processes`;
+  console.log(`${logs} lines of w1, ${load}; ${machine}\n`);
+  console.log(tableText(['ingest', 'rows/s committed', 'CPU s a second', 'lag rows p50', 'p99', 'most'], ingest));
   console.log(
     tableText(
       ['backup', 'seconds', 'MB written', 'of the first: time', 'bytes'],
@@ -134,11 +142,15 @@ async function measureBackups(daemon: Daemon) {
   };
   const ingest = steadyIngest(daemon);
   say('ingesting');
+  const hogs = Array.from({ length: Number(values.hogs) }, () =>
+    spawn(process.execPath, ['-e', 'for (;;);'], { timeout: 600_000 }),
+  );
   await ingest.during(delay(3000));
   const before = await ingest.during(delay(secondsBefore * 1000));
   say('first backup');
   const firstBackup = backup();
   const beside = await ingest.during(firstBackup);
+  for (const hog of hogs) hog.kill('SIGKILL');
   await ingest.committed();
   await daemon.client.runTask('rotate');
   await backup(); // of what came in meanwhile
@@ -150,7 +162,7 @@ async function measureBackups(daemon: Daemon) {
     name,
     rowsPerSecond.toFixed(0),
     cpuShare.toFixed(2),
-    ...[0.5, 0.99].map((share) => percentile(lags, share).toFixed(0)),
+    ...[0.5, 0.99, 1].map((share) => percentile(lags, share).toFixed(0)),
   ];
   return {
     first: await firstBackup,
@@ -169,7 +181,7 @@ interface Ingested {
 
 /** Lines at a steady rate into the file that the daemon follows. */
 function steadyIngest({ committed, pid }: Daemon) {
-  const lines = [...chunksOf('w1', rate)].join('').split('\n').slice(0, -1);
+  const lines = [...chunksOf('w1', rate === 0 ? backlog : rate)].join('').split('\n').slice(0, -1);
   let sent = 0;
 
   async function append(count: number): Promise<void> {
@@ -195,7 +207,9 @@ function steadyIngest({ committed, pid }: Daemon) {
       const secondsSince = (): number => (performance.now() - startedAtMs) / 1000;
       const lags: number[] = [];
       while (!isOver) {
-        await append(Math.ceil(secondsSince() * rate) - (sent - sentBefore));
+        const wanted =
+          rate === 0 ? backlog - (sent - (await committed())) : Math.ceil(secondsSince() * rate) - (sent - sentBefore);
+        await append(Math.max(wanted, 0));
         await Promise.race([delay(stepMs), ended]);
         lags.push(sent - (await committed()));
       }
