@@ -4,13 +4,15 @@
  * What goes first, when room is needed: with a full disk, backups beside the newest and the last proven one; then the oldest segments that
  * nobody waits for; then the oldest of the others, as far as they are more than `hold_size`, and with a full disk all of them. Roll-ups
  * of patterns are no part of segments and stay. Each segment that goes is recorded with its reason, in the transaction that removes it.
+ *
+ * What a restore or damage has set aside is a person's to remove. No rows go for it, which are the ones in use; what it makes of the
+ * limits is told with every run.
  */
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { exists, listBackups, removeBackup, removeUnfinished } from '../backup/manifest.ts';
 import { bytes, duration } from '../runtime/units.ts';
 import type { RemovalReason, Segment } from '../store/segments.ts';
+import { type SetAside, isSameDisk, setAsideIn, totalBytes } from './disk-use.ts';
 import { firstHeldId } from './held-rows.ts';
 import { scheduleOptions } from './schedule-options.ts';
 import type { TaskContext, TaskKind, TaskOutcome } from './task.ts';
@@ -23,7 +25,9 @@ const options = z.strictObject({
     .describe('Segments whose last entry is older than this are removed; without it age is no reason'),
   max_total_size: bytes({ min: 16 * MiB })
     .optional()
-    .describe('High water mark of everything: the file being written, its WAL, segments, backups on the same disk'),
+    .describe(
+      'High water mark of everything: the file being written, its WAL, segments, backups on the same disk. What was set aside there (`replaced-*`, `*.corrupt-*`) is told, and no rows go for it',
+    ),
   low_water: z
     .number()
     .min(0.1)
@@ -48,7 +52,7 @@ export const prune: TaskKind<typeof options> = {
   async run(context, limits): Promise<TaskOutcome> {
     const { backupDir } = context;
     if (backupDir !== null && (await exists(backupDir))) await removeUnfinished(backupDir);
-    const removed = { rows: 0, segments: 0, bytes: 0, held_rows: 0, backups: 0 };
+    const removed: Removed = { rows: 0, segments: 0, bytes: 0, held_rows: 0, backups: 0 };
     const remove = async (segments: readonly Removable[], reason: RemovalReason): Promise<void> => {
       await context.store.removeSegments(
         segments.map(({ firstId }) => firstId),
@@ -92,18 +96,35 @@ export const prune: TaskKind<typeof options> = {
         await remove(oldestOf(inOrder, missing), 'disk_full');
       }
     }
-    const held = removed.held_rows === 0 ? '' : `, ${removed.held_rows} of them not yet consumed or forwarded`;
+    const aside = await setAsideIn(context.dataDir);
     return {
-      message:
-        removed.segments + removed.backups === 0
-          ? isWanted(limits)
-            ? 'nothing to prune'
-            : 'nothing to prune: none of max_age, max_total_size and min_free is set'
-          : `removed ${removed.rows} rows in ${removed.segments} segments (${removed.bytes} bytes)${held}, and ${removed.backups} backups`,
-      details: removed,
+      message: `${messageOf(removed, limits)}${asideText(aside)}`,
+      details: { ...removed, set_aside_bytes: aside.bytes },
     };
   },
 };
+
+interface Removed {
+  rows: number;
+  segments: number;
+  bytes: number;
+  /** Of the rows, those that somebody waited for. */
+  held_rows: number;
+  backups: number;
+}
+
+function messageOf(removed: Removed, limits: Options): string {
+  if (removed.segments + removed.backups === 0) {
+    const why = isWanted(limits) ? '' : ': none of max_age, max_total_size and min_free is set';
+    return `nothing to prune${why}`;
+  }
+  const held = removed.held_rows === 0 ? '' : `, ${removed.held_rows} of them not yet consumed or forwarded`;
+  return `removed ${removed.rows} rows in ${removed.segments} segments (${removed.bytes} bytes)${held}, and ${removed.backups} backups`;
+}
+
+function asideText({ bytes: length, paths }: SetAside): string {
+  return paths.length === 0 ? '' : `; beside that ${length} bytes were set aside, yours to remove: ${paths.join(', ')}`;
+}
 
 function isWanted({ max_age: maxAge, max_total_size: maxTotalSize, min_free: minFree }: Options): boolean {
   return [maxAge, maxTotalSize, minFree].some((limit) => limit !== undefined);
@@ -153,12 +174,6 @@ function oldestOf(segments: readonly Removable[], missing: number): readonly Rem
   return chosen;
 }
 
-async function totalBytes({ store, dataDir, backupDir }: TaskContext): Promise<number> {
-  const { databaseBytes, walBytes, segmentBytes } = await store.stats();
-  const backups = backupDir !== null && (await isSameDisk(dataDir, backupDir)) ? await bytesBelow(backupDir) : 0;
-  return databaseBytes + walBytes + segmentBytes + backups;
-}
-
 /** Newest and last proven stay. @returns how many went. */
 async function sacrificeBackups(
   { dataDir, backupDir, signal, freeBytes }: TaskContext,
@@ -175,20 +190,4 @@ async function sacrificeBackups(
     removed++;
   }
   return removed;
-}
-
-async function isSameDisk(a: string, b: string): Promise<boolean> {
-  const device = async (path: string): Promise<number | null> => (await stat(path).catch(() => null))?.dev ?? null;
-  return (await device(a)) === (await device(b));
-}
-
-/** Files that several backups share count once. */
-async function bytesBelow(directory: string): Promise<number> {
-  const inodes = new Map<number, number>();
-  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const found = await stat(join(entry.parentPath, entry.name)).catch(() => null); // removed in this moment
-    if (found !== null) inodes.set(found.ino, found.size);
-  }
-  return [...inodes.values()].reduce((sum, size) => sum + size, 0);
 }

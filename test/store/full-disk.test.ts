@@ -1,11 +1,10 @@
-/** A daemon whose data lie on a disk that really runs full: a small tmpfs, not an injected error. Needs root on Linux. */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/** A daemon whose data lie on a disk that really runs full: a small tmpfs, not an injected error. */
+import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'tap';
 import type { RegressionClient } from '../../src/client/client.ts';
+import { needsSmallDisk, smallDisk } from '../small-disk.ts';
 import { startDaemon } from '../start-daemon.ts';
 import { tempDir } from '../temp-dir.ts';
 import { openDatabases } from './open-sqlite.ts';
@@ -16,27 +15,6 @@ const diskBytes = 48 * MiB;
 const roomBytes = 4 * MiB;
 const lines = 8_000;
 const line = (index: number): string => `line ${index} ${'x'.repeat(500)}`;
-
-function mount(path: string): string | null {
-  const { status, stderr, error } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', path], {
-    encoding: 'utf8',
-  });
-  return status === 0 ? null : `a tmpfs cannot be mounted here: ${stderr ?? error?.message}`;
-}
-
-/** Lazily: a test that failed half-way may still have files open on it. */
-function unmount(path: string): void {
-  spawnSync('umount', ['--lazy', path]);
-}
-
-/** False, or why there can be no small disk. */
-function reasonToSkip(): string | false {
-  const path = mkdtempSync(join(tmpdir(), 'regression-test-'));
-  const reason = mount(path);
-  if (reason === null) unmount(path);
-  rmdirSync(path);
-  return reason ?? false;
-}
 
 async function allMessages(client: RegressionClient): Promise<string[]> {
   const messages: string[] = [];
@@ -51,13 +29,11 @@ async function allMessages(client: RegressionClient): Promise<string[]> {
 
 void test(
   'a disk that runs full stops reading and turns health red; once there is room every line is stored, once (F38)',
-  { skip: reasonToSkip(), timeout: 240_000 },
+  { ...needsSmallDisk(), timeout: 240_000 },
   async (t) => {
     const directory = await tempDir(t);
     const dataDir = join(directory, 'disk');
-    mkdirSync(dataDir);
-    t.equal(mount(dataDir), null);
-    t.teardown(() => unmount(dataDir));
+    smallDisk(t, dataDir, diskBytes);
     const ballast = join(dataDir, 'ballast');
     writeFileSync(ballast, Buffer.alloc(diskBytes - roomBytes, 1));
     const log = join(directory, 'app.log');

@@ -1,6 +1,6 @@
 /** What goes, in which order, and that each row of it is counted. How large the disk is is made up: what lies on it is real. */
-import { type Stats, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { type Stats, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type Test, test } from 'tap';
 import type { z } from 'zod';
 import { type Backup, listBackups, noteVerified } from '../../src/backup/manifest.ts';
@@ -134,6 +134,31 @@ void test('by size: above the high water mark it goes down to the low one, and n
   t.equal(await days(), '21');
   t.strictSame(counted, { size: 100 });
   t.strictSame(await countRows(store), { live: 100, removed: 100 });
+});
+
+void test('what was set aside is told with its size, and no rows go for it', timely, async (t) => {
+  const { run, store, days, root } = await place(t);
+  const { databaseBytes, walBytes, segmentBytes } = await store.stats();
+  const asides = {
+    'replaced-20261123T000000000Z/regression.db': 70_000,
+    'replaced-20261123T000000000Z/segments/000000000001.db': 300_000,
+    'regression.db.corrupt-20261123T000000Z': 5000,
+    'segments/000000000901.db.corrupt-20261123T000000Z': 600,
+    'regression.db.schema-7': 80,
+    'regression.db.orphan-wal': 9,
+  };
+  for (const [name, length] of Object.entries(asides)) {
+    const path = join(dataDirOf(root), name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, 'x'.repeat(length));
+  }
+
+  const outcome = await run({ max_total_size: databaseBytes + walBytes + segmentBytes });
+
+  t.match(outcome.details, { segments: 0, set_aside_bytes: 375_689 });
+  t.match(outcome.message, /^nothing to prune; beside that 375689 bytes were set aside, yours to remove: /);
+  for (const name of Object.keys(asides)) t.match(outcome.message, name.replace(/(replaced-\w+).*/, '$1'));
+  t.equal(await days(), '01 11 21');
 });
 
 const waiting = {
