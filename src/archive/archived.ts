@@ -16,7 +16,7 @@ const manifestSchema = z.object({
   file: z.string().regex(/^\d{12}(?:-\d+)?\.[a-z.]+$/),
   bytes: z.int(),
   sha256: z.string(),
-  /** Of the unpacked content; null for `parquet`. */
+  /** Of the database that `sqlite.zst` holds; null for the other formats. */
   content_sha256: z.string().nullable(),
   rows: z.int(),
   first_id: z.int(),

@@ -10,9 +10,10 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../backup/manifest.ts';
 import { RegressionError } from '../runtime/errors.ts';
-import type { FileJobRunner } from '../store/file-jobs.ts';
+import type { Application } from '../record/log-record.ts';
+import type { FileJobRunner, SegmentApplication } from '../store/file-jobs.ts';
 import { openStore } from '../store/remote-store.ts';
-import { restoredSuffix, restoringSuffix, segmentsDirectoryName } from '../store/segments.ts';
+import { restoredSuffix, restoringSuffix, segmentFileNames, segmentsDirectoryName } from '../store/segments.ts';
 import type { Store } from '../store/store.ts';
 import { type Candidate, type CandidateFile, type Span, candidatesOf } from './candidates.ts';
 
@@ -48,7 +49,7 @@ export async function bringBack(options: BringBackOptions): Promise<BroughtBack>
     const missing = candidates.filter((candidate) => !isAmong(live, candidate));
     present = candidates.length - missing.length;
     for (const candidate of missing) refuseOverlap(candidate, live, source);
-    coming = await copyAll(missing, segmentsPath, options);
+    coming = await copyAll(missing, segmentsPath, store, options);
     await syncDirectory(segmentsPath);
     await store.state.noteRestored(coming, new Date(nowMs).toISOString());
   } finally {
@@ -70,9 +71,9 @@ export async function wouldBringBack(options: Omit<BringBackOptions, 'nowMs'>): 
   const missing = candidates.filter(({ files }) => !files.some(({ as }) => names.has(as)));
   for (const [index, { files }] of missing.entries()) {
     progress(index / missing.length, `segment ${index + 1} of ${missing.length}`);
-    for (const { path, sha256, packedSha256 } of files) {
+    for (const { path, sha256 } of files) {
       const found = await jobs.run({ job: 'hash', path });
-      if (found.sha256 !== (packedSha256 ?? sha256)) throw changed(path);
+      if (found.sha256 !== sha256) throw changed(path);
     }
   }
   const rows = missing.reduce((sum, candidate) => sum + candidate.rows, 0);
@@ -131,34 +132,87 @@ function refuseOverlap({ firstId, lastId }: Range, live: Live, source: string): 
 async function copyAll(
   missing: readonly Candidate[],
   segmentsPath: string,
+  store: Store,
   { jobs, progress, start, end }: BringBackOptions,
 ): Promise<readonly Candidate[]> {
   const coming: Candidate[] = [];
   for (const [index, candidate] of missing.entries()) {
     progress(index / missing.length, `segment ${index + 1} of ${missing.length}`);
-    for (const file of candidate.files) await copy(file, segmentsPath, jobs);
-    const paths = candidate.files.map(({ as }) => join(segmentsPath, `${as}${restoringSuffix}`));
-    if (candidate.times === null && !(await isOfSpan(paths[0] ?? '', { start, end }, jobs))) {
-      for (const path of paths) await rm(path);
+    for (const file of candidate.files) await copy(file, restoringPath(segmentsPath, file), jobs);
+    if (!(await isAsDescribed(candidate, segmentsPath, { start, end }, jobs))) {
+      for (const file of candidate.files) await rm(restoringPath(segmentsPath, file));
       continue;
     }
-    for (const path of paths) await rename(path, `${path.slice(0, -restoringSuffix.length)}${restoredSuffix}`);
-    coming.push(candidate);
+    const adopted = await adopt(candidate, segmentsPath, store, jobs);
+    for (const file of adopted.files) {
+      await rename(restoringPath(segmentsPath, file), join(segmentsPath, `${file.as}${restoredSuffix}`));
+    }
+    coming.push(adopted);
   }
   return coming;
 }
 
-async function copy({ path, as, sha256, packedSha256 }: CandidateFile, segmentsPath: string, jobs: FileJobRunner) {
-  const to = join(segmentsPath, `${as}${restoringSuffix}`);
-  const found = await (packedSha256 === null
-    ? jobs.run({ job: 'copy', from: path, to })
-    : jobs.run({ job: 'unpack', path, to }));
-  if (found.sha256 !== sha256) throw changed(path);
+const restoringPath = (segmentsPath: string, { as }: CandidateFile): string =>
+  join(segmentsPath, `${as}${restoringSuffix}`);
+
+async function copy({ path, sha256, format }: CandidateFile, to: string, jobs: FileJobRunner): Promise<void> {
+  if (format === null) {
+    if ((await jobs.run({ job: 'copy', from: path, to })).sha256 !== sha256) throw changed(path);
+    return;
+  }
+  if ((await jobs.run({ job: 'hash', path })).sha256 !== sha256) throw changed(path);
+  await jobs.run(format === 'sqlite.zst' ? { job: 'unpack', path, to } : { job: 'rebuild', path, to, format });
 }
 
-async function isOfSpan(path: string, { start, end }: Span, jobs: FileJobRunner): Promise<boolean> {
-  const { minTimestamp, maxTimestamp } = await jobs.run({ job: 'check', path, isFull: false });
+/** False when its times stood in no manifest, and are not of the span. @throws RegressionError `BACKUP_INVALID`. */
+async function isAsDescribed(
+  { files, firstId, lastId, rows, times }: Candidate,
+  segmentsPath: string,
+  { start, end }: Span,
+  jobs: FileJobRunner,
+): Promise<boolean> {
+  const [file] = files;
+  if (file === undefined || (file.format === null && times !== null)) return true; // its checksum has proven it
+  const found = await jobs.run({ job: 'check', path: restoringPath(segmentsPath, file), isFull: false });
+  const { verdict, minTimestamp, maxTimestamp } = found;
+  const isSame = found.firstId === firstId && found.lastId === lastId && found.rows === rows;
+  if (verdict !== 'ok' || !isSame) throw changed(file.path);
   return minTimestamp !== null && maxTimestamp !== null && maxTimestamp >= start && minTimestamp <= end;
+}
+
+/** Its applications get the ids that they have here. A sealed file whose own are others becomes a closed one. */
+async function adopt(
+  candidate: Candidate,
+  segmentsPath: string,
+  store: Store,
+  jobs: FileJobRunner,
+): Promise<Candidate> {
+  const [file] = candidate.files;
+  if (file === undefined) return candidate;
+  const path = restoringPath(segmentsPath, file);
+  const applications = await withIdsHere(await jobs.run({ job: 'applications', path }), store);
+  if (applications.every(({ id, newId }) => id === newId)) return candidate;
+  await jobs.run({ job: 'renumber', path, applications });
+  const closed = { ...file, as: segmentFileNames(candidate.firstId).closed };
+  if (closed.as === file.as) return candidate;
+  await rename(path, restoringPath(segmentsPath, closed));
+  for (const other of candidate.files.slice(1)) await rm(restoringPath(segmentsPath, other));
+  return { ...candidate, files: [closed] };
+}
+
+async function withIdsHere(applications: readonly SegmentApplication[], store: Store) {
+  const keyOf = ({ name, version, environment }: Application): string =>
+    JSON.stringify([name, version ?? '', environment ?? '']);
+  const known = new Map((await store.state.applications()).map((application) => [keyOf(application), application.id]));
+  const numbered: (SegmentApplication & { readonly newId: number })[] = [];
+  for (const application of applications) {
+    const { name, version, environment } = application;
+    const newId =
+      known.get(keyOf(application)) ??
+      (await store.state.registerApplication({ name, version, environment, owner: null })).id;
+    numbered.push({ ...application, newId });
+  }
+  return numbered;
 }
 
 function changed(path: string): RegressionError {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { manifestName, readBackup } from '../backup/manifest.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import { type SegmentManifest, segmentFileNames, segmentsDirectoryName } from '../store/segments.ts';
+import type { ArchiveFormat } from '../store/archive-format.ts';
 import { type ArchiveManifest, listArchived } from './archived.ts';
 
 /** ISO 8601 UTC, both inclusive. */
@@ -27,10 +28,10 @@ export interface CandidateFile {
   readonly path: string;
   /** Its name among the segments. */
   readonly as: string;
-  /** Of what it is there; for a packed file of its content. */
+  /** Of the file. */
   readonly sha256: string;
-  /** Set for a packed file: of the file itself. */
-  readonly packedSha256: string | null;
+  /** Null for one that is copied as it is. `sqlite.zst` is unpacked, from the others the segment is made again. */
+  readonly format: ArchiveFormat | null;
 }
 
 /** @param source directory of an archive or of a backup. @throws RegressionError `BACKUP_INVALID`. */
@@ -50,14 +51,8 @@ async function inArchive(source: string, { start, end }: Span): Promise<readonly
     ({ min_timestamp: min, max_timestamp: max }) => max >= start && min <= end,
   );
   return archived.map((manifest) => {
-    const { format, file, first_id: firstId, last_id: lastId, rows, sha256, content_sha256: content } = manifest;
-    const path = join(source, file);
-    if (format !== 'sqlite.zst' || content === null) {
-      throw new RegressionError('BACKUP_INVALID', `${path} cannot be brought back as a segment`, {
-        hint: `It comes back as new rows: regression import ${path}`,
-      });
-    }
-    const files = [{ path, as: segmentFileNames(firstId).closed, sha256: content, packedSha256: sha256 }];
+    const { format, file, first_id: firstId, last_id: lastId, rows, sha256 } = manifest;
+    const files = [{ path: join(source, file), as: segmentFileNames(firstId).closed, sha256, format }];
     const times = { start: manifest.min_timestamp, end: manifest.max_timestamp };
     return { firstId, lastId, rows, times, files };
   });
@@ -87,7 +82,7 @@ async function inBackup(source: string, { start, end }: Span): Promise<readonly 
       path: join(source, from),
       as,
       sha256: shas.get(from) ?? '',
-      packedSha256: null,
+      format: null,
     });
     const manifestPath = `${segmentsDirectoryName}/${names.manifest}`;
     if (kind === 'hot' || !shas.has(manifestPath)) {

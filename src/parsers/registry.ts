@@ -13,10 +13,12 @@ import { nginxError } from './nginx-error.ts';
 import type { Parser, ParserKind, ParserOptions } from './parser.ts';
 import { plain } from './plain.ts';
 import { regex } from './regex.ts';
+import { rows } from './rows.ts';
 import { supercomputer } from './supercomputer.ts';
 import { syslog } from './syslog.ts';
 
 export const parsers = {
+  rows, // is JSON too, and the surer of it
   json,
   logfmt,
   syslog,

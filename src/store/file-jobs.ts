@@ -2,6 +2,7 @@
  * Work on whole database files that are not the live one, in a thread that gives way to ingest: copies, checks,
  * exports. Used by backup, archive and restore.
  */
+import type { Application } from '../record/log-record.ts';
 import type { ArchiveFormat } from './archive-format.ts';
 import { ThreadLink } from './thread-link.ts';
 
@@ -15,6 +16,21 @@ export type FileJob =
   | { readonly job: 'pack'; readonly path: string; readonly to: string; readonly format: ArchiveFormat }
   /** Decompresses (zstd); `sha256` is of what came out. */
   | { readonly job: 'unpack'; readonly path: string; readonly to: string }
+  /** Makes a closed segment of rows that were packed in another form, synced. */
+  | {
+      readonly job: 'rebuild';
+      readonly path: string;
+      readonly to: string;
+      readonly format: Exclude<ArchiveFormat, 'sqlite.zst'>;
+    }
+  /** Those that the rows of a closed or sealed segment belong to. */
+  | { readonly job: 'applications'; readonly path: string }
+  /** Gives them other ids, synced; a sealed segment has to be sealed again. */
+  | {
+      readonly job: 'renumber';
+      readonly path: string;
+      readonly applications: readonly (SegmentApplication & { readonly newId: number })[];
+    }
   /** Names a store that was copied (its hot file is `path`) anew. */
   | { readonly job: 'renew_origin'; readonly path: string };
 
@@ -37,12 +53,20 @@ export interface CheckedFile {
   readonly schemaVersion: number;
 }
 
+export interface SegmentApplication extends Application {
+  /** In the segment. */
+  readonly id: number;
+}
+
 interface Results {
   readonly copy: HashedFile;
   readonly hash: HashedFile;
   readonly check: CheckedFile;
   readonly pack: HashedFile;
   readonly unpack: HashedFile;
+  readonly rebuild: null;
+  readonly applications: readonly SegmentApplication[];
+  readonly renumber: null;
   readonly renew_origin: null;
 }
 

@@ -2,8 +2,8 @@
  * Moves old segments out of the store into compressed files: packed, read again, manifest last, uploaded if wanted; only then does the
  * segment leave the store. A kill anywhere leaves it in the store, and the next run goes on: rows live + archived = total.
  */
-import { rename, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { type ArchiveManifest, archiveFileName, archiveManifestName, listArchived } from '../archive/archived.ts';
 import { uploadFile } from '../archive/upload.ts';
@@ -12,7 +12,7 @@ import { RegressionError } from '../runtime/errors.ts';
 import { duration } from '../runtime/units.ts';
 import { archiveFormats } from '../store/archive-format.ts';
 import type { FileJobRunner } from '../store/file-jobs.ts';
-import type { Segment } from '../store/segments.ts';
+import { type Segment, type SegmentManifest, segmentFileNames } from '../store/segments.ts';
 import { scheduleOptions } from './schedule-options.ts';
 import type { TaskContext, TaskKind, TaskOutcome } from './task.ts';
 
@@ -23,7 +23,7 @@ const options = z.strictObject({
     .enum(archiveFormats)
     .default('sqlite.zst')
     .describe(
-      '`sqlite.zst` can be brought back by `restore --range`, `ndjson.zst` by `import`; `parquet` is for other tools',
+      '`sqlite.zst` comes back quickest, `ndjson.zst` is the smallest, `parquet` what other tools ask; `restore --range` brings each back',
     ),
   upload: z
     .strictObject({
@@ -113,7 +113,7 @@ async function pack(
 ): Promise<ArchiveManifest> {
   const unfinished = join(directory, `${file}${unfinishedSuffix}`);
   const packed = await jobs.run({ job: 'pack', path: segment.path, to: unfinished, format });
-  const contentSha256 = await readBack(unfinished, segment, format, jobs);
+  const { rows, contentSha256 } = await readBack(unfinished, segment, format, jobs);
   await rename(unfinished, join(directory, file));
   await syncDirectory(directory);
   const manifest: ArchiveManifest = {
@@ -123,7 +123,7 @@ async function pack(
     file,
     ...packed,
     content_sha256: contentSha256,
-    rows: segment.lastId - segment.firstId + 1,
+    rows,
     first_id: segment.firstId,
     last_id: segment.lastId,
     min_timestamp: segment.minTimestamp,
@@ -135,26 +135,33 @@ async function pack(
   return manifest;
 }
 
-/** The packed file is opened again before the segment may go. @returns SHA-256 of the content, null for `parquet`. */
+/** The segment is made of the packed file again, as bringing it back does, before it may go. */
 async function readBack(
   path: string,
   segment: Segment,
   format: Options['format'],
   jobs: FileJobRunner,
-): Promise<string | null> {
-  if (format === 'parquet') return null;
-  const unpackedPath = `${path}.check${unfinishedSuffix}`;
+): Promise<{ readonly rows: number; readonly contentSha256: string | null }> {
+  const to = `${path}.check${unfinishedSuffix}`;
   try {
-    const { sha256 } = await jobs.run({ job: 'unpack', path, to: unpackedPath });
-    if (format === 'ndjson.zst') return sha256;
-    const found = await jobs.run({ job: 'check', path: unpackedPath, isFull: false });
-    const isWhole = found.verdict === 'ok' && found.firstId === segment.firstId && found.lastId === segment.lastId;
-    if (isWhole) return sha256;
+    const content =
+      format === 'sqlite.zst'
+        ? await jobs.run({ job: 'unpack', path, to })
+        : await jobs.run({ job: 'rebuild', path, to, format });
+    const found = await jobs.run({ job: 'check', path: to, isFull: false });
+    const manifestPath = join(dirname(segment.path), segmentFileNames(segment.firstId).manifest);
+    const there = JSON.parse(await readFile(manifestPath, 'utf8')) as SegmentManifest;
+    const isWhole =
+      found.verdict === 'ok' &&
+      (['rows', 'metadataRows', 'firstId', 'lastId', 'minTimestamp', 'maxTimestamp'] as const).every(
+        (count) => found[count] === there[count],
+      );
+    if (isWhole) return { rows: found.rows, contentSha256: content?.sha256 ?? null };
     throw new RegressionError('BACKUP_INVALID', `${path} does not hold what ${segment.path} does: ${found.verdict}`, {
       hint: 'The segment stays in the store. Check the disk of the archive.',
     });
   } finally {
-    await rm(unpackedPath, { force: true });
+    await rm(to, { force: true });
   }
 }
 

@@ -10,7 +10,11 @@ export interface Outcome {
 }
 
 /** A failure is the exit code, message and hint that the process would have. */
-export async function regressionHere(args: readonly string[], cwd: string): Promise<Outcome> {
+export async function regressionHere(
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
   const written = { stdout: '', stderr: '' };
   const into = (name: keyof typeof written) =>
     new Writable({
@@ -19,7 +23,7 @@ export async function regressionHere(args: readonly string[], cwd: string): Prom
         done();
       },
     });
-  const surroundings = { env: {}, cwd, stdin: Readable.from([]), stdout: into('stdout'), stderr: into('stderr') };
+  const surroundings = { env, cwd, stdin: Readable.from([]), stdout: into('stdout'), stderr: into('stderr') };
   try {
     await runCli(args, '0.0.0', { ...surroundings, signal: new AbortController().signal, onHangup: () => undefined });
     return { code: 0, ...written };

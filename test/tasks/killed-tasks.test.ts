@@ -3,7 +3,7 @@
  * the next start, and the task once more. Rotation and sealing are in test/store/thread; real processes and SIGKILL in
  * test/backup/killed.test.ts.
  */
-import { closeSync, cpSync, existsSync, mkdirSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import { bringBack } from '../../src/archive/bring-back.ts';
@@ -12,6 +12,7 @@ import { drill } from '../../src/backup/drill.ts';
 import { listBackups, readBackup, removeUnfinished } from '../../src/backup/manifest.ts';
 import { checkBackup } from '../../src/backup/place.ts';
 import { restoreBackup } from '../../src/backup/restore.ts';
+import { archiveFormats } from '../../src/store/archive-format.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { TaskName } from '../../src/tasks/registry.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -19,7 +20,15 @@ import { aRecord } from '../records.ts';
 import { type ChangingCall, intercepted, killedBeforeCall } from '../store/interrupted-fs.ts';
 import { walk } from '../store/store.contract.ts';
 import { memoryDir } from '../temp-dir.ts';
-import { archiveDirOf, backupDirOf, dataDirOf, jobsInThisThread, openInThisThread, runTask } from './task-place.ts';
+import {
+  archiveDirOf,
+  backupDirOf,
+  closeFilesOf,
+  dataDirOf,
+  jobsInThisThread,
+  openInThisThread,
+  runTask,
+} from './task-place.ts';
 
 const slow = { timeout: 300_000 };
 const rowsPerPart = 10;
@@ -143,19 +152,6 @@ async function momentsOf(base: string, root: string, trial: Trial): Promise<read
   );
 }
 
-/** As the end of a process does; the dead store does not use them again. */
-function closeFilesOf(root: string): void {
-  for (const descriptor of readdirSync('/proc/self/fd')) {
-    let path: string;
-    try {
-      path = readlinkSync(`/proc/self/fd/${descriptor}`);
-    } catch {
-      continue; // that of this very listing
-    }
-    if (path.startsWith(root)) closeSync(Number(descriptor));
-  }
-}
-
 async function once(root: string, name: TaskName, options: Readonly<Record<string, unknown>>): Promise<void> {
   const store = openInThisThread(dataDirOf(root));
   await runTask(name, store, root, options, now);
@@ -228,7 +224,7 @@ void test(
   },
 );
 
-for (const format of ['sqlite.zst', 'ndjson.zst', 'parquet'] as const) {
+for (const format of archiveFormats) {
   void test(
     `archive to ${format}, killed at each rename and removal and in between: live + archived = total (F46, F47)`,
     slow,
@@ -272,29 +268,31 @@ void test(
   },
 );
 
-void test(
-  'bringing archived segments back, killed at each rename and removal and in between: each row once (F47)',
-  slow,
-  async (t) => {
-    const base = await prepared(t);
-    await once(base, 'archive', { dir: archiveDirOf(base), after: '10d' });
-    await killedEverywhere(t, base, {
-      hasStore: false,
-      act: (root) =>
-        bringBack({
-          source: archiveDirOf(root),
-          dataDir: dataDirOf(root),
-          start: '2026-11-01',
-          end: '2026-11-30',
-          nowMs: Date.parse(now),
-          jobs: jobsInThisThread,
-          progress,
-          open: async (dataDir) => openInThisThread(dataDir),
-        }),
-      live: total,
-    });
-  },
-);
+for (const format of archiveFormats) {
+  void test(
+    `bringing segments back out of ${format}, killed at each rename and removal and in between: each row once (F47)`,
+    slow,
+    async (t) => {
+      const base = await prepared(t);
+      await once(base, 'archive', { dir: archiveDirOf(base), after: '10d', format });
+      await killedEverywhere(t, base, {
+        hasStore: false,
+        act: (root) =>
+          bringBack({
+            source: archiveDirOf(root),
+            dataDir: dataDirOf(root),
+            start: '2026-11-01',
+            end: '2026-11-30',
+            nowMs: Date.parse(now),
+            jobs: jobsInThisThread,
+            progress,
+            open: async (dataDir) => openInThisThread(dataDir),
+          }),
+        live: total,
+      });
+    },
+  );
+}
 
 void test(
   'restore, killed at each rename and removal and in between, leaves the old rows or the new (F47)',

@@ -1,4 +1,5 @@
 /** Tasks on a store in this thread, so that a test can stand between them and the file system. */
+import { closeSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import type { FileJobRunner } from '../../src/store/file-jobs.ts';
@@ -48,6 +49,19 @@ export function runTask(
 ): Promise<TaskOutcome> {
   const kind = tasks[name] as unknown as TaskKind<z.ZodObject>;
   return kind.run(contextOf(store, root, now), kind.options.parse(options));
+}
+
+/** As the end of a process does; what was killed does not use them again. */
+export function closeFilesOf(root: string): void {
+  for (const descriptor of readdirSync('/proc/self/fd')) {
+    let path: string;
+    try {
+      path = readlinkSync(`/proc/self/fd/${descriptor}`);
+    } catch {
+      continue; // that of this very listing
+    }
+    if (path.startsWith(root)) closeSync(Number(descriptor));
+  }
 }
 
 /** Rows live, and rows that the store knows to be gone. */

@@ -3,7 +3,9 @@ import type { FileJob, FileJobResult } from '../file-jobs.ts';
 import { checkFile, copyFile } from './file-checks.ts';
 import { hashFile } from './file-hash.ts';
 import { renewOrigin } from './hot-copy.ts';
+import { applicationsIn, renumberApplications } from './segment-applications.ts';
 import { packSegment, unpackFile } from './segment-packing.ts';
+import { rebuildSegment } from './segment-rebuilding.ts';
 
 export async function doFileJob(job: FileJob): Promise<FileJobResult> {
   switch (job.job) {
@@ -17,6 +19,14 @@ export async function doFileJob(job: FileJob): Promise<FileJobResult> {
       return packSegment(job.path, job.to, job.format);
     case 'unpack':
       return unpackFile(job.path, job.to);
+    case 'rebuild':
+      await rebuildSegment(job.path, job.to, job.format);
+      return null;
+    case 'applications':
+      return applicationsIn(job.path);
+    case 'renumber':
+      renumberApplications(job.path, job.applications);
+      return null;
     case 'renew_origin':
       renewOrigin(job.path);
       return null;

@@ -114,14 +114,15 @@ export class SegmentDirectory {
    */
   takeRestored(firstIds: ReadonlySet<number>): void {
     const left = readdirSync(this.path).filter(
-      (name) => name.endsWith(restoringSuffix) || name.endsWith(restoredSuffix),
+      // With what stands beside one while it is written or checked.
+      (name) => name.includes(restoringSuffix) || name.endsWith(restoredSuffix),
     );
     if (left.length === 0) return;
     const taken = new Set<number>();
     // In this order a manifest follows its segment.
     for (const name of left.sort()) {
       const firstId = Number.parseInt(name, 10);
-      if (name.endsWith(restoringSuffix) || !firstIds.has(firstId)) {
+      if (name.includes(restoringSuffix) || !firstIds.has(firstId)) {
         rmSync(join(this.path, name), { recursive: true, force: true });
         continue;
       }

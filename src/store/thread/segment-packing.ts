@@ -2,7 +2,8 @@
  * Writes a sealed segment as one file to keep or to give away, and gets it back.
  *
  * `sqlite.zst` is the segment without the indexes that sealing built, which can be built again: what comes back is a closed file.
- * `ndjson.zst` has the rows as the endpoint prints them; `parquet` the same rows as columns, metadata as JSON.
+ * `ndjson.zst` has the rows as the endpoint prints them; `parquet` the same rows as columns, metadata as JSON: of these
+ * segment-rebuilding.ts makes a closed file again.
  */
 import { createHash } from 'node:crypto';
 import { chmodSync, createReadStream, createWriteStream, rmSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants as zlib, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { ParquetWriter, fileWriter, schemaFromColumnData } from 'hyparquet-writer';
+import { RegressionError, messageOf, systemCodeOf } from '../../runtime/errors.ts';
 import type { LogRow } from '../../search/request.ts';
 import type { ArchiveFormat } from '../archive-format.ts';
 import type { HashedFile } from '../file-jobs.ts';
@@ -19,6 +21,7 @@ import { copyFile } from './file-checks.ts';
 import { hashFile } from './file-hash.ts';
 import { removeDatabase } from './new-database.ts';
 import { pageQuery } from './search-to-sql.ts';
+import { dropIndexesOfSealing } from './segment-applications.ts';
 import { Sqlite } from './sqlite.ts';
 
 const cacheBytes = 8 * 1024 * 1024;
@@ -67,7 +70,12 @@ export async function unpackFile(path: string, to: string): Promise<HashedFile> 
       done(null, chunk);
     },
   });
-  await pipeline(createReadStream(path), createZstdDecompress(), counting, createWriteStream(to, { mode: 0o600 }));
+  try {
+    await pipeline(createReadStream(path), createZstdDecompress(), counting, createWriteStream(to, { mode: 0o600 }));
+  } catch (error) {
+    if (/^E(?!RR_)/.test(systemCodeOf(error) ?? '')) throw error; // of the disk; those of zstd begin with a Z
+    throw new RegressionError('BACKUP_INVALID', `${path} cannot be unpacked: ${messageOf(error)}`, { cause: error });
+  }
   syncPath(to);
   return { bytes, sha256: hash.digest('hex') };
 }
@@ -81,9 +89,7 @@ async function packDatabase(path: string, to: string): Promise<void> {
     const database = new Sqlite(workPath);
     try {
       database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF');
-      for (const table of ['logs_text', 'logs_text_terms', 'sqlite_stat1', 'sqlite_stat4'])
-        database.exec(`DROP TABLE IF EXISTS "${table}"`);
-      database.exec('DROP INDEX IF EXISTS logs_metadata_type_value');
+      dropIndexesOfSealing(database);
       database.run('VACUUM INTO ?', [slimPath]);
     } finally {
       database.close();
@@ -154,8 +160,18 @@ function columnsOf(rows: readonly LogRow[]) {
     text('environment', true),
     text('source'),
     text('message'),
-    { name: 'metadata', type: 'JSON' as const, nullable: false, data: rows.map(({ metadata }) => metadata) },
+    {
+      name: 'metadata',
+      type: 'JSON' as const,
+      nullable: false,
+      data: rows.map(({ metadata }) => keepingProto(metadata)),
+    },
   ];
+}
+
+/** The writer copies every object that has a prototype, member by member, and loses the key `__proto__` in that. */
+function keepingProto(metadata: LogRow['metadata']): object {
+  return Object.setPrototypeOf(metadata, null) as object;
 }
 
 /** Of `2026-11-24T03:00:00.123456Z`, since 1970. */
