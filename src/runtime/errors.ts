@@ -23,6 +23,8 @@ export const errorCodes = {
   STORE_FULL: { exitCode: 1 },
   /** What should be a backup or an archive is none, or is damaged. */
   BACKUP_INVALID: { exitCode: 1 },
+  /** The system refused a task something: a directory, a right, room on its disk. */
+  TASK_FAILED: { exitCode: 1 },
   /** An object store did not take a file. */
   UPLOAD_FAILED: { exitCode: 1 },
   /** A write failed and was rolled back. */

@@ -5,7 +5,7 @@
 import { statfs } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
-import { RegressionError, messageOf } from '../runtime/errors.ts';
+import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import { FileJobs } from '../store/file-jobs.ts';
@@ -156,7 +156,7 @@ export class TaskRunner {
         // Not marked as the scheduled run: the next start makes up for it.
         await this.#record({ name, scheduledAt: null, startedAt, isOk: false, message: messageOf(error), details: {} });
       }
-      throw error;
+      throw asTold(error);
     } finally {
       metrics.taskRunning.set({ task: name }, 0);
       metrics.taskProgress.set({ task: name }, 0);
@@ -182,6 +182,16 @@ export class TaskRunner {
     }
     if (lastOkAt !== null) metrics.taskLastSuccess.set({ task: name }, seconds(lastOkAt));
   }
+}
+
+/** What the system says (`ENOSPC`, `EACCES`, the path) is for whoever asked for the run, too. */
+function asTold(error: unknown): unknown {
+  if (error instanceof RegressionError || systemCodeOf(error) === undefined) return error;
+  return new RegressionError('TASK_FAILED', messageOf(error), {
+    cause: error,
+    retryable: true,
+    hint: 'Look at that directory and its disk. What the task had begun is tidied up by its next run.',
+  });
 }
 
 async function freeBytes(directory: string): Promise<number> {

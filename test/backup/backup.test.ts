@@ -101,6 +101,29 @@ void test('what has not changed is not copied again; each backup is complete by 
   t.strictSame(await idsIn(await restored(t, second)), oneTo(2003));
 });
 
+void test(
+  'pages are checked one by one and references followed once a day; what is new is always checked',
+  slow,
+  async (t) => {
+    const { append, store, backup, clock } = await place(t);
+    await append(30);
+    await store.rotate();
+    await store.sealed();
+    await append(12);
+    const checks = ({ manifest }: Backup): string[] =>
+      [manifest, ...manifest.files.filter(({ kind }) => kind !== 'segment_manifest')].map(({ check }) => check);
+
+    t.strictSame(checks(await backup()), ['full', 'full', 'full'], 'the first');
+    t.strictSame(
+      checks(await backup()),
+      ['quick', 'quick', 'full'],
+      'an hour later: the file being written is another',
+    );
+    clock.advance(22 * 3_600_000);
+    t.strictSame(checks(await backup()), ['full', 'full', 'full'], 'the next day');
+  },
+);
+
 void test('rows that come in while the backup is made are in it or come later (F48)', slow, async (t) => {
   const { append, store, backup } = await place(t);
   await append(500);
