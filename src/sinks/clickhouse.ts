@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { RegressionError } from '../runtime/errors.ts';
 import type { LogRow } from '../search/request.ts';
-import { HttpUpstream } from './http-upstream.ts';
+import { HttpUpstream, shown } from './http-upstream.ts';
 import { httpOptions } from './options.ts';
 import { type Delivery, type SinkKind, delivered } from './sink.ts';
 
@@ -44,7 +44,13 @@ export const clickhouse: SinkKind<typeof options> = {
     const insert = urlOf(`INSERT INTO ${table} FORMAT JSONEachRow`);
     const send = async (url: URL, body: string, signal: AbortSignal): Promise<Delivery> => {
       const sent = await upstream.send({ url, body, contentType: 'application/x-ndjson', signal });
-      return sent.kind === 'answer' ? delivered : judged(sent);
+      if (sent.kind !== 'answer') return judged(sent);
+      const { text } = sent.answer;
+      if (text.trim() === '') return delivered; // the answer of an insert has nothing in it
+      // What went wrong behind the head of the answer.
+      if (text.startsWith('Code: ')) return judged({ kind: 'unavailable', reason: shown(text) });
+      const reason = `not the answer of an insert: ${shown(text)}`;
+      return { kind: 'refused', reason, hint: "Does the sink's url lead to ClickHouse?" };
     };
     return {
       describe: () => `clickhouse ${given.url} ${database}.${table}`,

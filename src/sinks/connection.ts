@@ -35,6 +35,7 @@ const hints: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "The upstream's authority is not known: set tls.ca.",
   SELF_SIGNED_CERT_IN_CHAIN: "The upstream's authority is not known: set tls.ca.",
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: "The upstream's authority is not known: set tls.ca.",
+  ERR_SSL_WRONG_VERSION_NUMBER: 'What listens there speaks no TLS: is it http://?',
   ERR_TLS_CERT_ALTNAME_INVALID: "The upstream's certificate is for another name: set tls.server_name.",
 };
 

@@ -7,7 +7,7 @@
 import { promisify } from 'node:util';
 import { gzip, constants as zlibConstants, zstdCompress } from 'node:zlib';
 import { Agent, request } from 'undici';
-import { RegressionError, messageOf } from '../runtime/errors.ts';
+import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
 import { connectionHintOf, readTlsFiles } from './connection.ts';
 import type { HttpOptions } from './options.ts';
 import type { Delivery, SinkContext } from './sink.ts';
@@ -83,7 +83,7 @@ export class HttpUpstream {
       const answer = { status: response.statusCode, headers: response.headers, bytes: answered, text };
       sent = outcomeOf(answer, this.#context.clock.nowMs());
     } catch (error) {
-      sent = failureOf(error, signal);
+      sent = failureOf(error, signal, this.#options);
     }
     if (sent.kind === 'refused' || sent.kind === 'unavailable') await this.#forgetConnection();
     return sent;
@@ -181,12 +181,35 @@ export function retryAfterMs(value: string | readonly string[] | undefined, nowM
   return Number.isNaN(atMs) ? undefined : Math.max(atMs - nowMs, 0);
 }
 
-function failureOf(error: unknown, signal: AbortSignal): Sent {
+function failureOf(error: unknown, signal: AbortSignal, options: HttpOptions): Sent {
   if (error instanceof RegressionError) {
     return { kind: 'refused', reason: error.message, hint: error.hint ?? 'Check the configuration of the sink.' };
   }
   if (signal.aborted) return { kind: 'unavailable', reason: messageOf(signal.reason) };
-  return { kind: 'unavailable', reason: messageOf(error), hint: connectionHintOf(error) };
+  const hint =
+    connectionHintOf(error) ?? (systemCodeOf(error) === closedByUpstream ? closingHintOf(options) : undefined);
+  return { kind: 'unavailable', reason: shown(messageOf(error)), hint };
+}
+
+/** undici's code for a connection that the upstream closed before it had answered. */
+const closedByUpstream = 'UND_ERR_SOCKET';
+
+/** A server that restarts closes connections as well, so it is a question. */
+function closingHintOf({ url, tls }: HttpOptions): string | undefined {
+  if (url.startsWith('http:')) return 'Closed without an answer: does the upstream speak TLS (https://), or no HTTP?';
+  if (tls?.cert === undefined)
+    return 'Closed without an answer: does the upstream ask for a client certificate (tls.cert)?';
+  return undefined;
+}
+
+/**
+ * Null unless what answered is a web page: some address takes any request and answers 200, and rows that went there would be lost.
+ * @param expected what the sink's url should lead to.
+ */
+export function webPageIn({ headers, text }: Answer, expected: string): Delivery | null {
+  const isPage = /^text\/html\b/.test(String(headers['content-type'] ?? '')) || /^\s*</.test(text);
+  if (!isPage) return null;
+  return { kind: 'refused', reason: `a web page: ${shown(text)}`, hint: `Does the sink's url lead to ${expected}?` };
 }
 
 /** What an upstream says, in one line of bounded length. */

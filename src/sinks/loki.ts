@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import type { LogRow } from '../search/request.ts';
-import { HttpUpstream } from './http-upstream.ts';
+import { HttpUpstream, webPageIn } from './http-upstream.ts';
 import { nanosOf } from './nanos.ts';
 import { httpOptions } from './options.ts';
 import { type SinkKind, delivered } from './sink.ts';
@@ -33,7 +33,7 @@ export const loki: SinkKind<typeof options> = {
         const body = JSON.stringify({ streams: streamsOf(rows, given.labels, context.origin) });
         const headers: Record<string, string> = given.tenant === undefined ? {} : { 'x-scope-orgid': given.tenant };
         const sent = await upstream.send({ url, body, contentType: 'application/json', headers, signal });
-        return sent.kind === 'answer' ? delivered : sent;
+        return sent.kind === 'answer' ? (webPageIn(sent.answer, 'Loki') ?? delivered) : sent;
       },
       close: () => upstream.close(),
     };

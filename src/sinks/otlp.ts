@@ -7,7 +7,7 @@
  * opentelemetry.io/docs/specs/otlp, "OTLP/HTTP"; how messages are encoded is in otlp-request.ts.
  */
 import { z } from 'zod';
-import { HttpUpstream, shown } from './http-upstream.ts';
+import { HttpUpstream, shown, webPageIn } from './http-upstream.ts';
 import { httpOptions } from './options.ts';
 import { otlpJson, otlpProtobuf, partialSuccessOf } from './otlp-request.ts';
 import { type SinkKind, delivered } from './sink.ts';
@@ -31,6 +31,8 @@ export const otlp: SinkKind<typeof options> = {
         const contentType = isProtobuf ? 'application/x-protobuf' : 'application/json';
         const sent = await upstream.send({ url: given.url, body, contentType, signal });
         if (sent.kind !== 'answer') return sent;
+        const page = webPageIn(sent.answer, 'an OTLP receiver, with its path (/v1/logs)');
+        if (page !== null) return page;
         const { rejected, message } = partialSuccessOf(sent.answer);
         if (rejected === 0) return delivered;
         const reason = shown(message) || 'no reason given';

@@ -83,6 +83,15 @@ export const postgres: SinkKind<typeof options> = {
   },
 };
 
+/** Errors of `pg` itself, which have no code, that somebody must do something about. */
+const withoutCode: readonly (readonly [RegExp, string])[] = [
+  [/client password must be a/, "PostgreSQL asks for a password: set the sink's `password`."],
+  [
+    /does not support SSL/,
+    "PostgreSQL speaks no TLS there: leave out the sink's `tls`, or turn `ssl` on in the server.",
+  ],
+];
+
 /** By the class of SQLSTATE: postgresql.org/docs/current/errcodes-appendix.html */
 function deliveryOf(error: unknown, signal: AbortSignal): Delivery {
   if (signal.aborted) return { kind: 'unavailable', reason: messageOf(signal.reason) };
@@ -90,6 +99,8 @@ function deliveryOf(error: unknown, signal: AbortSignal): Delivery {
     return { kind: 'refused', reason: error.message, hint: error.hint ?? 'Check the configuration of the sink.' };
   }
   const code = systemCodeOf(error) ?? '';
+  const found = code === '' ? withoutCode.find(([text]) => text.test(messageOf(error))) : undefined;
+  if (found !== undefined) return { kind: 'refused', reason: messageOf(error), hint: found[1] };
   const reason = /^[0-9A-Z]{5}$/.test(code) ? `${code} ${messageOf(error)}` : messageOf(error);
   switch (code.slice(0, 2)) {
     case '22': // data exception
