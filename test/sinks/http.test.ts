@@ -89,6 +89,24 @@ void test('what a status means: wait, hold or split', async (t) => {
   }
 });
 
+void test('F53: 429, 503 and 408, Retry-After in seconds, as a date and absurd: the sink waits as long, and drops nothing', async (t) => {
+  const inSeconds = (seconds: number): string => new Date(Date.now() + seconds * 1000).toUTCString();
+  const upstream = (await ScriptedUpstream.listen(t)).script(
+    answer(429, '', { 'retry-after': '7' }),
+    answer(503, '', { 'retry-after': inSeconds(3600) }),
+    answer(429, '', { 'retry-after': '1000000000' }),
+    answer(408),
+  );
+  const { until, clock } = await forwardTo(t, upstream);
+  t.match(await until(({ position }) => position === 10), { deliveredRows: 10, deadLetters: 0 });
+
+  // One request after each wait, and none beside it; a quarter of an hour is the longest.
+  t.equal(upstream.received.length, 4 + 2);
+  const longest = clock.waits.toSorted((a, b) => a - b).slice(-3);
+  t.ok((longest[0] ?? 0) > 6000 && (longest[0] ?? 0) < 7300, String(longest));
+  for (const wait of longest.slice(1)) t.ok(wait > 890_000 && wait <= 900_200, String(longest));
+});
+
 void test('F54: 400, 413 and 422 for one poison row: it alone is a dead letter', async (t) => {
   for (const status of [400, 413, 422]) {
     const upstream = await ScriptedUpstream.listen(t);
@@ -157,6 +175,28 @@ void test('F56: a name that DNS does not know is said so', async (t) => {
   t.match(lastError?.hint, /DNS|name server/);
 });
 
+/** From here on names lead where `addressNow` says, to nowhere while it says null. */
+function nameServer(t: Test, addressNow: () => string | null): void {
+  const { lookup } = dns;
+  t.teardown(() => (dns.lookup = lookup));
+  dns.lookup = ((name: string, options: { all?: boolean }, done: (...answer: unknown[]) => void) => {
+    const address = addressNow();
+    if (address === null) return done(Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND' }));
+    return options.all === true ? done(null, [{ address, family: 4 }]) : done(null, address, 4);
+  }) as typeof lookup;
+}
+
+void test('F56: a name that DNS does not know yet is asked for again, and then delivered to', async (t) => {
+  const upstream = await ScriptedUpstream.listen(t);
+  let address: string | null = null;
+  nameServer(t, () => address);
+  const { until } = await forwardTo(t, upstream, { url: `http://logs.test:${upstream.port}/in` });
+  t.match(await until(({ lastError }) => lastError !== null), { position: 0, lastError: { hint: /DNS/ } });
+  address = '127.0.0.1';
+
+  t.match(await until(({ position }) => position === 10), { deliveredRows: 10, deadLetters: 0 });
+});
+
 void test('F56: a name that leads to another address after a failure is looked up anew', async (t) => {
   const before = (await ScriptedUpstream.listen(t)).script(answer(200)).always(hang);
   const { port } = before;
@@ -164,10 +204,7 @@ void test('F56: a name that leads to another address after a failure is looked u
   await after.listen(port, '127.0.0.2');
   t.teardown(() => after.close());
   let address = '127.0.0.1';
-  const { lookup } = dns;
-  t.teardown(() => (dns.lookup = lookup));
-  dns.lookup = ((_name: string, options: { all?: boolean }, done: (...answer: unknown[]) => void) =>
-    options.all === true ? done(null, [{ address, family: 4 }]) : done(null, address, 4)) as typeof lookup;
+  nameServer(t, () => address);
   const { until } = await forwardTo(t, before, { url: `http://logs.test:${port}/in`, timeout: '1s' });
   await before.until(() => before.received.length === 2);
   address = '127.0.0.2';
