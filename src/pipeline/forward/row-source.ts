@@ -33,6 +33,8 @@ const rereadPage = { maxRows: 5000, maxBytes: 4 * 1024 * 1024 };
 const queryDeadlineMs = 60_000;
 /** A snapshot may be some 200 ms old. */
 const staleRetryMs = 50;
+/** More rows than this many times those that were measured may be of another kind. */
+const measuredGrowth = 1.2;
 /** What a row takes beside its texts, about. */
 const bytesBesideTexts = 160;
 
@@ -43,7 +45,9 @@ export class RowSource {
   #seenLastId = 0;
   /** Of the oldest row that is stored, as far as anybody has looked. */
   #firstId = 1;
-  #bytesPerRow = 0;
+  /** What the store took when it was measured with rows in it. */
+  #storedBytes = 0;
+  #measuredRows = 0;
   /** Of a row's text, in the page read last: pages are asked for by rows, and bounded by bytes. */
   #textBytesPerRow = assumedTextBytes;
 
@@ -58,21 +62,30 @@ export class RowSource {
     return Math.max(this.#recent.lastId, this.#seenLastId);
   }
 
-  /** In the store, with all its indexes, on average; as measured last, 1 while there were no rows to measure. */
+  /**
+   * In the store, with all its indexes, on average; 1 while there were no rows to measure. Rows that have come since take nothing until
+   * it is measured anew: in a store that was nearly empty a row seemed to take a hundred times what it does.
+   */
   get bytesPerRow(): number {
-    return Math.max(this.#bytesPerRow, 1);
+    return Math.max(this.#storedBytes / Math.max(this.#storedRows, 1), 1);
   }
 
+  /** What a row takes is known, or nearly so. */
   get isMeasured(): boolean {
-    return this.#bytesPerRow > 0;
+    return this.#storedBytes > 0 && this.#storedRows <= this.#measuredRows * measuredGrowth;
   }
 
   /** Looks how many rows there are and what they take. @throws what `Store.stats` throws. */
   async measure(): Promise<void> {
     const { databaseBytes, walBytes, segmentBytes, lastId } = await this.#store.stats();
     this.#seenLastId = Math.max(this.#seenLastId, lastId);
-    const count = lastId - this.#firstId + 1;
-    if (count > 0) this.#bytesPerRow = (databaseBytes + walBytes + segmentBytes) / count;
+    if (this.#storedRows <= 0) return;
+    this.#storedBytes = databaseBytes + walBytes + segmentBytes;
+    this.#measuredRows = this.#storedRows;
+  }
+
+  get #storedRows(): number {
+    return this.lastId - this.#firstId + 1;
   }
 
   /** Null when there is nothing behind `position` yet. @throws what `Store.search` throws. */

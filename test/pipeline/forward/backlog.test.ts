@@ -7,7 +7,7 @@ import { type Delivery, delivered } from '../../../src/sinks/sink.ts';
 import { SqliteStore } from '../../../src/store/thread/sqlite-store.ts';
 import { aRecord } from '../../records.ts';
 import { tempDir } from '../../temp-dir.ts';
-import { forwarding, scripted } from './forwarding.ts';
+import { HastyClock, forwarding, scripted } from './forwarding.ts';
 
 const batches = 10;
 const rowsPerBatch = 200;
@@ -52,6 +52,20 @@ void test('F59: drop_oldest: the oldest rows go unsent and are counted at once, 
   t.ok(full.droppedRows > written / 2, String(full.droppedRows));
   t.equal(status.deliveredRows + status.droppedRows, written);
   t.same(taken, upTo(written).slice(status.droppedRows));
+});
+
+void test('F59: rows that fit are kept, though the store was nearly empty when it was looked what a row takes', async (t) => {
+  for (const when_full of ['drop_oldest', 'drop_newest']) {
+    const down = scripted(() => ({ kind: 'unavailable', reason: 'down' }), { max_backlog: '4MiB', when_full });
+    const records = [aRecord({ message: 'first' })];
+    const store = new SqliteStore(`${await tempDir(t)}/regression.db`);
+    const { add, until, metrics } = await forwarding(t, [down], { store, records, clock: new HastyClock(1) });
+    await until(({ state }) => state === 'waiting');
+    await add(Array.from({ length: 2000 }, (_, index) => aRecord({ message: `row ${index}` })));
+
+    t.match(await until(({ lagRows, droppedRows }) => lagRows + droppedRows === 2001), { droppedRows: 0 }, when_full);
+    t.notMatch(await metrics.registry.metrics(), /sink_dropped_total\{sink="scripted"\} [1-9]/);
+  }
 });
 
 void test('F59: drop_newest: what waits is delivered, what comes while it is full is not, and is counted', async (t) => {
