@@ -206,13 +206,22 @@ function tasksText(tasks: readonly TaskAnswer[]): string {
 
 function sinkText(sink: SinksAnswer['sinks'][number]): string {
   const number = (value: number): string => value.toLocaleString('en-US');
+  const parts = [
+    sink.lag_bytes === null ? '' : `about ${number(sink.lag_bytes)} bytes`,
+    sink.lag_seconds === null || sink.lag_seconds === 0
+      ? ''
+      : `the oldest of ${number(Math.round(sink.lag_seconds))} s ago`,
+  ].filter((part) => part !== '');
   const lag =
     sink.lag_rows === 0
       ? 'all delivered'
-      : `${number(sink.lag_rows)} rows behind${sink.lag_bytes === null ? '' : ` (about ${number(sink.lag_bytes)} bytes)`}`;
-  const state = sink.state === null ? '' : `, ${sink.state}${sink.circuit === 'closed' ? '' : ', circuit open'}`;
+      : `${number(sink.lag_rows)} rows behind${parts.length === 0 ? '' : ` (${parts.join(', ')})`}`;
+  const circuit =
+    sink.circuit === null || sink.circuit === 'closed' ? '' : `, circuit ${sink.circuit.replace('_', ' ')}`;
+  const state = sink.state === null ? '' : `, ${sink.state}${circuit}`;
   const since = sink.last_success_at === null ? '' : `, last success ${sink.last_success_at}`;
-  let out = `${'sink'.padEnd(12)}${sink.describes ?? sink.name}: ${lag}${state}${since}\n`;
+  const named = sink.describes === null ? sink.name : `${sink.name}: ${sink.describes}`;
+  let out = `${'sink'.padEnd(12)}${named}: ${lag}${state}${since}\n`;
   const counted = [
     sink.dead_letters === 0
       ? ''

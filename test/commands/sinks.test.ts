@@ -38,7 +38,7 @@ void test(
     });
     const asked = ['--config', config];
     const status = await regression(['status', ...asked]);
-    t.match(status.stdout, /sink +http http:.*all delivered, idle.*last success/);
+    t.match(status.stdout, /sink +upstream: http http:.*all delivered, idle.*last success/);
     t.match(status.stdout, '2 dead letters (regression deadletters list upstream)');
     const metrics = await (await fetch(`${summary.server}/metrics`)).text();
     for (const line of [
@@ -71,7 +71,10 @@ void test(
     await upstream.close();
     await appendFile(log, 'four\n');
     while ((await sink())?.state !== 'waiting') await new Promise((resolve) => setTimeout(resolve, 20));
-    t.match((await regression(['status', ...asked])).stdout, /1 rows behind .*waiting[^]*Nobody listens/);
+    t.match(
+      (await regression(['status', ...asked])).stdout,
+      /upstream: http .*: 1 rows behind \(about [\d,]+ bytes, the oldest of [\d,]+ s ago\), waiting.*[^]*Nobody listens/,
+    );
     t.match(await daemon.kill('SIGTERM'), { code: 0 });
 
     const left = await regression(['status', ...asked]);
