@@ -15,6 +15,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { gunzipSync } from 'node:zlib';
 import { find, rsyslogModules } from '../test/clients/programs.ts';
+import type { DaemonSummary } from '../src/daemon.ts';
+import { clientOf } from '../test/daemon-process.ts';
 import { startClickhouse } from '../test/servers/clickhouse.ts';
 import { needsPostgres, startPostgres } from '../test/servers/postgres.ts';
 import {
@@ -153,8 +155,10 @@ async function startDaemon(home: string, inputs: string, sink: string) {
   const child = spawn(process.execPath, [program, 'run', '--json', '--config', config], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  await once(child.stdout, 'data');
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
   return {
+    summary: JSON.parse(line.toString('utf8')) as DaemonSummary,
+    startMs: performance.now() - startedAtMs,
     pid: child.pid ?? 0,
     startedAtMs,
     async stop() {
@@ -251,6 +255,7 @@ async function backlogText(count: number): Promise<string> {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   await once(importing, 'close');
+  await sealAll(home);
   const receiver = await ndjsonReceiver();
   const daemon = await startDaemon(home, '[]', `{ type: http, url: '${receiver.url}' }`);
   try {
@@ -258,11 +263,21 @@ async function backlogText(count: number): Promise<string> {
     const seconds = (performance.now() - daemon.startedAtMs) / 1000;
     const usage = usageOf(daemon.pid);
     const peak = Math.round((usage?.peakBytes ?? 0) / 1e6);
-    return `backlog of ${count} records over HTTP: ${seconds.toFixed(1)} s, ${Math.round(count / seconds)} records/s, ${usage?.cpuSeconds.toFixed(1)} CPU s, peak ${peak} MB\n`;
+    const started = `started in ${(daemon.startMs / 1000).toFixed(1)} s`;
+    return `backlog of ${count} records over HTTP: ${started}, drained in ${seconds.toFixed(1)} s, ${Math.round(count / seconds)} records/s, ${usage?.cpuSeconds.toFixed(1)} CPU s, peak ${peak} MB\n`;
   } finally {
     await daemon.stop();
     receiver.close();
   }
+}
+
+/** What an import closed last is sealed by the next daemon; a backlog that grew while a daemon ran is sealed already. */
+async function sealAll(home: string): Promise<void> {
+  const daemon = await startDaemon(home, '[]', '');
+  const client = await clientOf(daemon.summary);
+  while ((await client.store()).unsealed_segments > 0) await delay(200);
+  await client.close();
+  await daemon.stop();
 }
 
 /** One line at a time; an HTTP receiver in this process notes when it comes. */
