@@ -16,7 +16,7 @@ export const http: SinkKind<typeof options> = {
     return {
       describe: () => `http ${given.url}`,
       async deliver(rows, signal) {
-        const body = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+        const body = Buffer.from(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
         const headers = { 'idempotency-key': idempotencyKey(context, rows, body) };
         const sent = await upstream.send({
           url: given.url,
@@ -36,7 +36,7 @@ export const http: SinkKind<typeof options> = {
  * The same for the same rows in the same words, and for no others: an upstream that remembers it stores a repetition once
  * (draft-ietf-httpapi-idempotency-key-header).
  */
-export function idempotencyKey({ origin, name }: SinkContext, rows: readonly LogRow[], body: string): string {
+export function idempotencyKey({ origin, name }: SinkContext, rows: readonly LogRow[], body: Uint8Array): string {
   const digest = createHash('sha256').update(body).digest('hex').slice(0, 16);
   return `${origin}-${name}-${rows[0]?.id ?? 0}-${rows.at(-1)?.id ?? 0}-${digest}`;
 }

@@ -23,7 +23,7 @@ export const regression: SinkKind<typeof options> = {
     return {
       describe: () => `regression ${given.url}`,
       async deliver(rows, signal) {
-        const body = rows.map(lineOf).join('');
+        const body = Buffer.from(rows.map(lineOf).join(''));
         const headers = { 'idempotency-key': idempotencyKey(context, rows, body) };
         const sent = await upstream.send({ url, body, contentType: 'application/x-ndjson', headers, signal });
         return sent.kind === 'answer' ? deliveryOf(sent.answer.text) : sent;
