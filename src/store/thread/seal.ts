@@ -11,7 +11,12 @@ import { RegressionError } from '../../runtime/errors.ts';
 import { type Segment, type SegmentManifest, segmentFileNames } from '../segments.ts';
 import { durableRename, syncPath } from '../durable-rename.ts';
 import { hashFile } from './file-hash.ts';
-import { buildMetadataIndex } from './metadata-index.ts';
+import {
+  type MetadataRoots,
+  declareMetadataIndex,
+  fillMetadataIndex,
+  refuseIncompleteIndex,
+} from './metadata-index.ts';
 import { removeDatabase } from './new-database.ts';
 import { writeManifest } from './segment-manifest.ts';
 import { rangesOf } from './file-checks.ts';
@@ -53,6 +58,26 @@ export function sealSegment(closed: Segment, directory: string, nowMs: () => num
 }
 
 function build(path: string, closed: Segment): { readonly rows: number; readonly metadataRows: number } {
+  fillMetadataIndex(
+    path,
+    inCopy(path, (database): MetadataRoots => {
+      database.exec('PRAGMA secure_delete = ON');
+      dropState(database);
+      return declareMetadataIndex(database);
+    }),
+  );
+  return inCopy(path, (database) => {
+    buildTextIndex(database);
+    database.exec('PRAGMA analysis_limit = 1000; ANALYZE');
+    check(database, closed);
+    const count = (table: string): number =>
+      database.get<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`)?.rows ?? 0;
+    return { rows: count('logs'), metadataRows: count('logs_metadata') };
+  });
+}
+
+/** Without a journal, and closed afterwards. */
+function inCopy<Result>(path: string, work: (database: Sqlite) => Result): Result {
   const database = new Sqlite(path);
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE');
@@ -61,17 +86,8 @@ function build(path: string, closed: Segment): { readonly rows: number; readonly
       PRAGMA journal_mode = OFF;
       PRAGMA synchronous = OFF;
       PRAGMA foreign_keys = OFF;
-      PRAGMA secure_delete = ON;
       PRAGMA cache_size = -${cacheBytes / 1024}`);
-    dropState(database);
-    database.exec('PRAGMA secure_delete = OFF');
-    buildMetadataIndex(database);
-    buildTextIndex(database);
-    database.exec('PRAGMA analysis_limit = 1000; ANALYZE');
-    check(database, closed);
-    const count = (table: string): number =>
-      database.get<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`)?.rows ?? 0;
-    return { rows: count('logs'), metadataRows: count('logs_metadata') };
+    return work(database);
   } finally {
     database.close();
   }
@@ -89,6 +105,7 @@ function dropState(database: Sqlite): void {
 
 /** What came out must be sound and hold what went in. */
 function check(database: Sqlite, closed: Segment): void {
+  refuseIncompleteIndex(database);
   const found = database.all<{ quick_check: string }>('PRAGMA quick_check(1)')[0]?.quick_check;
   const ranges = rangesOf(database);
   const isComplete = ranges?.firstId === closed.firstId && ranges.lastId === closed.lastId;
