@@ -124,7 +124,9 @@ function refuseOverlap({ firstId, lastId }: Range, live: Live, source: string): 
   throw new RegressionError(
     'CONFLICT',
     `rows ${firstId} to ${lastId} of ${source} would stand beside other rows of these ids`,
-    { hint: 'It is from another data directory. Restore it to one of its own: --to DIR.' },
+    {
+      hint: 'It is from another data directory (restore it to one of its own: --to DIR), or some of its rows came back before, cut otherwise.',
+    },
   );
 }
 

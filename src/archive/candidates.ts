@@ -58,16 +58,21 @@ async function inArchive(source: string, { start, end }: Span): Promise<readonly
   });
 }
 
-/** After a restore ids were given out once more: of two segments that share some, the one that was archived last counts. */
+/**
+ * After a restore ids were given out once more: of two segments that share some, the one that was archived last counts. But of one and
+ * the same store (the origin tells) they are the same rows, cut otherwise: then the longer one does.
+ */
 function withoutOutdated(archived: readonly ArchiveManifest[]): readonly ArchiveManifest[] {
-  const kept: ArchiveManifest[] = [];
+  let kept: readonly ArchiveManifest[] = [];
   for (const manifest of archived.toSorted((a, b) => b.archived_at.localeCompare(a.archived_at))) {
-    const isFree = kept.every(
-      ({ first_id: first, last_id: last }) => manifest.last_id < first || manifest.first_id > last,
-    );
-    if (isFree) kept.push(manifest);
+    const { origin, first_id: firstId, last_id: lastId } = manifest;
+    const met = kept.filter(({ first_id: first, last_id: last }) => lastId >= first && firstId <= last);
+    const hasThemAll = met.every((other) => {
+      return other.origin === origin && firstId <= other.first_id && lastId >= other.last_id;
+    });
+    if (hasThemAll) kept = [...kept.filter((other) => !met.includes(other)), manifest];
   }
-  return kept.sort((a, b) => a.first_id - b.first_id);
+  return kept.toSorted((a, b) => a.first_id - b.first_id);
 }
 
 /** The rows of the hot file come as a closed segment, which is what a hot file becomes. */

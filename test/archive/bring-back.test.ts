@@ -10,7 +10,8 @@ import { archiveFormats } from '../../src/store/archive-format.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { aRecord } from '../records.ts';
 import { walk } from '../store/store.contract.ts';
-import { countRows, jobsInThisThread as jobs, openInThisThread } from '../tasks/task-place.ts';
+import { archive as archiveTask } from '../../src/tasks/archive.ts';
+import { contextOf, countRows, jobsInThisThread as jobs, openInThisThread } from '../tasks/task-place.ts';
 import { tempDir } from '../temp-dir.ts';
 import { place, rowsPerSegment, sorted } from './archive-place.ts';
 
@@ -120,6 +121,32 @@ void test('a span out of a backup brings back what is gone, also what was not ye
       [201, 201, 1], // came after the backup
     ],
   );
+});
+
+void test('rows that were archived twice, cut otherwise, all come back', slow, async (t) => {
+  const { archive, dataDir, archiveDir, store } = await place(t);
+  const directory = join(await tempDir(t), 'backups');
+  const clock = new ManualClock('2026-11-24T02:00:00Z');
+  const progress = (): void => undefined;
+  const backup = await takeBackup({ store, dataDir, directory, clock, jobs, signal, progress });
+  await store.append({ records: [aRecord({ timestamp: '2026-11-24T00:02:00.000000Z' })], positions: [], gaps: [] });
+  await store.rotate();
+  await store.sealed();
+  await archive({ after: '0s' });
+  t.strictSame(await countRows(store), { live: 0, removed: 201 });
+  await store.close();
+  const day = { start: '2026-11-24T00:00:00.000000Z', end: '2026-11-25T00:00:00.000000Z' };
+  const back = { dataDir, nowMs: Date.parse('2026-11-24T03:00:00Z'), jobs, progress, ...day };
+  t.match(await bringBack({ ...back, source: backup.directory }), { rows: 50 }, 'those of the moment of the backup');
+  const between = openInThisThread(dataDir);
+  await between.sealed();
+  const options = archiveTask.options.parse({ dir: archiveDir, after: '0s' });
+  await archiveTask.run(contextOf(between, join(dataDir, '..'), '2026-11-24T12:00:00Z'), options);
+  t.strictSame(await countRows(between), { live: 0, removed: 201 });
+  await between.close();
+  t.match(readdirSync(archiveDir).filter((name) => name.startsWith('000000000151')).length, 4, 'twice, with manifests');
+
+  t.match(await bringBack({ ...back, source: archiveDir }), { segments: 1, rows: 51 });
 });
 
 void test('segments of another data directory are not brought in under ids that are taken', slow, async (t) => {
