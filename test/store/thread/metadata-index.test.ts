@@ -7,7 +7,7 @@ import {
   fillMetadataIndex,
   refuseIncompleteIndex,
 } from '../../../src/store/thread/metadata-index.ts';
-import { Sqlite } from '../../../src/store/thread/sqlite.ts';
+import type { Sqlite } from '../../../src/store/thread/sqlite.ts';
 import { memoryDir } from '../../temp-dir.ts';
 import { openSqlite } from '../open-sqlite.ts';
 
