@@ -12,7 +12,6 @@ import { LiveFeed } from './query/live-feed.ts';
 import type { Clock } from './runtime/clock.ts';
 import { type DataDirLock, lockDataDir } from './runtime/data-dir-lock.ts';
 import { makeDataDir } from './runtime/data-dir.ts';
-import { keepHeapSmall } from './runtime/heap-size.ts';
 import type { Logger } from './runtime/logger.ts';
 import type { Metrics } from './runtime/metrics.ts';
 import type { Damage } from './store/damage.ts';
@@ -54,7 +53,6 @@ const maxRecentBytes = 16 * 1024 * 1024;
 /** @throws RegressionError `DATA_DIR_LOCKED`, `DATA_DIR_UNUSABLE`, and what opening the store throws. */
 export async function openLocalPipeline(options: LocalPipelineOptions): Promise<LocalPipeline> {
   const { config, clock, metrics, logger, onFatal } = options;
-  keepHeapSmall();
   const lock = await takeDataDir(config.data_dir, options.command);
   /** Null until the store is open: then it says itself what this start and earlier ones have found. */
   let damages: readonly Damage[] | null = null;

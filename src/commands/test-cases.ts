@@ -18,7 +18,8 @@ import type { LogRecord } from '../record/log-record.ts';
 import { severities } from '../record/severity.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { RegressionError } from '../runtime/errors.ts';
-import { LinearPattern, pattern } from '../runtime/linear-pattern.ts';
+import { LinearPattern } from '../runtime/linear-pattern.ts';
+import { pattern } from '../runtime/pattern-schema.ts';
 import { transformsOf } from '../transforms/registry.ts';
 
 /** The text itself, or a pattern found in it. */

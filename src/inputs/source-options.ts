@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { formats } from '../parsers/registry.ts';
 import { isTimezone } from '../record/timezone.ts';
-import { pattern } from '../runtime/linear-pattern.ts';
+import { pattern } from '../runtime/pattern-schema.ts';
 import { bytes, duration } from '../runtime/units.ts';
 
 export const sourceOptions = {

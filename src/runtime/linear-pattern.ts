@@ -5,8 +5,14 @@
  * backreferences do not exist here; compiling one says so. Our own fixed patterns use the built-in engine, which is faster,
  * and each is tested to be linear.
  */
-import { RE2JS } from 're2js';
-import { z } from 'zod';
+import { createRequire } from 'node:module';
+import type * as re2js from 're2js';
+
+const require = createRequire(import.meta.url);
+let engine: typeof re2js.RE2JS | undefined;
+
+/** Loaded with the first pattern: its tables take a megabyte in each thread that might meet one, and most never do. */
+const re2 = (): typeof re2js.RE2JS => (engine ??= (require('re2js') as typeof re2js).RE2JS);
 
 export interface LinearPatternOptions {
   readonly ignoreCase?: boolean;
@@ -16,13 +22,13 @@ export class LinearPattern {
   readonly source: string;
   /** The names of the groups `(?<name>...)`, in their order. */
   readonly groupNames: readonly string[];
-  readonly #pattern: RE2JS;
+  readonly #pattern: re2js.RE2JS;
 
   /** @throws Error that names what is wrong with `source`. */
   constructor(source: string, { ignoreCase = false }: LinearPatternOptions = {}) {
     this.source = source;
     try {
-      this.#pattern = RE2JS.compile(source, ignoreCase ? RE2JS.CASE_INSENSITIVE : 0);
+      this.#pattern = re2().compile(source, ignoreCase ? re2().CASE_INSENSITIVE : 0);
     } catch (error) {
       const why = error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : String(error);
       throw new Error(`/${source}/ is not a regular expression (RE2 syntax): ${why}`, { cause: error });
@@ -50,7 +56,7 @@ export class LinearPattern {
 
   /** `text` with every match replaced; `replacement` stands for itself, `$` included. */
   replaceAll(text: string, replacement: string): string {
-    return this.#pattern.matcher(text).replaceAll(RE2JS.quoteReplacement(replacement));
+    return this.#pattern.matcher(text).replaceAll(re2().quoteReplacement(replacement));
   }
 }
 
@@ -63,10 +69,3 @@ export function patternProblem(source: string): string | null {
     return error instanceof Error ? error.message : String(error);
   }
 }
-
-/** For configuration: a pattern, kept as its text. */
-export const pattern = () =>
-  z.string().superRefine((source, context) => {
-    const problem = patternProblem(source);
-    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
-  });

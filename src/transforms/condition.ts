@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import type { LogRecord } from '../record/log-record.ts';
 import { severities } from '../record/severity.ts';
-import { LinearPattern, pattern } from '../runtime/linear-pattern.ts';
+import { LinearPattern } from '../runtime/linear-pattern.ts';
+import { pattern } from '../runtime/pattern-schema.ts';
 
 export const conditionOptions = z.strictObject({
   severity: z.array(z.enum(severities)).min(1).optional().describe('Any of these'),

@@ -1,7 +1,8 @@
 /** Replaces secrets in the message and in metadata before anything is stored. */
 import { z } from 'zod';
 import type { LogRecord, Metadata } from '../record/log-record.ts';
-import { LinearPattern, pattern } from '../runtime/linear-pattern.ts';
+import { LinearPattern } from '../runtime/linear-pattern.ts';
+import { pattern } from '../runtime/pattern-schema.ts';
 import { conditionOf, conditionOptions } from './condition.ts';
 import { descriptionOfKinds, finders, isSecretKey, secretKinds } from './secrets.ts';
 import type { TransformKind } from './transform.ts';
