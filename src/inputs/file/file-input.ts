@@ -10,6 +10,7 @@
  * continuations.ts, packed-readings.ts and truncation.ts; what was missed in unseen-files.ts and, at the start, lost-generations.ts.
  * These decisions are made one at a time (one-at-a-time.ts).
  */
+import { watch } from 'chokidar';
 import type { FilesStatus, Input, InputContext, InputKind } from '../input.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { Continuations } from './continuations.ts';
@@ -64,8 +65,8 @@ export class FileInput implements Input {
   #isScanPlanned = false;
   #looping: Promise<void> | null = null;
 
-  /** @param isWatching false leaves the work to the scan alone: for tests, and what a mute watcher comes to. */
-  constructor(options: FileOptions, context: InputContext, isWatching = true) {
+  /** @param watchPaths chokidar's; null leaves the work to the scan alone. */
+  constructor(options: FileOptions, context: InputContext, watchPaths: typeof watch | null = watch) {
     const { signal } = this.#stopped;
     this.#options = options;
     this.#context = context;
@@ -83,14 +84,16 @@ export class FileInput implements Input {
     const truncation = new Truncation(work, this.#encounters, continuations, this.#unseen);
     const reader = new ChunkReader(work, (followed) => truncation.truncated(followed));
     const hints = { onChange: (path: string) => this.#lookSoon(path), onRename: () => this.#scanSoon() };
-    this.#watcher = isWatching
-      ? new PathWatcher(
-          this.#globs.baseDirectories(),
-          (directory) => this.#globs.mayContain(directory),
-          hints,
-          context.logger,
-        )
-      : null;
+    this.#watcher =
+      watchPaths === null
+        ? null
+        : new PathWatcher(
+            this.#globs.baseDirectories(),
+            (directory) => this.#globs.mayContain(directory),
+            hints,
+            context.logger,
+            watchPaths,
+          );
   }
 
   describe(): string {

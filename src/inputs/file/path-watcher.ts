@@ -7,7 +7,7 @@
  */
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { type FSWatcher, watch } from 'chokidar';
+import type { FSWatcher, watch } from 'chokidar';
 import { messageOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { WatcherState } from '../input.ts';
@@ -38,7 +38,7 @@ export class PathWatcher {
     mayContain: (directory: string) => boolean,
     hints: PathHints,
     logger: Logger,
-    watchPaths: typeof watch = watch,
+    watchPaths: typeof watch,
   ) {
     this.#directories = directories;
     this.#mayContain = mayContain;

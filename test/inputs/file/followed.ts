@@ -2,6 +2,7 @@
 import { appendFile, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { watch } from 'chokidar';
 import type { Test } from 'tap';
 import { FileInput } from '../../../src/inputs/file/file-input.ts';
 import { type FileOptions, fileOptions } from '../../../src/inputs/file/options.ts';
@@ -27,7 +28,11 @@ export class Followed {
 
   #create(): FileInput {
     const include = [join(this.directory, '*.log')];
-    return new FileInput(fileOptions.parse({ include, ...this.#options }), this.context, this.#isWatching);
+    return new FileInput(
+      fileOptions.parse({ include, ...this.#options }),
+      this.context,
+      this.#isWatching ? watch : null,
+    );
   }
 
   get input(): FileInput {

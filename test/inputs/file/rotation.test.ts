@@ -404,7 +404,7 @@ void test('two inputs that name one file store its lines once; each leaves the o
   const other = new FileInput(
     fileOptions.parse({ include: [logs.path('b.log'), logs.path('both.log')] }),
     logs.context,
-    false,
+    null,
   );
   t.teardown(() => other.stop());
   for (const name of ['a.log', 'b.log', 'both.log']) await logs.append(name, `${name}\n`);
@@ -422,7 +422,7 @@ void test('two inputs that name one file store its lines once; each leaves the o
   const again = new FileInput(
     fileOptions.parse({ include: [logs.path('b.log'), logs.path('both.log')] }),
     logs.context,
-    false,
+    null,
   );
   t.teardown(() => again.stop());
   await again.start();
