@@ -48,7 +48,7 @@ const fileInput = (path: string, more: object = {}) => ({
 });
 
 void test(
-  'an input that is changed reads on where it was, an open record included; a new glob is followed',
+  'an input that is changed, and has another name, reads on where it was, an open record included; a new glob is followed (F50)',
   timeout,
   async (t) => {
     const directory = await tempDir(t);

@@ -93,22 +93,22 @@ void test('a line of exactly the greatest length is not cut', async (t) => {
   t.strictSame(split(Buffer.from(`${'x'.repeat(1024)}\n`)), [{ text: 'x'.repeat(1024), endOffset: 1025 }]);
 });
 
-void test('an endless line is handed out cut, in bounded memory; its rest is a stated cut (F24)', async (t) => {
+void test('a line of two gigabytes without an end is handed out cut, in bounded memory; its rest is a stated cut (F24)', async (t) => {
   const splitter = new LineSplitter(1024, 100);
   const chunk = Buffer.alloc(256 * 1024, 0x78);
   const before = process.memoryUsage().arrayBuffers;
   const lines: Line[] = [];
-  for (let index = 0; index < 1000; index++) lines.push(...splitter.push(chunk));
+  for (let index = 0; index < 8192; index++) lines.push(...splitter.push(chunk));
 
   t.equal(lines.length, 1, 'once');
   t.equal(lines[0]?.text.length, 1024);
   t.strictSame(lines[0]?.metadata, [['truncated', 'true']]);
   t.ok(process.memoryUsage().arrayBuffers - before < 16 * 1024 * 1024);
   t.ok(splitter.isInsideLine && splitter.lineStart === lines[0]?.endOffset, 'the position is inside the line');
-  t.strictSame(splitter.push(Buffer.from('end\nnext\n')), [{ text: 'next', endOffset: 100 + 256_000 * 1024 + 9 }]);
+  t.strictSame(splitter.push(Buffer.from('end\nnext\n')), [{ text: 'next', endOffset: 100 + 8192 * chunk.length + 9 }]);
   const cuts = splitter.takeCuts();
   t.equal(cuts[0]?.startOffset, 100 + 1024);
-  t.equal(cuts.at(-1)?.endOffset, 100 + 256_000 * 1024 + 4);
+  t.equal(cuts.at(-1)?.endOffset, 100 + 8192 * chunk.length + 4);
   t.equal(cuts[0]?.endOffset, cuts[1]?.startOffset, 'without a hole');
 });
 

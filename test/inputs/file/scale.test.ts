@@ -94,6 +94,24 @@ void test('a line of 100 MB: its beginning is stored and marked, the rest is a s
   t.ok(memory < 64 * MiB, `${memory} bytes of buffers`);
 });
 
+void test('lines of a byte, of 64 kB and of a megabyte are whole (F24)', async (t) => {
+  const logs = await follow(t);
+  const lines = [1, 64_000, 1_000_000, MiB, 1].map((length, index) => String(index).repeat(length));
+  await logs.append('app.log', `${lines.join('\n')}\n`);
+  await logs.start();
+
+  t.strictSame(
+    logs.context.lines.map(({ text, metadata }) => [text.length, text[0], metadata]),
+    [
+      [1, '0', undefined],
+      [64_000, '1', undefined],
+      [1_000_000, '2', undefined],
+      [MiB, '3', undefined],
+      [1, '4', undefined],
+    ],
+  );
+});
+
 void test('a hole of 500 MB that a truncation left: counted, not kept, the next line whole (F29)', async (t) => {
   const logs = await follow(t);
   const file = await open(logs.path('app.log'), 'w');
