@@ -1,7 +1,7 @@
 /** Schemas of consumers. */
 import { z } from 'zod';
 import { digestSchema } from './pattern-schemas.ts';
-import { filterParameters, maxLimit, rowSchema } from './schemas.ts';
+import { filterParameters, maxLimit, problemSchema, rowSchema } from './schemas.ts';
 
 const maxBatchBytes = 16 * 1024 * 1024;
 /** Rows of a batch that is pulled as a digest. */
@@ -44,7 +44,7 @@ export const consumerSchema = z
     max_deliver: z.int(),
     acked_rows: z.int(),
     parked_batches: z.int(),
-    lost_ids: z.int().describe('Ids that went to retention before they were read'),
+    lost_ids: z.int().describe('Ids that went to retention before they were read, or while their batch was out'),
     created_at: z.string(),
     updated_at: z.string(),
   })
@@ -86,7 +86,9 @@ export const pulledSchema = z.object({
   gap: z
     .object({ first_id: z.int(), last_id: z.int() })
     .nullable()
-    .describe('Ids that went to retention before this consumer read them'),
+    .describe(
+      'Ids that went to retention before this consumer read them, or, of a batch that was out, before it read them again',
+    ),
   over_limit: z.boolean().describe('True when a single row is larger than the limits: it comes all the same'),
   lag: z.int().describe('Ids behind the newest row once this batch is done with'),
   row_count: z.int().describe('Rows of the batch'),
@@ -107,3 +109,7 @@ export const parkedSchema = z.object({
   rows: z.int(),
   parked_at: z.string(),
 });
+
+export const conflict = {
+  409: problemSchema.describe('The batch is not out, or the consumer is another'),
+} as const;

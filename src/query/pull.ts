@@ -4,8 +4,8 @@
  * Several pulls may run at once: which batch is out is decided by the store's writer (state/consumers.ts); here rows are only read.
  * Rows never change and new ones have higher ids, so a batch is its two ids, and reading it again gives the same rows.
  */
-import type { Filter } from '../search/request.ts';
-import type { Consumer, ConsumerBatch } from '../store/state.ts';
+import type { Filter, IdRange } from '../search/request.ts';
+import type { Consumer, ConsumerBatch } from '../store/consumer-state.ts';
 import type { QueryContext } from './context.ts';
 
 /** Takes the rows of a batch, page by page: what becomes of them is its own matter. */
@@ -80,15 +80,14 @@ async function pullOnce<View extends BatchView>(
     const { position, filter } = consumer;
     const view = await options.newView();
     const found = await readRows(context, filter, position, options, view);
-    const gap = found.firstId > position + 1 ? { firstId: position + 1, lastId: found.firstId - 1 } : null;
+    const { gap, lostIds } = found;
     const { firstId, lastId } = found.ids;
     if (lastId === 0) {
-      const lost = gap === null ? 0 : gap.lastId - gap.firstId + 1;
-      consumer = await store.state.skipTo(name, position, found.storeLastId, lost);
+      consumer = await store.state.skipTo(name, position, found.storeLastId, lostIds);
       return { consumer, batch: null, view, gap, lastId: found.storeLastId, isOverLimit: false };
     }
     const wanted = { id: options.newBatchId(), firstId, lastId, rows: found.rows, gap };
-    consumer = await store.state.leaseBatch(name, position, wanted, clock.nowMs());
+    consumer = await store.state.leaseBatch(name, position, wanted, lostIds, clock.nowMs());
     const { batch } = consumer;
     if (batch === null) continue; // acknowledged or moved by another meanwhile: again from there
     if (batch.id !== wanted.id) return readBatch(context, consumer, batch, options);
@@ -106,6 +105,7 @@ async function readBatch<View extends BatchView>(
   const { store, queryTimeoutMs, clock } = context;
   const view = await newView();
   let afterId = batch.firstId - 1;
+  const holes: IdRange[] = [];
   for (;;) {
     const page = await store.search(
       { filter: { ...consumer.filter, afterId, untilId: batch.lastId }, order: 'arrival', limit: pageRows },
@@ -118,11 +118,12 @@ async function readBatch<View extends BatchView>(
       continue;
     }
     view.add(linesOf(page.ndjson));
+    holes.push(...page.holes);
     afterId = page.last?.id ?? afterId;
     if (page.hasMore) continue;
     // Fewer rows when retention was quicker.
-    const gone = page.firstId > batch.firstId ? { firstId: batch.firstId, lastId: page.firstId - 1 } : null;
-    const gap = gone === null ? batch.gap : { firstId: batch.gap?.firstId ?? gone.firstId, lastId: gone.lastId };
+    const cut = holes.length === 0 ? consumer : await store.state.cutBatch(consumer.name, batch.id, holes);
+    const gap = (cut.batch?.id === batch.id ? cut.batch : batch).gap;
     return { consumer, batch, view, gap, lastId: page.lastId, isOverLimit: false };
   }
 }
@@ -130,14 +131,19 @@ async function readBatch<View extends BatchView>(
 interface FoundRows {
   readonly rows: number;
   /** Of the rows; 0 when there are none. */
-  readonly ids: { readonly firstId: number; readonly lastId: number };
-  /** Of the store. */
-  readonly firstId: number;
+  readonly ids: IdRange;
+  /** Of the ids in front of the rows, or of all without rows, those that are gone: from the first to the last of them. */
+  readonly gap: IdRange | null;
+  /** How many. */
+  readonly lostIds: number;
   readonly storeLastId: number;
   readonly isOverLimit: boolean;
 }
 
-/** Page by page, so that a limit in bytes does not read what it then throws away. */
+/**
+ * Page by page, so that a limit in bytes does not read what it then throws away. The rows end where ids are missing: what is lost
+ * always lies in front of a batch.
+ */
 async function readRows<View extends BatchView>(
   { store, queryTimeoutMs }: Context,
   filter: Filter,
@@ -150,20 +156,34 @@ async function readRows<View extends BatchView>(
   let [firstId, lastId] = [0, 0];
   let isOverLimit = false;
   let afterId = position;
+  let gap: IdRange | null = null;
+  let lostIds = 0;
   for (;;) {
     const limit = Math.min(pageRows, maxRows - rows);
     const page = await store.search(
       { filter: { ...filter, afterId }, order: 'arrival', limit },
       { deadlineMs: queryTimeoutMs, signal },
     );
+    const holes = [...page.holes];
+    /** False when there is one, and rows in front of it. */
+    const passHoles = (untilId: number): boolean => {
+      for (let hole = holes[0]; hole !== undefined && hole.firstId <= untilId; hole = holes[0]) {
+        if (rows + lines.length > 0) return false;
+        gap = { firstId: gap?.firstId ?? hole.firstId, lastId: hole.lastId };
+        lostIds += hole.lastId - hole.firstId + 1;
+        holes.shift();
+      }
+      return true;
+    };
     const lines: string[] = [];
     let isFull = false;
     for (const line of linesOf(page.ndjson)) {
       bytes += Buffer.byteLength(line) + 1;
-      isFull = bytes > maxBytes && rows + lines.length > 0;
+      isFull = !passHoles(idOf(line)) || (bytes > maxBytes && rows + lines.length > 0);
       if (isFull) break;
       lines.push(line);
     }
+    if (!page.hasMore) isFull ||= !passHoles(Infinity);
     view.add(lines);
     rows += lines.length;
     const [first] = lines;
@@ -175,7 +195,7 @@ async function readRows<View extends BatchView>(
     afterId = page.last?.id ?? afterId;
     if (isFull || !page.hasMore || rows >= maxRows || bytes > maxBytes) {
       const ids = { firstId, lastId };
-      return { rows, ids, firstId: page.firstId, storeLastId: page.lastId, isOverLimit };
+      return { rows, ids, gap, lostIds, storeLastId: page.lastId, isOverLimit };
     }
   }
 }

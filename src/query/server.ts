@@ -22,6 +22,7 @@ import type { IngestGateOptions } from './ingest-gate.ts';
 import { QueryCache } from './query-cache.ts';
 import { type RequestLimitOptions, RequestLimits, defaultRequestLimits } from './request-limits.ts';
 import { accountRoutes } from './routes/accounts.ts';
+import { batchRoutes } from './routes/batches.ts';
 import { fieldRoutes } from './routes/fields.ts';
 import { consumerRoutes } from './routes/consumers.ts';
 import { hitsRoutes } from './routes/hits.ts';
@@ -221,6 +222,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   await server.register(mcpRoutes(version, innerKey));
   await server.register(tailRoutes(context));
   await server.register(consumerRoutes(context));
+  await server.register(batchRoutes(context));
   if (options.ingest !== undefined) await server.register(ingestRoutes({ ...context, ...options.ingest }));
   await server.register(taskRoutes(context));
   await server.register(reloadRoutes(context));

@@ -42,6 +42,12 @@ export interface RowPlace {
   readonly id: number;
 }
 
+/** Both inclusive. */
+export interface IdRange {
+  readonly firstId: number;
+  readonly lastId: number;
+}
+
 export interface SearchPage {
   /** The rows as NDJSON text, each line ending in a newline, keys in the order of the API's row schema. */
   readonly ndjson: string;
@@ -54,6 +60,11 @@ export interface SearchPage {
   readonly lastId: number;
   /** Lowest id that is still stored, matching or not; 0 for an empty store. What lay below it has gone to retention. */
   readonly firstId: number;
+  /**
+   * Ids that have gone to retention, in rising order, among those that this page has walked: behind `filter.afterId` and up to its last
+   * row or, where there is no next page, to `filter.untilId` or the last id. Only in order of arrival; else empty.
+   */
+  readonly holes: readonly IdRange[];
 }
 
 export interface HitsRequest {

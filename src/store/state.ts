@@ -2,7 +2,7 @@
  * What the daemon remembers beside rows, as calls of the writer thread: accounts, consumers, cached results, sinks, runs of tasks.
  * Each call is a transaction of its own, durable when it answers.
  */
-import type { Filter } from '../search/request.ts';
+import type { ConsumerCalls } from './consumer-state.ts';
 import type { Damage } from './damage.ts';
 import type { RemovalReason, Segment } from './segments.ts';
 import type { SinkCalls } from './sink-state.ts';
@@ -72,83 +72,6 @@ export interface AccountCalls {
   }): RegisteredApplication;
   /** Names of the applications that the user owns in any release. */
   ownedApplications(username: string): readonly string[];
-}
-
-export interface ConsumerBatch {
-  readonly id: string;
-  readonly firstId: number;
-  readonly lastId: number;
-  readonly rows: number;
-  /** Ids that had gone to retention before they were read. */
-  readonly gap: { readonly firstId: number; readonly lastId: number } | null;
-  /** 1 at the first delivery. */
-  readonly deliveries: number;
-  readonly leaseUntilMs: number;
-}
-
-export interface Consumer {
-  readonly name: string;
-  readonly owner: string;
-  readonly filter: Filter;
-  /** How long a batch is leased: unacknowledged after that it is delivered again. */
-  readonly ackWaitMs: number;
-  readonly maxDeliver: number;
-  /** Rows up to this id are done with. */
-  readonly position: number;
-  readonly batch: ConsumerBatch | null;
-  readonly ackedRows: number;
-  readonly parkedBatches: number;
-  /** Ids that went to retention unread, ever. */
-  readonly lostIds: number;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-}
-
-export interface ParkedBatch {
-  readonly consumer: string;
-  readonly firstId: number;
-  readonly lastId: number;
-  readonly rows: number;
-  readonly parkedAt: string;
-}
-
-/** Every call but `consumers` and `createConsumer` throws RegressionError `NOT_FOUND` for an unknown name. */
-export interface ConsumerCalls {
-  consumers(): readonly Consumer[];
-  consumer(name: string): Consumer;
-  /** @throws RegressionError `CONFLICT` when it is there with another filter or owner; its lease settings may change. */
-  createConsumer(consumer: {
-    readonly name: string;
-    readonly owner: string;
-    readonly filter: Filter;
-    readonly ackWaitMs: number;
-    readonly maxDeliver: number;
-    readonly position: number;
-  }): Consumer;
-  removeConsumer(name: string): Consumer;
-  /**
-   * The batch that is out, if any. When its lease has run out it is leased anew, one delivery more; past `maxDeliver` it is
-   * parked and none is out.
-   */
-  renewBatch(name: string, nowMs: number): Consumer;
-  /**
-   * Leases a new batch that begins behind `position`. When another pull was quicker, its batch stays: the answer says which is out.
-   */
-  leaseBatch(
-    name: string,
-    position: number,
-    batch: Omit<ConsumerBatch, 'deliveries' | 'leaseUntilMs'>,
-    nowMs: number,
-  ): Consumer;
-  /** Moves on where no row was wanted, unless a batch is out or the position has moved. */
-  skipTo(name: string, from: number, to: number, lostIds: number): Consumer;
-  /** Idempotent for the batch acknowledged last. @throws RegressionError `CONFLICT` for a batch that is not out. */
-  ackBatch(name: string, batchId: string): Consumer;
-  /** Ends the lease after `delayMs`. @throws RegressionError `CONFLICT`. */
-  nakBatch(name: string, batchId: string, untilMs: number): Consumer;
-  /** The batch that is out is dropped. */
-  seekConsumer(name: string, position: number): Consumer;
-  parkedBatches(name: string): readonly ParkedBatch[];
 }
 
 export interface CachedResult {
@@ -263,6 +186,7 @@ const stateMethods = {
   removeConsumer: true,
   renewBatch: true,
   leaseBatch: true,
+  cutBatch: true,
   skipTo: true,
   ackBatch: true,
   nakBatch: true,

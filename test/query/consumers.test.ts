@@ -187,30 +187,6 @@ void test('a consumer begins where it is told, and can be moved', async (t) => {
   t.equal((await get('/api/v1/consumers/job')).status, 404);
 });
 
-void test('rows that went to retention before they were read are a stated gap', async (t) => {
-  const { pull, ack, store, get } = await withConsumer(t);
-  const first = await pull();
-  await ack(first.batch);
-  const search = store.search.bind(store);
-  // Retention has taken rows up to 6: what a store answers then.
-  store.search = async (request) => {
-    const { afterId = 0 } = request.filter;
-    return {
-      ...(await search({ ...request, filter: { ...request.filter, afterId: Math.max(afterId, 6) } })),
-      firstId: 7,
-    };
-  };
-  const second = await pull();
-  const again = await pull();
-
-  t.strictSame(second.gap, { first_id: 4, last_id: 6 });
-  t.strictSame(messages(second), ['row 6', 'row 7', 'row 8']);
-  t.strictSame(again.gap, second.gap, 'told each time the batch comes');
-  await ack(second.batch);
-  t.equal((await pull()).gap, null);
-  t.match((await get('/api/v1/consumers/job')).json, { lost_ids: 3 });
-});
-
 void test("a viewer's consumers are its own", async (t) => {
   const { send, get } = await withConsumer(t);
   for (const username of ['vera', 'viktor']) {

@@ -96,7 +96,7 @@ void test('the same question is answered from memory until something comes in', 
   const clock = new ManualClock();
   const feed = new LiveFeed();
   let asked = 0;
-  const page = { ndjson: 'x'.repeat(1000), rowCount: 1, last: null, hasMore: false, lastId: 1, firstId: 1 };
+  const page = { ndjson: 'x'.repeat(1000), rowCount: 1, last: null, hasMore: false, lastId: 1, firstId: 1, holes: [] };
   const store = {
     search: async () => (asked++, page),
     hits: async () => (asked++, []),

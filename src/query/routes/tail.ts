@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { RegressionError } from '../../runtime/errors.ts';
-import type { Filter } from '../../search/request.ts';
+import type { Filter, SearchPage } from '../../search/request.ts';
 import type { QueryContext } from '../context.ts';
 import { checkNames, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
@@ -111,17 +111,12 @@ async function* tail(
         { filter: { ...filter, afterId: shownId }, order: 'arrival', limit: replayPageRows },
         { deadlineMs: queryTimeoutMs, signal },
       );
-      if (shownId > 0 && page.firstId > shownId + 1) {
-        const gone = { rows: page.firstId - 1 - shownId, first_id: shownId + 1, last_id: page.firstId - 1 };
-        yield format.missed(gone);
-      }
       // An answer may be of a state some 200 ms old: what was committed before we watched must be in it.
       const isStale = !page.hasMore && page.lastId < committedId;
       hasMore = page.hasMore || isStale;
       shownId = page.hasMore ? (page.last?.id ?? shownId) : Math.max(page.lastId, shownId);
       if (isStale) await clock.delay(staleRetryMs, signal);
-      const lines = page.ndjson.split('\n').slice(0, -1);
-      yield lines.map((line) => format.row((JSON.parse(line) as { id: number }).id, line)).join('');
+      yield pageText(page, format);
     }
     while (!signal.aborted) {
       const beat = new AbortController();
@@ -137,6 +132,29 @@ async function* tail(
     watcher.close();
     ended.abort();
   }
+}
+
+/** The rows, and where they stood those that have gone: whoever breaks off has everything up to the last id that it was told. */
+function pageText(page: SearchPage, format: Format): string {
+  // Who asks from the beginning means the first row that there is.
+  const holes = page.holes.filter(({ firstId }) => firstId > 1);
+  const holesUntil = (id: number): string => {
+    let text = '';
+    for (let hole = holes[0]; hole !== undefined && hole.firstId <= id; hole = holes[0]) {
+      const { firstId, lastId } = hole;
+      text += format.missed({ rows: lastId - firstId + 1, first_id: firstId, last_id: lastId });
+      holes.shift();
+    }
+    return text;
+  };
+  const rows = page.ndjson
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => {
+      const { id } = JSON.parse(line) as { id: number };
+      return holesUntil(id) + format.row(id, line);
+    });
+  return rows.join('') + holesUntil(Infinity);
 }
 
 /** @param shownId rows up to here came from the store. */

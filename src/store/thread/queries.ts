@@ -1,7 +1,7 @@
 /**
  * Answers searches over the hot file and the segments: each file is asked by itself, the answers are merged.
  */
-import type { SearchPage, SearchRequest } from '../../search/request.ts';
+import type { IdRange, SearchPage, SearchRequest } from '../../search/request.ts';
 import { type Segment, isAhead, mayMatch, uncutBy } from '../segments.ts';
 import { type FileTraits, pageQuery } from './search-to-sql.ts';
 import type { SegmentAnswers } from './segment-answers.ts';
@@ -30,18 +30,35 @@ export function searchRows(sources: Sources, request: SearchRequest): SearchPage
   const hasMore = found.length > request.limit;
   if (hasMore) found.length = request.limit;
   const last = found.at(-1);
-  const sequence = sources.hot.get<{ id: number }>(`SELECT seq AS id FROM sqlite_sequence WHERE name = 'logs'`);
+  const lastId = sources.hot.get<{ id: number }>(`SELECT seq AS id FROM sqlite_sequence WHERE name = 'logs'`)?.id ?? 0;
+  const firstHotId = sources.hot.get<{ id: number }>('SELECT id FROM logs ORDER BY id LIMIT 1')?.id;
   return {
     ndjson: found.map(({ row }) => `${row}\n`).join(''),
     rowCount: found.length,
     last: last === undefined ? null : { timestamp: last.timestamp, id: last.id },
     hasMore,
-    lastId: sequence?.id ?? 0,
-    firstId:
-      sources.segments[0]?.firstId ??
-      sources.hot.get<{ id: number }>('SELECT id FROM logs ORDER BY id LIMIT 1')?.id ??
-      0,
+    lastId,
+    firstId: sources.segments[0]?.firstId ?? firstHotId ?? 0,
+    holes:
+      request.order === 'arrival'
+        ? holesBetween(sources.segments, firstHotId ?? lastId + 1, {
+            firstId: (request.filter.afterId ?? 0) + 1,
+            lastId: hasMore && last !== undefined ? last.id : Math.min(request.filter.untilId ?? Infinity, lastId),
+          })
+        : [],
   };
+}
+
+/** Files follow each other without a hole, as they are made: what is missing between two was taken out. */
+function holesBetween(segments: readonly Segment[], firstHotId: number, walked: IdRange): readonly IdRange[] {
+  const holes: IdRange[] = [];
+  let nextId = walked.firstId;
+  for (const { firstId, lastId } of [...segments, { firstId: firstHotId, lastId: Infinity }]) {
+    const hole = { firstId: nextId, lastId: Math.min(firstId - 1, walked.lastId) };
+    if (hole.firstId <= hole.lastId) holes.push(hole);
+    nextId = Math.max(nextId, lastId + 1);
+  }
+  return holes;
 }
 
 /** Ids of different files do not overlap, so the files follow each other. One row more than `limit`, if there is one. */

@@ -4,7 +4,7 @@
  */
 import { RegressionError } from '../../../runtime/errors.ts';
 import type { Filter } from '../../../search/request.ts';
-import type { Consumer, ConsumerCalls, ParkedBatch } from '../../state.ts';
+import type { Consumer, ConsumerCalls, ParkedBatch } from '../../consumer-state.ts';
 import type { Sqlite } from '../sqlite.ts';
 
 interface Row {
@@ -112,7 +112,7 @@ export function consumerCalls(database: Sqlite): ConsumerCalls {
         lease_until_ms: nowMs + row.ack_wait_ms,
       });
     },
-    leaseBatch(name, position, { id, firstId, lastId, rows, gap }, nowMs) {
+    leaseBatch(name, position, { id, firstId, lastId, rows, gap }, lostIds, nowMs) {
       const row = rowOf(name);
       if (row.batch_id !== null || row.position !== position) return consumerOf(row);
       return change(name, {
@@ -124,7 +124,21 @@ export function consumerCalls(database: Sqlite): ConsumerCalls {
         batch_gap_last_id: gap?.lastId ?? null,
         batch_deliveries: 1,
         lease_until_ms: nowMs + row.ack_wait_ms,
-        lost_ids: row.lost_ids + (gap === null ? 0 : gap.lastId - gap.firstId + 1),
+        lost_ids: row.lost_ids + lostIds,
+      });
+    },
+    cutBatch(name, batchId, holes) {
+      const row = rowOf(name);
+      const told = row.batch_gap_last_id ?? 0;
+      const fresh = holes
+        .filter(({ lastId }) => lastId > told)
+        .map(({ firstId, lastId }) => ({ firstId: Math.max(firstId, told + 1), lastId }));
+      const [first, last] = [fresh[0], fresh.at(-1)];
+      if (row.batch_id !== batchId || first === undefined || last === undefined) return consumerOf(row);
+      return change(name, {
+        batch_gap_first_id: row.batch_gap_first_id ?? first.firstId,
+        batch_gap_last_id: last.lastId,
+        lost_ids: fresh.reduce((sum, { firstId, lastId }) => sum + lastId - firstId + 1, row.lost_ids),
       });
     },
     skipTo(name, from, to, lostIds) {
