@@ -1,7 +1,8 @@
 /** Requests to the endpoint and its errors; what can be asked is in client.ts. */
-import { type Dispatcher, Agent, request } from 'undici';
+import type { Dispatcher } from 'undici';
 import { type ErrorCode, RegressionError, errorCodes, messageOf } from '../runtime/errors.ts';
 import type { FilterQuery } from './types.ts';
+import { Agent, request } from './undici-parts.ts';
 
 export interface ClientOptions {
   /** `http://127.0.0.1:8514` or `unix:/run/regression.sock`. */
@@ -22,12 +23,16 @@ export interface Timeouts {
 
 export class Connection {
   readonly #origin: string;
+  /** Of an endpoint behind a proxy: what stands before its own paths. */
+  readonly #basePath: string;
   readonly #token: string;
   readonly #dispatcher: Dispatcher;
 
   constructor({ url, token, certificate }: ClientOptions) {
     const isSocket = url.startsWith('unix:');
-    this.#origin = isSocket ? 'http://localhost' : url.replace(/\/$/, '');
+    const { origin, pathname } = new URL(isSocket ? 'http://localhost' : url);
+    this.#origin = origin;
+    this.#basePath = pathname.replace(/\/$/, '');
     this.#token = token;
     // A consumer may wait a minute for rows, a tail for ever: the endpoint ends what takes too long.
     const timeouts = { headersTimeout: 120_000, bodyTimeout: 0 };
@@ -55,7 +60,9 @@ export class Connection {
   ): Promise<Dispatcher.ResponseData['body']> {
     let response: Dispatcher.ResponseData;
     try {
-      response = await request(`${this.#origin}${path.startsWith('/') ? path : `/api/v1/${path}`}`, {
+      response = await request(this.#dispatcher, {
+        origin: this.#origin,
+        path: `${this.#basePath}${path.startsWith('/') ? path : `/api/v1/${path}`}`,
         method,
         ...timeouts,
         headers: {
@@ -64,7 +71,6 @@ export class Connection {
         },
         ...(json === undefined ? {} : { body: JSON.stringify(json) }),
         ...(signal === undefined ? {} : { signal }),
-        dispatcher: this.#dispatcher,
       });
     } catch (error) {
       if (signal?.aborted) throw error;
