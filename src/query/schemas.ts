@@ -97,7 +97,7 @@ export const rowSchema = z
 export const pageSchema = z.object({
   rows: z.array(rowSchema),
   next: z.string().nullable().describe('Cursor of the next page; null on the last'),
-  truncated: z.boolean().describe('True when `limit` cut the answer'),
+  truncated: z.boolean().describe('True when `limit`, or the 16 MiB that a page may be long, cut the answer'),
   stats: z.object({
     rows: z.int(),
     last_id: z.int().describe('Id of the row that had arrived last, matching or not'),

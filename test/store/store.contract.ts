@@ -310,6 +310,40 @@ export function storeContract(name: string, openStore: (t: Test) => Promise<Stor
     },
   );
 
+  contract(
+    'a page ends where its text would be too long, and the next one goes on there, in every order',
+    async (t, store) => {
+      const second = (id: number): string => `2026-11-24T03:00:${String((id * 7) % 60).padStart(2, '0')}.000000Z`;
+      for (let file = 0; file < 3; file++) {
+        const records = Array.from({ length: 4 }, (_, row) =>
+          aRecord({
+            timestamp: second(file * 4 + row + 1),
+            message: 'x'.repeat(row === file ? 17_000_000 : 5_000_000),
+          }),
+        );
+        await store.append({ records, positions: [], gaps: [] });
+        await store.rotate();
+      }
+      for (const order of ['arrival', 'asc', 'desc'] as const) {
+        let rows = 0;
+        const seen: number[] = [];
+        let after: SearchRequest['after'];
+        for (let hasMore = true; hasMore;) {
+          const page = await store.search({ filter: {}, order, limit: 100, after }, limits);
+          t.ok(page.ndjson.length <= 16 * 1024 * 1024 || page.rowCount === 1, `${page.ndjson.length}`);
+          rows += page.rowCount;
+          for (const line of page.ndjson.split('\n').slice(0, -1)) seen.push((JSON.parse(line) as LogRow).id);
+          after = page.last ?? undefined;
+          hasMore = page.hasMore;
+        }
+        const ids = Array.from({ length: 12 }, (_, index) => index + 1);
+        const byTime = ids.toSorted((a, b) => (second(a) < second(b) ? -1 : second(a) > second(b) ? 1 : a - b));
+        t.equal(rows, 12);
+        t.strictSame(seen, { arrival: ids, asc: byTime, desc: byTime.toReversed() }[order]);
+      }
+    },
+  );
+
   contract('hits are counted per step, steps of seconds and of hours alike', async (t, store) => {
     await store.append({ records: someRecords(150), positions: [], gaps: [] });
 

@@ -87,7 +87,7 @@ function tableOf(sources: Sources, part: Part, timeless: Filter, window: Window)
   const known = sources.answers.get<Table>(part.firstId, question);
   if (known?.untilId === part.lastId) return known;
   const missing = known === undefined ? Infinity : part.lastId - known.untilId;
-  if (known === undefined && shareAsked(part, window) < 0.5) return null;
+  if (known === undefined && shareAsked(part, window) < 0.5 && !comesAgain(sources, part, question)) return null;
   let counts: Counts;
   if (known !== undefined && missing > 0 && missing <= (part.lastId - part.firstId) * maxShareWalked) {
     counts = known.counts; // ours alone: it is put back below
@@ -99,6 +99,14 @@ function tableOf(sources: Sources, part: Part, timeless: Filter, window: Window)
   const table = { untilId: part.lastId, counts };
   sources.answers.put(part.firstId, question, table, counts.size * bytesPerCount);
   return table;
+}
+
+/** What is asked for the second time is a dashboard's: its window will go on cutting this part for long. */
+function comesAgain({ answers }: Sources, { firstId }: Part, question: string): boolean {
+  const mark = `asked ${question}`;
+  if (answers.get<true>(firstId, mark) === true) return true;
+  answers.put(firstId, mark, true, 0);
+  return false;
 }
 
 /** How much of the part's span of time is asked for, 0 to 1. */

@@ -1,9 +1,9 @@
 /**
  * Answers searches over the hot file and the segments: each file is asked by itself, the answers are merged.
  */
-import type { IdRange, SearchPage, SearchRequest } from '../../search/request.ts';
+import type { IdRange, RowPlace, SearchPage, SearchRequest } from '../../search/request.ts';
 import { type Segment, isAhead, mayMatch, uncutBy } from '../segments.ts';
-import { type FileTraits, pageQuery } from './search-to-sql.ts';
+import { type FileRows, maxPageText, placeOf, rowsOfFile } from './row-lines.ts';
 import type { SegmentAnswers } from './segment-answers.ts';
 import type { Sqlite } from './sqlite.ts';
 import { textCandidatesIn, worthwhile } from './text-index.ts';
@@ -18,32 +18,28 @@ export interface Sources {
   readonly answers: SegmentAnswers;
 }
 
-interface Row {
-  readonly id: number;
-  readonly timestamp: string;
-  /** JSON text. */
-  readonly row: string;
-}
-
 export function searchRows(sources: Sources, request: SearchRequest): SearchPage {
-  const found = request.order === 'arrival' ? inOrderOfArrival(sources, request) : inOrderOfTime(sources, request);
-  const hasMore = found.length > request.limit;
-  if (hasMore) found.length = request.limit;
-  const last = found.at(-1);
+  // One row more than wanted tells whether there is a next page.
+  const asked = { ...request, limit: request.limit + 1 };
+  const found = request.order === 'arrival' ? inOrderOfArrival(sources, asked) : inOrderOfTime(sources, asked);
+  const lines = found.lines.slice(0, request.limit);
+  const hasMore = found.isCut || found.lines.length > request.limit;
+  const last = lines.at(-1);
+  const lastPlace = last === undefined ? null : placeOf(last);
   const lastId = sources.hot.get<{ id: number }>(`SELECT seq AS id FROM sqlite_sequence WHERE name = 'logs'`)?.id ?? 0;
   const firstHotId = sources.hot.get<{ id: number }>('SELECT id FROM logs ORDER BY id LIMIT 1')?.id;
   return {
-    ndjson: found.map(({ row }) => `${row}\n`).join(''),
-    rowCount: found.length,
-    last: last === undefined ? null : { timestamp: last.timestamp, id: last.id },
+    ndjson: lines.length === 0 ? '' : `${lines.join('\n')}\n`,
+    rowCount: lines.length,
+    last: lastPlace,
     hasMore,
     lastId,
     firstId: sources.segments[0]?.firstId ?? firstHotId ?? 0,
     holes:
       request.order === 'arrival'
         ? holesBetween(sources.segments, firstHotId ?? lastId + 1, {
-            firstId: (request.filter.afterId ?? 0) + 1,
-            lastId: hasMore && last !== undefined ? last.id : Math.min(request.filter.untilId ?? Infinity, lastId),
+            firstId: Math.max(request.filter.afterId ?? 0, request.after?.id ?? 0) + 1,
+            lastId: hasMore && lastPlace !== null ? lastPlace.id : Math.min(request.filter.untilId ?? Infinity, lastId),
           })
         : [],
   };
@@ -61,69 +57,85 @@ function holesBetween(segments: readonly Segment[], firstHotId: number, walked: 
   return holes;
 }
 
-/** Ids of different files do not overlap, so the files follow each other. One row more than `limit`, if there is one. */
-function inOrderOfArrival(sources: Sources, request: SearchRequest): Row[] {
-  const found: Row[] = [];
-  for (const segment of sources.segments) {
-    if (found.length > request.limit) return found;
-    if (!mayMatch(segment, request.filter) || !isAhead(segment, request)) continue;
-    found.push(...rowsIn(sources, segment, { ...request, limit: request.limit - found.length }));
+/** Ids of different files do not overlap, so the files follow each other. */
+function inOrderOfArrival(sources: Sources, asked: SearchRequest): FileRows {
+  const lines: string[] = [];
+  let text = 0;
+  const files = sources.segments.filter((segment) => mayMatch(segment, asked.filter) && isAhead(segment, asked));
+  for (const segment of [...files, null]) {
+    const rest = { ...asked, limit: asked.limit - lines.length };
+    if (rest.limit === 0) break;
+    const found = segment === null ? rowsOfFile(sources.hot, rest) : rowsIn(sources, segment, rest);
+    for (const line of found.lines) {
+      text += line.length;
+      if (text > maxPageText && lines.length > 0) return { lines, isCut: true };
+      lines.push(line);
+    }
+    if (found.isCut) return { lines, isCut: true };
   }
-  if (found.length <= request.limit) {
-    found.push(...rowsOf(sources.hot, { ...request, limit: request.limit - found.length }));
-  }
-  return found;
+  return { lines, isCut: false };
+}
+
+interface PlacedLine {
+  readonly line: string;
+  readonly place: RowPlace;
 }
 
 /**
  * Times of different files do overlap: late entries, clocks that were set. The files are asked in the order in which their rows
  * begin, until the page is full and the next file begins behind its end.
  */
-function inOrderOfTime(sources: Sources, request: SearchRequest): Row[] {
-  const { limit } = request;
-  const isNewestFirst = request.order === 'desc';
+function inOrderOfTime(sources: Sources, asked: SearchRequest): FileRows {
+  const { limit } = asked;
+  const isNewestFirst = asked.order === 'desc';
   const isBefore = (a: string, b: string): boolean => (isNewestFirst ? a > b : a < b);
-  const compare = (a: Row, b: Row): number => {
+  const compare = ({ place: a }: PlacedLine, { place: b }: PlacedLine): number => {
     if (a.timestamp !== b.timestamp) return isBefore(a.timestamp, b.timestamp) ? -1 : 1;
     return isNewestFirst ? b.id - a.id : a.id - b.id;
   };
   const beginOf = ({ minTimestamp, maxTimestamp }: Segment): string => (isNewestFirst ? maxTimestamp : minTimestamp);
   const segments = sources.segments
-    .filter((segment) => mayMatch(segment, request.filter) && isAhead(segment, request))
+    .filter((segment) => mayMatch(segment, asked.filter) && isAhead(segment, asked))
     .sort((a, b) => (isBefore(beginOf(a), beginOf(b)) ? -1 : 1));
 
-  let found = [...rowsOf(sources.hot, request)];
-  for (const segment of segments) {
-    const lastFound = found.length > limit ? found[limit] : undefined;
-    if (lastFound !== undefined && isBefore(lastFound.timestamp, beginOf(segment))) break;
-    const more = rowsIn(sources, segment, request);
-    if (more.length > 0) found = [...found, ...more].sort(compare).slice(0, limit + 1);
+  let rows: readonly PlacedLine[] = [];
+  /** Behind this row a file has more that are not here. */
+  let end: PlacedLine | undefined;
+  for (const segment of [null, ...segments]) {
+    const lastWanted = rows.length >= limit ? rows[limit - 1] : end;
+    if (segment !== null && lastWanted !== undefined && isBefore(lastWanted.place.timestamp, beginOf(segment))) break;
+    const found = segment === null ? rowsOfFile(sources.hot, asked) : rowsIn(sources, segment, asked);
+    const more = found.lines.map((line) => ({ line, place: placeOf(line) }));
+    const last = more.at(-1);
+    if (last === undefined) continue;
+    if (found.isCut && (end === undefined || compare(last, end) < 0)) end = last;
+    rows = rows.length === 0 ? more : [...rows, ...more].sort(compare).slice(0, limit);
   }
-  return found;
+  const lines: string[] = [];
+  let text = 0;
+  for (const row of rows) {
+    text += row.line.length;
+    const isBehindEnd = end !== undefined && compare(row, end) > 0;
+    if (isBehindEnd || (text > maxPageText && lines.length > 0)) return { lines, isCut: true };
+    lines.push(row.line);
+  }
+  return { lines, isCut: end !== undefined };
 }
 
-function rowsIn(sources: Sources, segment: Segment, request: SearchRequest): readonly Row[] {
-  const whole = uncutBy(segment, request.filter);
+function rowsIn(sources: Sources, segment: Segment, asked: SearchRequest): FileRows {
+  const whole = uncutBy(segment, asked.filter);
   const question =
-    whole === null || request.after !== undefined
-      ? null
-      : `rows ${request.order} ${request.limit} ${JSON.stringify(whole)}`;
-  const known = question === null ? undefined : sources.answers.get<readonly Row[]>(segment.firstId, question);
+    whole === null || asked.after !== undefined ? null : `rows ${asked.order} ${asked.limit} ${JSON.stringify(whole)}`;
+  const known = question === null ? undefined : sources.answers.get<FileRows>(segment.firstId, question);
   if (known !== undefined) return known;
   const database = sources.open(segment);
   // Words that many rows hold fill a page sooner by reading from its end than by looking all of them up.
-  const candidates = worthwhile(textCandidatesIn(database, segment, request.filter), segment, 10);
-  const rows = rowsOf(database, request, { candidates, hasMetadataIndex: segment.state === 'sealed' });
-  if (question !== null) sources.answers.put(segment.firstId, question, rows, bytesOf(rows));
-  return rows;
+  const candidates = worthwhile(textCandidatesIn(database, segment, asked.filter), segment, 10);
+  const found = rowsOfFile(database, asked, { candidates, hasMetadataIndex: segment.state === 'sealed' });
+  if (question !== null) sources.answers.put(segment.firstId, question, found, bytesOf(found));
+  return found;
 }
 
-/** At most one row more than `limit`, in the order asked for. */
-function rowsOf(database: Sqlite, request: SearchRequest, file?: FileTraits): readonly Row[] {
-  const { sql, values } = pageQuery(request, file);
-  return database.all<Row>(sql, values);
-}
-
-function bytesOf(rows: readonly Row[]): number {
-  return rows.reduce((sum, { row }) => sum + row.length * 2 + 100, 0);
+function bytesOf({ lines }: FileRows): number {
+  return lines.reduce((sum, line) => sum + line.length * 2 + 50, 0);
 }

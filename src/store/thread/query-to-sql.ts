@@ -81,7 +81,7 @@ function testCondition(field: Field, test: Test): Condition {
   if ('metadata' in field) {
     const { sql, values } = textCondition('pair.metadata_value', test);
     return onLog(
-      `EXISTS (SELECT 1 FROM logs_metadata pair WHERE pair.id BETWEEN log.id * 1024 AND log.id * 1024 + 1023
+      `EXISTS (SELECT 1 FROM logs_metadata pair NOT INDEXED WHERE pair.id BETWEEN log.id * 1024 AND log.id * 1024 + 1023
          AND pair.metadata_type = ? AND ${sql})`,
       [field.metadata, ...values],
     );

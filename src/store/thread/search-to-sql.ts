@@ -21,8 +21,8 @@ export interface FileTraits {
 const hotFileTraits: FileTraits = { candidates: null, hasMetadataIndex: false };
 
 /**
- * Columns `id`, `timestamp` and `row`, the row's JSON text. One row more than `limit` is asked for: it tells whether there
- * is a next page.
+ * One column, `lines`: the JSON texts of at most `limit` rows, separated by newlines, which JSON text never holds; null for none. As one
+ * value they leave the engine in two thirds of the time that they take as rows.
  */
 export function pageQuery(
   { filter, order, limit, after }: SearchRequest,
@@ -39,7 +39,7 @@ export function pageQuery(
   // Pages in the order of arrival walk the table itself.
   const index = order === 'arrival' ? 'NOT INDEXED' : timeOrderIndex(filter, candidates);
   const sql = `
-    SELECT log.id AS id, log.timestamp AS timestamp, json_object(
+    SELECT group_concat(row, char(10)) AS lines FROM (SELECT json_object(
       'id', log.id, 'timestamp', log.timestamp, 'severity', log.severity, 'application', application.name,
       'version', application.version, 'environment', application.environment, 'source', log.source,
       'message', log.message,
@@ -47,8 +47,8 @@ export function pageQuery(
                         WHERE id BETWEEN log.id * 1024 AND log.id * 1024 + 1023))) AS row
     FROM logs log ${index} CROSS JOIN applications application ON application.id = log.application_id
     ${conditions.where()}
-    ORDER BY ${sorted} LIMIT ?`;
-  return { sql, values: [...conditions.values, limit + 1] };
+    ORDER BY ${sorted} LIMIT ?)`;
+  return { sql, values: [...conditions.values, limit] };
 }
 
 /**
@@ -68,15 +68,12 @@ export function hitsQuery(
   return { sql, values: conditions.values };
 }
 
-/**
- * Columns `id` and `application_id` and those named, of the newest rows that the filter finds.
- * @param columns expressions on `log`; not from a request.
- */
-export function newestRowsQuery(filter: Filter, maxRows: number, columns: readonly string[] = []): Query {
-  const conditions = conditionsOf(filter, null, true);
+/** Column `id` of the newest rows that the filter finds. */
+export function newestRowsQuery(filter: Filter, maxRows: number, candidates: TextCandidates | null): Query {
+  const conditions = conditionsOf(filter, candidates, true);
   const sql = `
-    SELECT ${['log.id AS id', 'log.application_id AS application_id', ...columns].join(', ')}
-    FROM logs log ${timeOrderIndex(filter, null)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
+    SELECT log.id AS id
+    FROM logs log ${timeOrderIndex(filter, candidates)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
     ${conditions.where()} ORDER BY log.timestamp DESC, log.id DESC LIMIT ?`;
   return { sql, values: [...conditions.values, maxRows] };
 }
@@ -130,7 +127,7 @@ function conditionsOf(filter: Filter, candidates: TextCandidates | null, looksUp
     conditions.add(
       looksUpPairs
         ? 'log.id IN (SELECT log_id FROM logs_metadata WHERE metadata_type = ? AND metadata_value = ?)'
-        : `EXISTS (SELECT 1 FROM logs_metadata pair WHERE pair.id BETWEEN log.id * 1024 AND log.id * 1024 + 1023
+        : `EXISTS (SELECT 1 FROM logs_metadata pair NOT INDEXED WHERE pair.id BETWEEN log.id * 1024 AND log.id * 1024 + 1023
              AND pair.metadata_type = ? AND pair.metadata_value = ?)`,
       type,
       value,

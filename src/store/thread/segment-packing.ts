@@ -12,7 +12,7 @@ import { pipeline } from 'node:stream/promises';
 import { constants as zlib, createZstdCompress, createZstdDecompress } from 'node:zlib';
 import { ParquetWriter, fileWriter, schemaFromColumnData } from 'hyparquet-writer';
 import { RegressionError, messageOf, systemCodeOf } from '../../runtime/errors.ts';
-import type { LogRow } from '../../search/request.ts';
+import type { LogRow, RowPlace } from '../../search/request.ts';
 import type { ArchiveFormat } from '../archive-format.ts';
 import type { HashedFile } from '../file-jobs.ts';
 import { closeAlias, openAlias } from './alias.ts';
@@ -20,7 +20,7 @@ import { syncPath } from '../durable-rename.ts';
 import { copyFile } from './file-checks.ts';
 import { hashFile } from './file-hash.ts';
 import { removeDatabase } from './new-database.ts';
-import { pageQuery } from './search-to-sql.ts';
+import { placeOf, readLines } from './row-lines.ts';
 import { dropIndexesOfSealing } from './segment-applications.ts';
 import { Sqlite } from './sqlite.ts';
 
@@ -114,19 +114,13 @@ async function withRows(path: string, to: string, work: (rows: Generator<string>
 }
 
 function* rowsOf(database: Sqlite): Generator<string> {
-  let after: { timestamp: string; id: number } | undefined;
+  let after: RowPlace | undefined;
   for (;;) {
-    const request = {
-      filter: {},
-      order: 'arrival',
-      limit: rowsAtOnce,
-      ...(after === undefined ? {} : { after }),
-    } as const;
-    const { sql, values } = pageQuery(request);
-    const rows = database.all<{ id: number; timestamp: string; row: string }>(sql, values).slice(0, rowsAtOnce);
-    for (const { row } of rows) yield row;
-    after = rows.at(-1);
-    if (after === undefined) return;
+    const lines = readLines(database, { filter: {}, order: 'arrival', limit: rowsAtOnce, after });
+    yield* lines;
+    const last = lines.at(-1);
+    if (last === undefined) return;
+    after = placeOf(last);
   }
 }
 

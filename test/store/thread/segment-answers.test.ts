@@ -68,6 +68,19 @@ void test('hits, pages and facets ask a segment once, however the window around 
   );
 });
 
+void test('a part of which little is asked is counted whole when the question comes again', async (t) => {
+  const { sources, asked } = await files(t);
+  const opened = (start: string): number[] => {
+    asked.length = 0;
+    countHits(sources, { filter: { start, search: rare }, stepSeconds: 60 });
+    return [...new Set(asked)].sort((a, b) => a - b);
+  };
+
+  t.strictSame(opened('2026-11-24T10:40:00.000000Z'), [1, 3, 5], 'what is asked');
+  t.strictSame(opened('2026-11-24T10:41:00.000000Z'), [1], 'all of the first segment');
+  t.strictSame(opened('2026-11-24T10:42:00.000000Z'), []);
+});
+
 void test('what is kept is bounded in bytes, and goes with its segment', async (t) => {
   const { sources } = await files(t);
   const { answers, segments } = sources;
