@@ -1,8 +1,9 @@
 /**
- * How many requests are let in: so many a second for each token, and so many at once for all. What is refused costs next to
- * nothing, so that a flood takes neither memory nor the store's time.
+ * How many requests are let in: so many a second for each token, so many at once for all, and none while too much waits to be read by
+ * those who asked for it. What is refused costs next to nothing, so that a flood takes neither memory nor the store's time.
  */
-import type { FastifyReply } from 'fastify';
+import { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../runtime/clock.ts';
 
 export interface RequestLimitOptions {
@@ -10,9 +11,18 @@ export interface RequestLimitOptions {
   readonly requestsPerSecond: number;
   /** Requests that wait for the store at once. */
   readonly maxAtOnce: number;
+  /** Answers that are made and not yet read to their end, together; one more may be as long as an answer can be. */
+  readonly maxUnsentBytes: number;
+  /** Who reads nothing of an answer for this long is cut off. */
+  readonly stalledAnswerMs: number;
 }
 
-export const defaultRequestLimits: RequestLimitOptions = { requestsPerSecond: 500, maxAtOnce: 128 };
+export const defaultRequestLimits: RequestLimitOptions = {
+  requestsPerSecond: 500,
+  maxAtOnce: 128,
+  maxUnsentBytes: 64 * 1024 * 1024,
+  stalledAnswerMs: 60_000,
+};
 
 const maxTokens = 10_000;
 
@@ -26,21 +36,22 @@ export class RequestLimits {
   readonly #clock: Clock;
   #buckets = new Map<string, Bucket>();
   #atOnce = 0;
+  #unsentBytes = 0;
 
-  constructor(options: RequestLimitOptions, clock: Clock) {
-    this.#options = options;
+  constructor(options: Partial<RequestLimitOptions>, clock: Clock) {
+    this.#options = { ...defaultRequestLimits, ...options };
     this.#clock = clock;
   }
 
   /** @returns null when the request is let in, else the seconds after which it may come again. */
   enter(tokenName: string, isLongLived: boolean, reply: FastifyReply): number | null {
-    const { requestsPerSecond, maxAtOnce } = this.#options;
+    const { requestsPerSecond, maxAtOnce, maxUnsentBytes } = this.#options;
     const burst = requestsPerSecond * 2;
     const nowMs = this.#clock.monotonicMs();
     const last = this.#buckets.get(tokenName) ?? { left: burst, atMs: nowMs };
     const left = Math.min(last.left + ((nowMs - last.atMs) / 1000) * requestsPerSecond, burst);
     if (left < 1) return Math.max(Math.ceil((1 - left) / requestsPerSecond), 1);
-    if (!isLongLived && this.#atOnce >= maxAtOnce) return 1;
+    if (!isLongLived && (this.#atOnce >= maxAtOnce || this.#unsentBytes >= maxUnsentBytes)) return 1;
     if (this.#buckets.size >= maxTokens) this.#buckets = new Map();
     this.#buckets.set(tokenName, { left: left - 1, atMs: nowMs });
     if (!isLongLived) {
@@ -49,4 +60,15 @@ export class RequestLimits {
     }
     return null;
   }
+
+  /** A hook before an answer is sent. A socket that makes no headway is closed by its timeout; one that does begins it anew. */
+  sending = async (request: FastifyRequest, reply: FastifyReply, answer: unknown): Promise<void> => {
+    const { socket } = request.raw;
+    if (!(socket instanceof Socket)) return; // a question of the server's own
+    socket.setTimeout(this.#options.stalledAnswerMs);
+    const bytes = typeof answer === 'string' || Buffer.isBuffer(answer) ? answer.length : 0;
+    if (bytes === 0) return;
+    this.#unsentBytes += bytes;
+    reply.raw.once('close', () => (this.#unsentBytes -= bytes));
+  };
 }

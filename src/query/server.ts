@@ -20,7 +20,7 @@ import { guard, hostName } from './guard.ts';
 import { problem, problemOfError } from './problem.ts';
 import type { IngestGateOptions } from './ingest-gate.ts';
 import { QueryCache } from './query-cache.ts';
-import { type RequestLimitOptions, RequestLimits, defaultRequestLimits } from './request-limits.ts';
+import { type RequestLimitOptions, RequestLimits } from './request-limits.ts';
 import { accountRoutes } from './routes/accounts.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { fieldRoutes } from './routes/fields.ts';
@@ -54,7 +54,7 @@ export interface QueryServerOptions extends QueryContext {
   /** The data directory's token; others are in the store. */
   readonly token: string;
   readonly version: string;
-  readonly requestLimits?: RequestLimitOptions | undefined;
+  readonly requestLimits?: Partial<RequestLimitOptions> | undefined;
   /** Where posted rows go; without it the server only answers questions. */
   readonly ingest?: Pick<IngestGateOptions, 'ingest' | 'maxBodyBytes'>;
 }
@@ -164,7 +164,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
       : [];
   const hosts = new Set(['localhost', '127.0.0.1', '::1', ...listening, ...allowedHosts].map(hostName));
   const accounts = new Accounts(options.store.state, token, options.clock);
-  const limits = new RequestLimits(options.requestLimits ?? defaultRequestLimits, options.clock);
+  const limits = new RequestLimits(options.requestLimits ?? {}, options.clock);
   const innerKey = randomUUID();
   const queries = new QueryCache(options.store, options.feed, options.clock);
   const context: RouteContext = {
@@ -175,6 +175,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
   };
   server.decorateRequest('principal');
   server.addHook('onRequest', guard({ accounts, limits, hosts, innerKey }));
+  server.addHook('onSend', limits.sending);
   server.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown';
     metrics.requests.inc({ route, status: String(reply.statusCode) });

@@ -87,6 +87,28 @@ void test(
   },
 );
 
+void test('who asks for much and reads nothing is cut off, and until then nobody is given more than there is room for', async (t) => {
+  const store = await storeOf(someRecords(12, { message: 'x'.repeat(1024 * 1024) }));
+  const { url, get } = await serve(t, {
+    store,
+    clock: systemClock,
+    requestLimits: { maxUnsentBytes: 1024 * 1024, stalledAnswerMs: 500 },
+  });
+  const { hostname, port } = new URL(url);
+  const idler = connect(Number(port), hostname);
+  t.teardown(() => idler.destroy());
+  const closed = once(idler, 'close');
+  idler.write(`GET /api/v1/logs HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\n\r\n`);
+  await once(idler, 'readable'); // and takes nothing of it
+
+  t.match(await get('/api/v1/logs?limit=1'), { status: 429, json: { code: 'OVERLOADED' } });
+  t.equal((await get('/health/live', {})).status, 200);
+  while ((await get('/api/v1/logs?limit=1')).status === 429);
+  idler.resume();
+  await closed;
+  t.ok(idler.bytesRead < 12 * 1024 * 1024, 'cut off before the end');
+});
+
 void test('a request whose asker hangs up is ended, and is no failure in the log', async (t) => {
   const asked = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
