@@ -98,7 +98,7 @@ function usageError(message: string, args: readonly string[], loaded: Commands):
     return usage(
       `unknown flag --${unknown}`,
       didYouMean(
-        unknown,
+        `--${unknown}`,
         flags.map((flag) => `--${flag}`),
         help,
       ),

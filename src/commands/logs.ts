@@ -108,6 +108,7 @@ async function printRows(
   if (flags.csv) await write(csvHeader(fields));
   // The newest rows are asked for, but read like a log: the last at the bottom.
   await write((flags.order === undefined ? found.rows.toReversed() : found.rows).map(lineOf).join(''));
+  if (found.rows.length === 0) stderr.write(await misspeltHint(query.q));
   if (flags.follow !== true) return;
 
   for await (const { row, missed, lost } of client.follow({ ...query, after_id: found.lastId }, signal)) {
@@ -118,6 +119,16 @@ async function printRows(
       );
     } else if (lost !== undefined) stderr.write(`regression: ${lost.reason}; trying again\n`);
   }
+}
+
+/** A name that is no column is a metadata key, which no row need have: nothing found may be a slip. */
+async function misspeltHint(text = ''): Promise<string> {
+  const { misspeltColumns } = await import('../search/columns.ts');
+  const { parseQuery } = await import('../search/parse-query.ts');
+  const query = parseQuery(text, 0, () => ({ kind: 'and', parts: [] }));
+  return (query === null ? [] : misspeltColumns(query))
+    .map(([key, column]) => `regression: no rows; ${key} was looked for in the metadata. Did you mean ${column}?\n`)
+    .join('');
 }
 
 /** Page after page; `lastId` is that of the first page's state when time orders the rows, so that what follows is complete. */

@@ -110,6 +110,8 @@ function variablesOf(env: ConfigSources['env']): Variable[] {
     if (!name.startsWith('REGRESSION_') || name === 'REGRESSION_CONFIG' || text === undefined) return [];
     const leaf = known.get(name);
     if (leaf !== undefined) return [{ name, keys: leaf.keys, given: leaf.isText ? text : (parse(text) as unknown) }];
+    // What programs that ask the endpoint are told by (docs/examples), in the shell of whoever runs both.
+    if (name === 'REGRESSION_URL' || name === 'REGRESSION_TOKEN') return [];
     // Kubernetes sets these for a Service that is named regression.
     if (/^REGRESSION_(?:SERVICE_|PORT(?:_|$))/.test(name)) return [];
     const near = nearestName(name, [...known.keys(), 'REGRESSION_CONFIG']);

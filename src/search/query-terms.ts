@@ -3,28 +3,12 @@ import { type Severity, severities, severityOfWord, severityRank } from '../reco
 import { messageOf } from '../runtime/errors.ts';
 import { LinearPattern } from '../runtime/linear-pattern.ts';
 import { nearestName } from '../runtime/nearest.ts';
+import { columns } from './columns.ts';
 import { type Value, queryError } from './query-scanner.ts';
-import type { Column, Field, Operator, Query } from './query.ts';
+import type { Field, Operator, Query } from './query.ts';
 
 /** Programs grow with the pattern; this bounds both compiling and the memory of a match. */
 const maxPatternLength = 1000;
-
-/** Names of columns as people write them; every other name is a metadata key. */
-const columns: Readonly<Record<string, Column>> = {
-  id: 'id',
-  timestamp: 'timestamp',
-  time: 'timestamp',
-  severity: 'severity',
-  level: 'severity',
-  application: 'application',
-  app: 'application',
-  version: 'version',
-  environment: 'environment',
-  env: 'environment',
-  source: 'source',
-  message: 'message',
-  msg: 'message',
-};
 
 export interface NamedField {
   readonly field: Field;

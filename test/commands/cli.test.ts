@@ -25,6 +25,7 @@ const wrong: readonly (readonly [args: string, message: string, hint: string])[]
   ['lgos', 'unknown command lgos', 'Did you mean logs?'],
   ['elephant', 'unknown command elephant', 'One of: run,'],
   ['logs --severty warn', 'unknown flag --severty', 'Did you mean --severity?'],
+  ['logs --limt 5', 'unknown flag --limt', 'Did you mean --limit?'],
   ['run now', 'unexpected argument now', 'See regression run --help.'],
   ['parse --format jsn', '--format: "jsn" is none of auto, json', 'Did you mean json?'],
   ['parse --timezone Mars', '--timezone: Mars is no time zone, which looks like Europe/Berlin', 'See regression'],
@@ -188,11 +189,17 @@ void test('logs takes the search language, and prints CSV and chosen fields', as
   const csv = await regression(['logs', query, '--csv', '--fields', 'severity,message,userId'], { cwd });
   const json = await regression(['logs', 'userId:>5', 'refused', '--json', '--fields', 'message'], { cwd });
   const text = await regression(['logs', 'path:/health', '--fields', 'severity,path'], { cwd });
+  const slip = await regression(['logs', 'sevrity:>=warn', 'userId:none'], { cwd });
   const wrong = await regression(['logs', 'severity:>=wrong'], { cwd });
 
   t.equal(csv.stdout, 'severity,message,userId\r\nWARN,connection reset,42\r\n');
   t.equal(json.stdout, '{"message":"connection refused"}\n');
   t.equal(text.stdout, 'INFO\t/health\n');
+  t.strictSame(slip, {
+    code: 0,
+    stdout: '',
+    stderr: 'regression: no rows; sevrity was looked for in the metadata. Did you mean severity?\n',
+  });
   t.equal(wrong.code, 2);
   t.match(wrong.stderr, /^regression: q: column 12: "wrong" is no severity.*\nHint: /);
 });

@@ -75,8 +75,10 @@ void test('a version that looks like a number is text all the same', async (t) =
   });
 });
 
-void test('Kubernetes variables of a Service named regression are none of ours', async (t) => {
+void test('Kubernetes variables of a Service named regression, and what clients are told by, are none of ours', async (t) => {
   const env = {
+    REGRESSION_URL: 'http://127.0.0.1:8514',
+    REGRESSION_TOKEN: 'rgr_x',
     REGRESSION_SERVICE_HOST: '10.0.0.1',
     REGRESSION_PORT: 'tcp://10.0.0.1:80',
     REGRESSION_PORT_80_TCP: 'x',
