@@ -1,177 +1,163 @@
 /**
- * The query endpoint on many rows while more come in: p50 and p99 of each route, what asking costs the ingest, NDJSON export against the
- * native sqlite3 shell, and requests a second of a small query.
+ * The query endpoint on many rows while more come in: p50 and p99 of each route, one asker after the other, and what asking does to the
+ * ingest. `node bench/query.ts [--rows 1000000] [--per-second 5000] [--requests 200] [--seconds 4] [--only TEXT] [--data DIR]`; needs
+ * `npm run build`.
  *
- * `node bench/query.ts [--rows 1000000] [--per-second 5000] [--requests 60]`; needs `npm run build` and, for the export, sqlite3.
+ * Each route is asked `requests` times or for `seconds`, whichever is less. The window is the last 24 hours and moves with the rows, as on a
+ * dashboard, so no answer is one that was given before; words and values differ from request to request too.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { machineText, measureCommand, percentile, tableText, usageOf } from './measure.ts';
-import { chunksOf, writeWorkload } from './workload.ts';
+import { machineText, percentile, tableText, usageOf } from './measure.ts';
+import { type Ground, groundFlags, openGround } from './query-ground.ts';
 
 const { values } = parseArgs({
   options: {
-    rows: { type: 'string', default: '1000000' },
-    'per-second': { type: 'string', default: '5000' },
-    requests: { type: 'string', default: '60' },
+    ...groundFlags,
+    requests: { type: 'string', default: '200' },
+    seconds: { type: 'string', default: '4' },
+    only: { type: 'string', default: '' },
   },
 });
-const rowCount = Number(values.rows);
-const perSecond = Number(values['per-second']);
-const requests = Number(values.requests);
-const directory = await mkdtemp(join(tmpdir(), 'regression-bench-'));
 const machine = machineText();
-const program = join(import.meta.dirname, '../bin/regression.js');
-const dataDir = join(directory, 'data');
-const live = join(directory, 'live.log');
+const perSecond = Number(values['per-second']);
+const dayMs = 86_400_000;
 
-/** Lines of the workload for ever, `count` at a time. */
-function* liveLines(): Generator<string> {
-  for (;;) for (const chunk of chunksOf('w1', 100_000)) yield* chunk.split('\n').filter((line) => line !== '');
+type Ask = (round: number) => Promise<string>;
+
+function routesOf(ground: Ground): Readonly<Record<string, Ask>> {
+  const day = (): string => {
+    const nowMs = ground.nowMs();
+    return `start=${new Date(nowMs - dayMs).toISOString()}&end=${new Date(nowMs).toISOString()}`;
+  };
+  const get = (path: string) => ground.ask(`/api/v1/${path}`);
+  const words = ['captured', 'acknowledged', 'schema', 'tenant', 'upstream', 'lock', 'worker', 'retrying'];
+  const word = (round: number): string | undefined => words[round % words.length];
+  const user = (round: number): string => `u-${String((round * 7919) % 200_000).padStart(6, '0')}`;
+  const apps = ['billing', 'auth', 'orders', 'search', 'web'];
+  const app = (round: number): string | undefined => apps[round % apps.length];
+  return {
+    'logs: newest 100 of a day': () => get(`logs?${day()}&limit=100`),
+    'logs: the next page': async (round) => {
+      const { next } = JSON.parse(await get(`logs?${day()}&limit=${1 + (round % 50)}`)) as { next: string };
+      return next;
+    },
+    'logs: severity:>=error': () => get(`logs?${day()}&q=severity:>=error`),
+    'logs: severity:>=error app:NAME': (round) => get(`logs?${day()}&q=severity:>=error app:${app(round)}`),
+    'logs: a frequent word': (round) => get(`logs?${day()}&q=${word(round)}`),
+    'logs: a rare text (an id)': (round) => get(`logs?${day()}&q="id=${(round * 7919).toString(16).padStart(4, '0')}"`),
+    'logs: a word that is nowhere': (round) => get(`logs?${day()}&q=nowhere${'abcdefgh'[round % 8]}`),
+    'logs: one metadata value': (round) => get(`logs?${day()}&q=userId:${user(round)}`),
+    'logs: a regular expression': (round) => get(`logs?${day()}&q=/attempt [23] of.*${(round % 256).toString(16)}$/`),
+    'logs: a metadata range': (round) => get(`logs?${day()}&q=durationMs:>${4900 + (round % 90)}`),
+    'logs: 10,000 rows as NDJSON': () => get(`logs?${day()}&limit=10000&format=ndjson`),
+    'logs in order of arrival, 1,000': (round) => get(`logs?order=arrival&limit=1000&after_id=${round * 1000}`),
+    'logs/{id}': (round) => get(`logs/${1 + round * 3000}`),
+    'logs/{id}/context': (round) => get(`logs/${1000 + round * 3000}/context?scope=application`),
+    'hits: a day by hours': () => get(`hits?${day()}&step=1h`),
+    'hits: severity:>=error': () => get(`hits?${day()}&q=severity:>=error`),
+    'hits: severity:>=error app:NAME': (round) => get(`hits?${day()}&q=severity:>=error app:${app(round)}`),
+    'hits: a frequent word': (round) => get(`hits?${day()}&q=${word(round)}`),
+    'facets of 20,000 rows': () => get(`facets?${day()}&max_rows=20000`),
+    'field_names of 20,000 rows': () => get(`field_names?${day()}&max_rows=20000`),
+    'field_values of severity, 20,000 rows': () => get(`field_values?${day()}&field=severity&max_rows=20000`),
+    'field_values of route, 20,000 rows': () => get(`field_values?${day()}&field=route&max_rows=20000`),
+    patterns: () => get(`patterns?${day()}`),
+    'patterns/diff, an hour against the day before': () => {
+      const at = (hours: number): string => new Date(ground.nowMs() - hours * 3_600_000).toISOString();
+      return get(
+        `patterns/diff?baseline_start=${at(25)}&baseline_end=${at(1)}&target_start=${at(1)}&target_end=${at(0)}`,
+      );
+    },
+    digest: () => get(`digest?${day()}`),
+    'consumers: pull 500 and ack': async () => {
+      const of = (path: string, json: object) =>
+        ground.ask(`/api/v1/consumers/bench${path}`, { method: path === '' ? 'PUT' : 'POST', json });
+      const { batch } = JSON.parse(await of('/pull', {})) as { batch: string };
+      return of('/ack', { batch });
+    },
+    'sql: count by severity of an hour': () => {
+      const start = new Date(ground.nowMs() - 3_600_000).toISOString();
+      const json = { sql: 'SELECT severity, count(*) AS rows FROM logs GROUP BY 1', start };
+      return ground.ask('/api/v1/sql', { method: 'POST', json });
+    },
+    'results: put and get': async (round) => {
+      await ground.ask(`/api/v1/results/bench-${round % 20}`, { method: 'PUT', json: { round } });
+      return get(`results/bench-${round % 20}`);
+    },
+    '/metrics': () => ground.ask('/metrics'),
+  };
 }
-const lines = liveLines();
-const takeLines = (count: number): string => Array.from({ length: count }, () => `${lines.next().value}\n`).join('');
 
-await writeFile(live, '');
-const input = join(directory, 'w1.json');
-await writeWorkload('w1', rowCount, input);
-await measureCommand(process.execPath, [program, 'import', input, '--data-dir', dataDir]);
-const config = join(directory, 'regression.yaml');
-await writeFile(
-  config,
-  `data_dir: ${dataDir}\ninputs: [{ type: file, include: ['${live}'], format: json, from: beginning }]\nserver: { listen: '127.0.0.1:0', requests_per_second: 100000, query_timeout: 60s }\n`,
-);
-const daemon = spawn(process.execPath, [program, 'run', '--json', '--config', config], {
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
-try {
-  const { server } = JSON.parse(String((await once(daemon.stdout, 'data'))[0])) as { server: string };
-  const token = (await readFile(join(dataDir, 'admin.token'), 'utf8')).trim();
-  const ask = async (path: string, init: RequestInit = {}): Promise<string> => {
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-    const response = await fetch(`${server}${path}`, { headers, ...init });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${text.slice(0, 200)}`);
-    return text;
+interface Ingest {
+  readonly perSecond: number;
+  /** Rows that were written and not yet stored, the most at any look. */
+  readonly mostBehind: number;
+  readonly cpuSecondsEach: number;
+}
+
+/** Watches the ingest while `work` runs. */
+async function ingestDuring(ground: Ground, work: Promise<unknown>): Promise<Ingest> {
+  const stored = async (): Promise<number> =>
+    Number(/^regression_store_records_total (\d+)/m.exec(await ground.ask('/metrics'))?.[1]);
+  const cpu = (): number => usageOf(ground.pid)?.cpuSeconds ?? Number.NaN;
+  const [storedBefore, cpuBefore, startedAtMs] = [await stored(), cpu(), performance.now()];
+  let isOver = false;
+  const end = work.finally(() => (isOver = true));
+  end.catch(() => undefined);
+  let mostBehind = 0;
+  let storedLast = storedBefore;
+  while (!isOver) {
+    await Promise.race([delay(100), end]);
+    storedLast = await stored();
+    mostBehind = Math.max(mostBehind, ground.writtenLines() - storedLast);
+  }
+  await end;
+  const seconds = (performance.now() - startedAtMs) / 1000;
+  return {
+    perSecond: (storedLast - storedBefore) / seconds,
+    mostBehind,
+    cpuSecondsEach: (cpu() - cpuBefore) / seconds,
   };
-  const lastId = async (): Promise<number> =>
-    (JSON.parse(await ask('/api/v1/logs?limit=1&order=desc')) as { stats: { last_id: number } }).stats.last_id;
-  const newest = JSON.parse(await ask('/api/v1/logs?limit=1')) as { rows: { timestamp: string; id: number }[] };
-  const end = newest.rows[0]?.timestamp ?? '';
-  const start = new Date(Date.parse(end) - 86_400_000).toISOString();
-  const day = `start=${start}&end=${end}`;
+}
 
-  /** Appends `perSecond` lines a second until it is stopped. */
-  const feeding = { isOn: true };
-  const feeder = (async () => {
-    let dueMs = performance.now();
-    while (feeding.isOn) {
-      await appendFile(live, takeLines(perSecond / 10));
-      dueMs += 100;
-      await delay(Math.max(dueMs - performance.now(), 0));
-    }
-  })();
-
-  const ingestRate = async (seconds: number, work: () => Promise<void>): Promise<number> => {
-    await delay(1000);
-    const [from, at] = [await lastId(), performance.now()];
-    const until = at + seconds * 1000;
-    do await work();
-    while (performance.now() < until);
-    await delay(500);
-    return ((await lastId()) - from) / ((performance.now() - at) / 1000);
-  };
-
-  const routes: Readonly<Record<string, (round: number) => string>> = {
-    'logs, newest 100 of a day': (round) => `/api/v1/logs?${day}&limit=${100 + round}`,
-    'logs, severity:>=error': (round) => `/api/v1/logs?${day}&q=severity:>=error&limit=${100 + round}`,
-    'logs, a word in the message': (round) => `/api/v1/logs?${day}&q=timeout&limit=${10 + round}`,
-    'logs, one metadata value': (round) => `/api/v1/logs?${day}&q=user_id:${1000 + round}`,
-    'logs, regular expression': (round) => `/api/v1/logs?${day}&q=/conn.*(reset|refused)/&limit=${10 + round}`,
-    'logs/{id}': (round) => `/api/v1/logs/${1 + round * 7}`,
-    'logs/{id}/context': (round) => `/api/v1/logs/${1000 + round * 7}/context`,
-    'hits, a day by hours': (round) => `/api/v1/hits?${day}&step=1h&after_id=${round}`,
-    'facets, 20,000 rows': (round) => `/api/v1/facets?${day}&max_rows=20000&limit=${5 + round}`,
-    'field_values of one key': (round) =>
-      `/api/v1/field_values?${day}&field=severity&max_rows=100000&limit=${5 + round}`,
-  };
-  const table: string[][] = [];
-  const quiet = await ingestRate(5, () => delay(200));
-  for (const [name, pathOf] of Object.entries(routes)) {
+await using ground = await openGround({ rows: Number(values.rows), perSecond, kept: values.data });
+await ground.ask('/api/v1/consumers/bench', { method: 'PUT', json: { from: 'beginning' } });
+await delay(3000);
+const quiet = await ingestDuring(ground, delay(8000));
+const table: string[][] = [];
+const asking = async (): Promise<void> => {
+  for (const [name, ask] of Object.entries(routesOf(ground)).filter(([name]) => name.includes(values.only))) {
+    process.stderr.write(`\r\u001b[K${name}`);
     const times: number[] = [];
-    for (let round = 0; round < requests; round++) {
-      const at = performance.now();
-      await ask(pathOf(round));
-      times.push(performance.now() - at);
+    const untilMs = performance.now() + Number(values.seconds) * 1000;
+    for (let round = 0; round < Number(values.requests) && performance.now() < untilMs; round++) {
+      const atMs = performance.now();
+      await ask(round);
+      times.push(performance.now() - atMs);
     }
-    times.sort((a, b) => a - b);
-    table.push([name, percentile(times, 0.5).toFixed(1), percentile(times, 0.99).toFixed(1)]);
+    const [first = Number.NaN] = times;
+    const sorted = times.toSorted((a, b) => a - b);
+    const figures = [first, percentile(sorted, 0.5), percentile(sorted, 0.99)].map((ms) => ms.toFixed(1));
+    table.push([name, String(times.length), ...figures]);
   }
-  let asked = 0;
-  const busy = await ingestRate(10, async () => void (await ask(`/api/v1/logs?${day}&limit=${100 + (asked++ % 400)}`)));
-  const flood = await ingestRate(10, async () => {
-    const paths = Array.from({ length: 1000 }, (_, index) => `/api/v1/logs?${day}&q=/x${index}y/&limit=100`);
-    await Promise.all(paths.map((path) => ask(path, { signal: AbortSignal.timeout(5000) }).catch(() => '')));
-  });
-  feeding.isOn = false;
-  await feeder;
-  await delay(1500);
+  process.stderr.write('\r\u001b[K');
+};
+const busy = await ingestDuring(ground, asking());
 
-  const before = usageOf(daemon.pid ?? 0);
-  const smallAt = performance.now();
-  const smallCount = 2000;
-  const inFlight = Array.from({ length: 8 }, async (_, lane) => {
-    for (let index = 0; index < smallCount / 8; index++)
-      await ask(`/api/v1/logs?limit=${1 + ((index * 8 + lane) % 50)}`);
-  });
-  await Promise.all(inFlight);
-  const smallSeconds = (performance.now() - smallAt) / 1000;
-  const after = usageOf(daemon.pid ?? 0);
-
-  const exported = Math.min(rowCount, 100_000);
-  const exportAt = performance.now();
-  let afterId = 0;
-  let exportedRows = 0;
-  while (exportedRows < exported) {
-    const text = await ask(`/api/v1/logs?order=arrival&format=ndjson&limit=10000&after_id=${afterId}`);
-    const lastLine = text.lastIndexOf('\n{"id":');
-    afterId = Number(/^\n\{"id":(\d+)/.exec(text.slice(lastLine))?.[1]);
-    exportedRows += 10_000;
-  }
-  const exportRate = exportedRows / ((performance.now() - exportAt) / 1000);
-  daemon.kill('SIGTERM');
-  await once(daemon, 'exit');
-  const shellRate = await shellExport(exported);
-
-  console.log(
-    `${rowCount.toLocaleString('en-US')} rows, ${perSecond} a second coming in, ${requests} requests a route; ${machine}\n`,
-  );
-  console.log(tableText(['route', 'p50 ms', 'p99 ms'], table));
-  console.log(
-    `ingest: ${quiet.toFixed(0)}/s while nobody asks, ${busy.toFixed(0)}/s while one asks all the time, ${flood.toFixed(0)}/s under a thousand requests at once (F71)`,
-  );
-  console.log(
-    `small query (limit 1 to 50), 8 at once: ${(smallCount / smallSeconds).toFixed(0)} requests/s, ${((((after?.cpuSeconds ?? 0) - (before?.cpuSeconds ?? 0)) / smallCount) * 1e6).toFixed(0)} us CPU each`,
-  );
-  console.log(
-    `NDJSON export with metadata: ${exportRate.toFixed(0)} logs/s through HTTP, sqlite3 -json ${shellRate === null ? 'not installed' : `${shellRate.toFixed(0)} logs/s, ratio ${(exportRate / shellRate).toFixed(2)}`}`,
-  );
-} finally {
-  daemon.kill('SIGKILL');
-  await rm(directory, { recursive: true, force: true });
-}
-
-/** The same rows by the native shell; null when it is not installed. */
-async function shellExport(count: number): Promise<number | null> {
-  if (spawnSync('sqlite3', ['--version']).status !== 0) return null;
-  const statement = `SELECT log.id, log.timestamp, log.severity, a.name AS application, a.version, a.environment, log.source, log.message,
-    (SELECT json_group_object(metadata_type, metadata_value) FROM logs_metadata WHERE id BETWEEN log.id * 1024 AND log.id * 1024 + 1023) AS metadata
-    FROM logs log JOIN applications a ON a.id = log.application_id ORDER BY log.id LIMIT ${count}`;
-  const { wallSeconds } = await measureCommand('sqlite3', ['-json', join(dataDir, 'regression.db'), statement]);
-  return count / wallSeconds;
-}
+console.log(
+  `${Number(values.rows).toLocaleString('en-US')} rows and ${perSecond} a second coming in; one asker, without pause; ${machine}\n`,
+);
+console.log(tableText(['route', 'requests', 'first ms', 'p50 ms', 'p99 ms'], table));
+const ingestRow = (name: string, { perSecond: rate, mostBehind, cpuSecondsEach }: Ingest): string[] => [
+  name,
+  rate.toFixed(0),
+  String(mostBehind),
+  cpuSecondsEach.toFixed(2),
+];
+console.log(
+  tableText(
+    ['', 'rows stored/s', 'most behind', 'CPU s/s of the daemon'],
+    [ingestRow('nobody asks', quiet), ingestRow('one asks without pause', busy)],
+  ),
+);

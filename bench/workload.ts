@@ -107,6 +107,11 @@ export function* chunksOf(kind: WorkloadKind, count: number): Generator<string> 
   }
 }
 
+/** A line of w1 with another time. */
+export function atTime(line: string, ms: number): string {
+  return `{"time":"${new Date(ms).toISOString()}"${line.slice(line.indexOf(',"level"'))}`;
+}
+
 function message(draw: Draw): string {
   const event = pick(draw, events);
   const id = draw
