@@ -4,9 +4,9 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { pathText } from '../config/problems.ts';
+import { pathText } from '../config/paths.ts';
 import type { Config, InputConfig } from '../config/schema.ts';
-import { readYamlText } from '../config/yaml-text.ts';
+import { placeText, readYamlText } from '../config/yaml-text.ts';
 import { fileSourceOf } from '../inputs/file/file-work.ts';
 import { FileGlobs } from '../inputs/file/glob.ts';
 import { LineSplitter } from '../inputs/file/line-splitter.ts';
@@ -72,17 +72,18 @@ export interface CaseOutcome {
 
 /** @throws RegressionError `CONFIG_INVALID`, every problem of the file with its place. */
 export async function readCases(path: string): Promise<Case[]> {
-  const { value, broken, placeOf } = await readYamlText(path, 'FILE_UNREADABLE');
+  const { value, broken, lineOf } = await readYamlText(path, 'FILE_UNREADABLE');
+  const placeOf = (keys: readonly PropertyKey[]): string => placeText(path, lineOf(keys));
   const result = fileSchema.safeParse(value);
   if (result.success) {
     return result.data.cases.map((given, index) => ({ ...given, place: placeOf(['cases', index]) }));
   }
   const problems =
-    broken === null
-      ? result.error.issues.map(
+    broken.length > 0
+      ? broken.map(({ line, message }) => `${placeText(path, line)}: ${message}`)
+      : result.error.issues.map(
           ({ path: keys, message }) => `${placeOf(keys)}: ${pathText(keys) || 'the file'}: ${message}`,
-        )
-      : [`${path}:${broken.line}: ${broken.message}`];
+        );
   throw new RegressionError('CONFIG_INVALID', problems.join('\n'), {
     hint: 'A case has name, source, lines and expect; docs/operations.md has an example.',
   });

@@ -3,7 +3,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { objectOf, pathText } from './problems.ts';
+import { objectOf, pathText } from './paths.ts';
 import { type Config, configSchema } from './schema.ts';
 
 export interface ConfigChanges {
@@ -16,9 +16,9 @@ export interface ConfigChanges {
 }
 
 /** Taken over while the daemon runs: these paths and all below them, but for `fixed`. */
-const live = ['application', 'inputs', 'transforms', 'sinks', 'tasks', 'log'];
+export const live = ['application', 'inputs', 'transforms', 'sinks', 'tasks', 'log'];
 /** The store is opened with them. */
-const fixed = ['tasks.rotate.max_size', 'tasks.rotate.max_age'];
+export const fixed = ['tasks.rotate.max_size', 'tasks.rotate.max_age'];
 
 export function changesOf(before: Config, after: Config): ConfigChanges {
   const next = structuredClone(after);

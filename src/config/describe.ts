@@ -4,6 +4,7 @@
  */
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import { fixed, live } from './changes.ts';
 import { configSchema } from './schema.ts';
 
 /** The part of JSON Schema that zod writes for the configuration. */
@@ -101,10 +102,18 @@ export function referenceText(): string {
 
 This page is generated from the schema (\`npm run generate\`). The file is YAML; \`regression check --config FILE\` finds every mistake
 in it at once. In rising order count: the defaults, the file, variables (by path: \`REGRESSION_SERVER_LISTEN\` is \`server.listen\`), flags.
-\`REGRESSION_CONFIG\` names the file. Sizes and durations carry their unit: \`16MiB\`, \`500ms\`, \`1d\`.
+\`REGRESSION_CONFIG\` names the file; the installed command reads \`/etc/regression/regression.yaml\` without. Sizes and durations carry their unit:
+\`16MiB\`, \`500ms\`, \`1d\`. \`\${NAME}\` and \`\${NAME:-default}\` in texts of the file stand for variables of the environment.
+
+A reload (\`regression reload\`, SIGHUP) takes over ${live.map(code).join(', ')}, but for ${fixed.map(code).join(' and ')}. What else has changed counts from the next
+start on; the answer names it.
 
 ${table(plain, '')}
 ${sections.join('\n')}`;
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
 }
 
 function section(path: string, described: Described): string {

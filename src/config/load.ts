@@ -8,9 +8,10 @@ import { z } from 'zod';
 import { RegressionError } from '../runtime/errors.ts';
 import { nearestName } from '../runtime/nearest.ts';
 import { interpolate } from './interpolate.ts';
-import { innermost, objectOf, pathText, problemsOf } from './problems.ts';
+import { innermost, objectOf, pathText } from './paths.ts';
+import { problemsOf } from './problems.ts';
 import { type Config, configSchema } from './schema.ts';
-import { type YamlText, readYamlText } from './yaml-text.ts';
+import { type YamlText, placeText, readYamlText } from './yaml-text.ts';
 
 export interface ConfigSources {
   readonly configPath?: string | undefined;
@@ -34,7 +35,8 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const { value: read, unset } = interpolate(file?.value ?? {}, env);
   const value = read as Record<string, unknown>;
   const places = new Map<string, string>();
-  for (const { keys, given, name } of variablesOf(env)) {
+  const variables = variablesOf(env);
+  for (const { keys, given, name } of variables.known) {
     setAt(value, keys, given);
     places.set(pathText(keys), name);
   }
@@ -48,7 +50,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   }
 
   const result = configSchema.safeParse(value);
-  if (result.success && unset.length === 0) {
+  if (result.success && unset.length === 0 && variables.unknown.length === 0) {
     return {
       config: { ...result.data, data_dir: resolve(cwd, result.data.data_dir) },
       path: file === null ? null : file.path,
@@ -63,10 +65,13 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   });
   const wrong = result.success ? [] : problemsOf(result.error.issues, value);
   const problems = [...missing, ...wrong].map(({ path: where, keys, message }) => {
-    const place = places.get(where) ?? file?.placeOf(keys);
-    return `${place === undefined ? '' : `${place}: `}${where === '' ? 'the configuration' : where}: ${message}`;
+    const line = places.has(where) || file === null ? null : file.lineOf(keys);
+    const place = places.get(where) ?? (file === null ? undefined : placeText(file.path, line));
+    const text = `${place === undefined ? '' : `${place}: `}${where === '' ? 'the configuration' : where}: ${message}`;
+    return { line: line ?? 0, text };
   });
-  throw new RegressionError('CONFIG_INVALID', problems.join('\n'), {
+  const inOrder = problems.toSorted((a, b) => a.line - b.line).map(({ text }) => text);
+  throw new RegressionError('CONFIG_INVALID', [...variables.unknown, ...inOrder].join('\n'), {
     hint: 'All keys with their meaning and defaults: docs/configuration.md and config/regression.yaml.',
   });
 }
@@ -74,15 +79,14 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
 interface YamlFile {
   readonly path: string;
   readonly value: Record<string, unknown>;
-  readonly placeOf: YamlText['placeOf'];
+  readonly lineOf: YamlText['lineOf'];
 }
 
 async function readYaml(path: string): Promise<YamlFile> {
-  const { value: read, broken, placeOf } = await readYamlText(path, 'CONFIG_INVALID', 'Check --config.');
-  if (broken !== null) {
-    throw new RegressionError('CONFIG_INVALID', `${path}:${broken.line}:${broken.column}: ${broken.message}`, {
-      hint: 'The file is not valid YAML.',
-    });
+  const { value: read, broken, lineOf } = await readYamlText(path, 'CONFIG_INVALID', 'Check --config.');
+  if (broken.length > 0) {
+    const problems = broken.map(({ line, column, message }) => `${path}:${line}:${column}: ${message}`);
+    throw new RegressionError('CONFIG_INVALID', problems.join('\n'), { hint: 'The file is not valid YAML.' });
   }
   const value = read ?? {};
   if (typeof value !== 'object' || Array.isArray(value)) {
@@ -91,7 +95,7 @@ async function readYaml(path: string): Promise<YamlFile> {
   return {
     path,
     value: value as Record<string, unknown>,
-    placeOf,
+    lineOf,
   };
 }
 
@@ -101,12 +105,16 @@ interface Variable {
   readonly given: unknown;
 }
 
-/** The REGRESSION_* variables with the keys they stand for. Text stays text (a version 1.10); the rest is read as YAML. */
-function variablesOf(env: ConfigSources['env']): Variable[] {
+/**
+ * The REGRESSION_* variables with the keys they stand for, and what is wrong with the others. Text stays text (a version 1.10); the rest
+ * is read as YAML.
+ */
+function variablesOf(env: ConfigSources['env']): { known: Variable[]; unknown: string[] } {
+  const unknown: string[] = [];
   const known = new Map(
     leavesOf(configSchema).map((leaf) => [`REGRESSION_${leaf.keys.join('_').toUpperCase()}`, leaf]),
   );
-  return Object.entries(env).flatMap(([name, text]): Variable[] => {
+  const found = Object.entries(env).flatMap(([name, text]): Variable[] => {
     if (!name.startsWith('REGRESSION_') || name === 'REGRESSION_CONFIG' || text === undefined) return [];
     const leaf = known.get(name);
     if (leaf !== undefined) return [{ name, keys: leaf.keys, given: leaf.isText ? text : (parse(text) as unknown) }];
@@ -115,10 +123,10 @@ function variablesOf(env: ConfigSources['env']): Variable[] {
     // Kubernetes sets these for a Service that is named regression.
     if (/^REGRESSION_(?:SERVICE_|PORT(?:_|$))/.test(name)) return [];
     const near = nearestName(name, [...known.keys(), 'REGRESSION_CONFIG']);
-    throw new RegressionError('CONFIG_INVALID', `unknown variable ${name}`, {
-      hint: near === undefined ? 'See docs/configuration.md.' : `Did you mean ${near}?`,
-    });
+    unknown.push(`${name}: unknown variable${near === undefined ? '' : `; did you mean \`${near}\`?`}`);
+    return [];
   });
+  return { known: found, unknown };
 }
 
 /** Paths of all options but lists: those are given in a file only. */

@@ -1,11 +1,11 @@
 /**
- * Says what is wrong with a configuration, for people: where (path, and line in the file), what was expected, and the nearest
+ * Says what is wrong with a configuration, for people: where (path, and line in the file), what was expected, what is there, and the nearest
  * right name for a wrong one.
  */
-import { z } from 'zod';
+import type { z } from 'zod';
 import { nearestName } from '../runtime/nearest.ts';
-import { transformSchemas } from '../transforms/registry.ts';
-import { configSchema, inputSchemas } from './schema.ts';
+import { keysOf, kindsAt, pathText, schemaAt, valueAt } from './paths.ts';
+import { configSchema } from './schema.ts';
 
 export interface ConfigProblem {
   /** `inputs[0].include`. */
@@ -15,92 +15,61 @@ export interface ConfigProblem {
   readonly keys: readonly PropertyKey[];
 }
 
+/** What an entry of these lists is. */
+const entryNames: Readonly<Record<string, string>> = { inputs: 'input', transforms: 'transform', sinks: 'sink' };
+/** Their values are not shown. */
+const secretKeys = /^(?:password|token|secret|value|key)$/;
+const maxShownLength = 60;
+
 export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown): ConfigProblem[] {
   return issues.flatMap((issue): ConfigProblem[] => {
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => {
-        const near = nearestName(key, keysAt(issue.path, value));
-        const keys = [...issue.path, key];
-        return {
-          path: pathText(keys),
-          keys,
-          message: `unknown key${near === undefined ? '' : `; did you mean \`${near}\`?`}`,
-        };
-      });
+    if (issue.code !== 'unrecognized_keys') {
+      return [{ path: pathText(issue.path), keys: issue.path, message: messageOf(issue, value) }];
     }
-    return [{ path: pathText(issue.path), keys: issue.path, message: messageOf(issue, value) }];
+    return issue.keys.map((key) => {
+      const known = keysOf(schemaAt(configSchema, issue.path, value));
+      const near = nearestName(key, known);
+      const keys = [...issue.path, key];
+      const hint = near === undefined ? `; known here: ${known.join(', ')}` : `; did you mean \`${near}\`?`;
+      return { path: pathText(keys), keys, message: `unknown key${hint}` };
+    });
   });
-}
-
-export function pathText(keys: readonly PropertyKey[]): string {
-  return keys
-    .map((key, index) => (typeof key === 'number' ? `[${key}]` : `${index === 0 ? '' : '.'}${String(key)}`))
-    .join('');
 }
 
 function messageOf(issue: z.core.$ZodIssue, root: unknown): string {
   const got = valueAt(root, issue.path);
   const isMissing = got === undefined;
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'type') {
-    const what = issue.path[0] === 'transforms' ? 'transform' : 'input';
-    const types = kindSchemas(issue.path[0]).map(({ shape }) => shape.type.value);
-    const near = typeof got === 'string' ? nearestName(got, types) : undefined;
-    return `${isMissing ? 'is missing' : `unknown ${what} ${JSON.stringify(got)}`}; ${near === undefined ? `expected one of ${types.join(', ')}` : `did you mean \`${near}\`?`}`;
+    const kinds = kindsAt(configSchema, issue.path.slice(0, -1), root);
+    const what = (issue.path.length === 3 ? entryNames[String(issue.path[0])] : undefined) ?? 'type';
+    const near = typeof got === 'string' ? nearestName(got, kinds) : undefined;
+    const hint = near === undefined ? `expected one of ${kinds.join(', ')}` : `did you mean \`${near}\`?`;
+    return `${isMissing ? 'is missing' : `unknown ${what} ${shown(got, issue.path)}`}; ${hint}`;
   }
-  if (isMissing) return 'is missing';
-  if (issue.code === 'invalid_value' && typeof got === 'string') {
-    const near = nearestName(got, issue.values.map(String));
-    return `expected one of ${issue.values.join(', ')}, got ${JSON.stringify(got)}${near === undefined ? '' : `; did you mean \`${near}\`?`}`;
-  }
-  const text = issue.message
-    .replace(/^Invalid input: /, '')
-    .replace(/^Too small: /, '')
-    .replace(/^Too big: /, '');
-  return issue.code === 'invalid_type' ? `${text.replace(/, received.*$/, '')}, got ${JSON.stringify(got)}` : text;
+  const text = expectationOf(issue);
+  if (isMissing) return `is missing: ${text}`;
+  const near =
+    issue.code === 'invalid_value' && typeof got === 'string' ? nearestName(got, issue.values.map(String)) : undefined;
+  const isShown = [JSON.stringify(got), `/${String(got)}/`, `\`${String(got)}\``].some((form) => text.includes(form));
+  const value = isShown || isLong(got) ? '' : `, got ${shown(got, issue.path)}`;
+  return `${text}${value}${near === undefined ? '' : `; did you mean \`${near}\`?`}`;
 }
 
-/** The schemas that `type` chooses from in a list of the configuration. */
-function kindSchemas(list: PropertyKey | undefined) {
-  return list === 'transforms' ? transformSchemas : inputSchemas;
+function expectationOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_value') return `expected one of ${issue.values.join(', ')}`;
+  return issue.message
+    .replace(/^(?:Invalid input|Too small|Too big|Invalid string): /, '')
+    .replace(/, received.*$/, '')
+    .replace(/^expected (?:string|array|number) to have >=1 (?:characters|items)$/, 'must not be empty');
 }
 
-/** The keys that are known where `path` leads; those of an input or a transform depend on its type. */
-function keysAt(path: readonly PropertyKey[], value: unknown): readonly string[] {
-  let schema: z.ZodType = configSchema;
-  let at: unknown = value;
-  for (const key of path) {
-    at = valueAt(at, [key]);
-    if (schema === configSchema && (key === 'inputs' || key === 'transforms')) continue;
-    if (typeof key === 'number') {
-      const type = valueAt(at, ['type']);
-      const kind = kindSchemas(path[0]).find(({ shape }) => shape.type.value === type);
-      if (kind === undefined) return [];
-      schema = kind;
-    } else {
-      const child = objectOf(schema)?.shape[String(key)] as z.ZodType | undefined;
-      if (child === undefined) return [];
-      schema = child;
-    }
-  }
-  return Object.keys(objectOf(schema)?.shape ?? {});
+/** Lists and groups of options speak for themselves in the file. */
+function isLong(got: unknown): boolean {
+  return typeof got === 'object' && got !== null && Object.keys(got).length > 0;
 }
 
-/** The object schema inside defaults and optionals; null when it is another kind of value. */
-export function objectOf(schema: z.ZodType): z.ZodObject | null {
-  const inner = innermost(schema);
-  return inner instanceof z.ZodObject ? inner : null;
-}
-
-/** What is inside defaults and optionals. */
-export function innermost(schema: z.ZodType): z.ZodType {
-  const isWrapped =
-    schema instanceof z.ZodPrefault || schema instanceof z.ZodDefault || schema instanceof z.ZodOptional;
-  return isWrapped ? innermost(schema.unwrap() as z.ZodType) : schema;
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (at, key) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined),
-    value,
-  );
+function shown(got: unknown, path: readonly PropertyKey[]): string {
+  if (secretKeys.test(String(path.at(-1)))) return 'a value that is not shown';
+  const text = JSON.stringify(got);
+  return text.length > maxShownLength ? `${text.slice(0, maxShownLength)}...` : text;
 }

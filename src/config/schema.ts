@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { inputs } from '../inputs/registry.ts';
 import { defaultDataDir } from './data-dir.ts';
-import { logLevels } from '../runtime/log-levels.ts';
+import { logFormats, logLevels } from '../runtime/log-levels.ts';
 import { bytes, duration } from '../runtime/units.ts';
 import { commonOptions } from '../sinks/options.ts';
 import { sinks } from '../sinks/registry.ts';
@@ -53,6 +53,15 @@ const sinkSchema = z.discriminatedUnion('type', [firstSink, ...otherSinks]) as u
 /** ADDRESS:PORT */
 const addressPattern = /^(?:\[[\da-fA-F:.]+\]|[^[\]:/]+):\d{1,5}$/;
 
+/** Has a refinement look also where something else is wrong, so that everything is said at once. */
+const besideOthers = { when: () => true };
+
+/** The entries of a list that may be none, of which each may be anything. */
+function entriesIn<Entry extends object>(list: readonly Entry[]): (readonly [number, Partial<Entry>])[] {
+  const given: readonly unknown[] = Array.isArray(list) ? list : [];
+  return given.map((entry, index) => [index, (typeof entry === 'object' ? (entry ?? {}) : {}) as Partial<Entry>]);
+}
+
 /** @param names undefined for what needs none. */
 function refuseSameNames(names: readonly (string | undefined)[], what: string, context: z.RefinementCtx): void {
   for (const [index, name] of names.entries()) {
@@ -89,16 +98,16 @@ export const configSchema = z.strictObject({
   inputs: z
     .array(inputSchema)
     .superRefine((inputs, context) => {
-      for (const [index, { format, pattern }] of inputs.entries()) {
+      for (const [index, { format, pattern }] of entriesIn(inputs)) {
         if (format !== 'regex' || pattern !== undefined) continue;
         context.addIssue({ code: 'custom', path: [index, 'pattern'], message: 'the format `regex` needs a pattern' });
       }
       refuseSameNames(
-        inputs.map(({ name }) => name),
+        entriesIn(inputs).map(([, { name }]) => name),
         'input',
         context,
       );
-    })
+    }, besideOthers)
     .prefault(defaultInputs as never)
     .describe('Where lines come from'),
   transforms: z
@@ -109,11 +118,11 @@ export const configSchema = z.strictObject({
     .array(sinkSchema)
     .superRefine((sinks, context) => {
       refuseSameNames(
-        sinks.map(({ name, type }) => name ?? type),
+        entriesIn(sinks).map(([, { name, type }]) => name ?? type),
         'sink',
         context,
       );
-      for (const [index, { max_backlog: bound, when_full: whenFull, keep_severity: kept }] of sinks.entries()) {
+      for (const [index, { max_backlog: bound, when_full: whenFull, keep_severity: kept }] of entriesIn(sinks)) {
         if (whenFull === 'block' && bound === undefined) {
           context.addIssue({ code: 'custom', path: [index, 'when_full'], message: '`block` needs `max_backlog`' });
         }
@@ -122,7 +131,7 @@ export const configSchema = z.strictObject({
           context.addIssue({ code: 'custom', path: [index, 'keep_severity'], message });
         }
       }
-    })
+    }, besideOthers)
     .default([])
     .describe('Where rows are forwarded to; each sink has a filter, a place and a pace of its own'),
   server: z
@@ -192,6 +201,11 @@ export const configSchema = z.strictObject({
       cache_bytes: bytes({ min: MiB, max: 1024 * MiB })
         .prefault('64MiB')
         .describe('Page cache of the writer, at most'),
+      min_free: bytes({ min: 0 })
+        .prefault('64MiB')
+        .describe(
+          'With less free than this on the disk, no rows are taken: what is left is for others. Of a small disk a twentieth at most',
+        ),
     })
     .prefault({})
     .describe('The local database'),
@@ -229,6 +243,16 @@ export const configSchema = z.strictObject({
   log: z
     .strictObject({
       level: z.enum(logLevels).default('info').describe("Level of the daemon's own log, on standard error"),
+      format: z
+        .enum(logFormats)
+        .default('auto')
+        .describe(
+          "`json`: a line each; `text`: for people. `auto`: text on a terminal and in systemd's journal, which also gets the severity of each; else JSON",
+        ),
+      rows: z
+        .boolean()
+        .default(false)
+        .describe('Store its entries as well, as rows of the application `regression` with the source `log`'),
     })
     .prefault({})
     .describe("The daemon's own log"),

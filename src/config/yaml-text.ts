@@ -6,10 +6,15 @@ import { type ErrorCode, RegressionError, messageOf } from '../runtime/errors.ts
 export interface YamlText {
   /** Undefined where the text is no YAML. */
   readonly value: unknown;
-  /** The first thing that is no YAML, with its place from 1; null when it is. */
-  readonly broken: { readonly line: number; readonly column: number; readonly message: string } | null;
-  /** `/etc/regression.yaml:12`: where `keys` stand, or the nearest that is there on the way to them; the file alone when not even the first is. */
-  readonly placeOf: (keys: readonly PropertyKey[]) => string;
+  /** What is no YAML, each with its place from 1; empty when it is. */
+  readonly broken: readonly { readonly line: number; readonly column: number; readonly message: string }[];
+  /** Where `keys` stand, or the nearest that is there on the way to them; null when not even the first is. */
+  readonly lineOf: (keys: readonly PropertyKey[]) => number | null;
+}
+
+/** `/etc/regression.yaml:12`; the file alone where there is no line. */
+export function placeText(path: string, line: number | null): string {
+  return line === null ? path : `${path}:${line}`;
 }
 
 /** @throws RegressionError with `code` when the file cannot be read. */
@@ -22,19 +27,12 @@ export async function readYamlText(path: string, code: ErrorCode, hint?: string)
   });
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    const { line, col } = lines.linePos(error.pos[0]);
-    return { value: undefined, broken: { line, column: col, message: error.message }, placeOf: () => path };
-  }
-  return {
-    value: document.toJS() as unknown,
-    broken: null,
-    placeOf(keys) {
-      const line = lineOf(document, lines, keys);
-      return line === null ? path : `${path}:${line}`;
-    },
-  };
+  const broken = document.errors.map(({ pos, message }) => {
+    const { line, col } = lines.linePos(pos[0]);
+    return { line, column: col, message };
+  });
+  if (broken.length > 0) return { value: undefined, broken, lineOf: () => null };
+  return { value: document.toJS() as unknown, broken, lineOf: (keys) => lineOf(document, lines, keys) };
 }
 
 function lineOf(document: Document, lines: LineCounter, keys: readonly PropertyKey[]): number | null {

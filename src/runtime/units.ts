@@ -46,16 +46,14 @@ function parseQuantity(text: string, units: Readonly<Record<string, number>>): n
 
 /** A size between `min` and `max` bytes. */
 export function bytes(bounds: { min: number; max?: number }) {
-  return quantity('a size with its unit, like 16MiB', parseBytes, bounds).meta(
-    boundsMeta('size', bounds, { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 }),
-  );
+  const meta = boundsMeta('size', bounds, { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 });
+  return quantity('a size with its unit, like 16MiB', parseBytes, bounds, meta).meta(meta);
 }
 
 /** A duration between `min` and `max` milliseconds. */
 export function duration(bounds: { min: number; max?: number }) {
-  return quantity('a duration with its unit, like 500ms, 30s or 1d', parseDuration, bounds).meta(
-    boundsMeta('duration', bounds, durationUnits),
-  );
+  const meta = boundsMeta('duration', bounds, durationUnits);
+  return quantity('a duration with its unit, like 500ms, 30s or 1d', parseDuration, bounds, meta).meta(meta);
 }
 
 /** For the generated reference: the kind of quantity and its bounds, written in the largest of `units` they are whole in. */
@@ -78,6 +76,7 @@ function quantity(
   what: string,
   parse: (text: string) => number | null,
   { min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number },
+  { title, minimum, maximum }: ReturnType<typeof boundsMeta>,
 ) {
   return z.union([z.string(), z.number()], { error: `expected ${what}` }).transform((value, context) => {
     const parsed = parse(String(value));
@@ -86,7 +85,10 @@ function quantity(
       return z.NEVER;
     }
     if (parsed < min || parsed > max) {
-      context.addIssue({ code: 'custom', message: `${JSON.stringify(value)} is out of bounds` });
+      context.addIssue({
+        code: 'custom',
+        message: `expected a ${title} ${maximum === undefined ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`}, got ${JSON.stringify(value)}`,
+      });
       return z.NEVER;
     }
     return parsed;
