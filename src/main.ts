@@ -1,10 +1,16 @@
 /**
  * The process edge: arguments, environment, signals, exit codes. The only file that knows the real process.
  */
+import { fstatSync, readlinkSync } from 'node:fs';
 import { runCli } from './commands/cli.ts';
 import { version } from './package-info.ts';
 import { RegressionError, messageOf, systemCodeOf } from './runtime/errors.ts';
+import { isJournalStream } from './runtime/journal.ts';
+import { journalPrefix } from './runtime/log-lines.ts';
 
+const isJournal = isJournalStream(process.env, 2);
+/** Of pino. */
+const errorLevel = 50;
 const stop = new AbortController();
 const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
 
@@ -33,6 +39,8 @@ try {
     stdout: process.stdout,
     stderr: process.stderr,
     signal: stop.signal,
+    isJournal,
+    outputPath: pathOfOutput(),
     onHangup: (listener) => void process.on('SIGHUP', listener),
   });
 } catch (error) {
@@ -40,8 +48,18 @@ try {
 }
 
 function fail(error: unknown): never {
-  process.stderr.write(process.argv.includes('--json') ? jsonError(error) : readableError(error));
+  const text = process.argv.includes('--json') ? jsonError(error) : readableError(error);
+  process.stderr.write(isJournal ? text.replaceAll(/^(?=.)/gm, journalPrefix(errorLevel)) : text);
   process.exit(error instanceof RegressionError ? error.exitCode : 1);
+}
+
+/** Undefined for what is no file: a terminal, a pipe. */
+function pathOfOutput(): string | undefined {
+  try {
+    return fstatSync(1).isFile() ? readlinkSync('/proc/self/fd/1') : undefined;
+  } catch {
+    return undefined; // closed, or no /proc
+  }
 }
 
 function readableError(error: unknown): string {

@@ -35,6 +35,10 @@ export interface Surroundings {
   readonly stderr: Output;
   /** Aborts at the first SIGINT or SIGTERM: a command then stops cleanly and returns. */
   readonly signal: AbortSignal;
+  /** The file that standard output goes to, where it does. */
+  readonly outputPath?: string | undefined;
+  /** Standard error is systemd's journal. */
+  readonly isJournal?: boolean;
   /** From here on SIGHUP calls `listener`, instead of ending the process. */
   onHangup(listener: () => void): void;
 }

@@ -79,6 +79,10 @@ export const logs: Command<Flags> = {
     const fields = flags.fields === undefined ? undefined : readFields(flags.fields);
     const endpoint = await openEndpoint({ command: 'logs' }, flags, surroundings);
     try {
+      if (flags.follow && surroundings.outputPath !== undefined) {
+        const { refuseSelfFeeding } = await import('./self-feeding.ts');
+        refuseSelfFeeding(surroundings.outputPath, await endpoint.client.inputs({}, surroundings.signal));
+      }
       await printRows(endpoint.client, query, fields, flags, surroundings);
     } catch (error) {
       if (!surroundings.signal.aborted) throw error;

@@ -13,21 +13,26 @@ export const run: Command<object> = {
     ['REGRESSION_DATA_DIR=/var/lib/regression regression run', 'keep the rows there'],
   ],
   async run(flags, surroundings) {
+    let reload: () => void = () => undefined; // asked for before there is a daemon: it reads its configuration anyway
+    surroundings.onHangup(() => reload());
     const { effectiveConfig } = await import('./effective-config.ts');
-    const { createLogger } = await import('../runtime/logger.ts');
+    const { OwnLog } = await import('../runtime/logger.ts');
     const { ServiceManager } = await import('../runtime/service-manager.ts');
     const { InheritedSockets } = await import('../runtime/inherited-sockets.ts');
     const { Daemon } = await import('../daemon.ts');
-    const { signal, env } = surroundings;
+    const { signal, env, stdout } = surroundings;
     const load = async () => (await effectiveConfig(flags, surroundings)).config;
     const config = await load();
-    const logger = createLogger(config.log.level, surroundings.stderr);
+    const { stderr: output, isJournal = false } = surroundings;
+    const ownLog = new OwnLog({ ...config.log, output, isJournal });
+    const { logger } = ownLog;
 
     const ended = Promise.withResolvers<void>();
     signal.addEventListener('abort', () => ended.resolve(), { once: true });
     const daemon = new Daemon({
       config,
       logger,
+      ownLog,
       version,
       env,
       onFatal: (error) => ended.reject(error),
@@ -36,24 +41,35 @@ export const run: Command<object> = {
       onReloading: (isReloading) => (isReloading ? serviceManager.reloading() : serviceManager.reloaded()),
     });
     const serviceManager = new ServiceManager({ env, logger, status: () => daemon.status });
+    await serviceManager.starting();
     const started = daemon.start();
     // The daemon's own log says what came of it; who asks over the endpoint is told as well.
-    surroundings.onHangup(() => void started.then(() => daemon.reload()).catch(() => undefined));
+    reload = () => void started.then(() => daemon.reload()).catch(() => undefined);
     await started;
-    if (flags.json) surroundings.stdout.write(`${JSON.stringify(daemon.summary)}\n`);
-    else surroundings.stdout.write(banner(daemon.summary, surroundings));
+    if (flags.json) stdout.write(`${JSON.stringify(daemon.summary)}\n`);
+    else if (stdout.isTTY === true) stdout.write(banner(daemon.summary, surroundings));
+    else logger.info(entryOf(daemon.summary), `regression ${version} runs`);
     try {
-      await serviceManager.ready();
+      serviceManager.ready();
       if (!signal.aborted) await ended.promise;
     } finally {
       serviceManager.stopping();
       await daemon.stop();
+      ownLog.close();
     }
-    if (!flags.json) surroundings.stdout.write('stopped; everything read is stored\n');
+    const farewell = 'stopped; everything read is stored';
+    if (stdout.isTTY === true) stdout.write(`${farewell}\n`);
+    else if (!flags.json) logger.info(farewell);
   },
 };
 
-function banner({ inputs, server, dataDir, adminTokenPath }: DaemonSummary, { cwd }: Surroundings): string {
+/** For those who read the daemon's log instead of a terminal. */
+function entryOf({ inputs, server, dataDir }: DaemonSummary) {
+  return { follows: inputs, answers_on: server, data_dir: dataDir };
+}
+
+function banner({ inputs, server, dataDir, adminTokenPath }: DaemonSummary, { cwd, env }: Surroundings): string {
+  const command = env['npm_execpath'] === undefined ? 'regression' : 'npx regression'; // in a checkout, by npm start
   const token = shortest(adminTokenPath, cwd);
   const here = dataDir === join(cwd, 'data') ? '' : ` --data-dir ${shortest(dataDir, cwd)}`;
   const [first, ...others] = inputs;
@@ -63,8 +79,8 @@ function banner({ inputs, server, dataDir, adminTokenPath }: DaemonSummary, { cw
   answers on ${server}
   data in    ${shortest(dataDir, cwd)}, admin token in ${token}
 Try
-  npx regression logs --severity warn${here}
-  npx regression logs --follow${here}
+  ${command} logs --severity warn${here}
+  ${command} logs --follow${here}
   curl -H "Authorization: Bearer $(cat ${token})" ${curl}/api/v1/logs?limit=3'
 Stop with Ctrl-C.
 `;

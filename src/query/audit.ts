@@ -3,7 +3,7 @@
  * cannot be audited fails.
  */
 import { hostname } from 'node:os';
-import type { LogRecord } from '../record/log-record.ts';
+import { type LogRecord, ownApplicationName } from '../record/log-record.ts';
 import type { Severity } from '../record/severity.ts';
 import { timestampOfMs } from '../record/timestamp.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -21,8 +21,6 @@ export interface AuditEntry {
 
 export type Audit = (entry: AuditEntry) => Promise<void>;
 
-export const auditApplication = 'regression';
-
 /** @param append resolves when the rows are durable. */
 export function auditTo(
   append: (records: readonly LogRecord[]) => Promise<unknown>,
@@ -34,7 +32,7 @@ export function auditTo(
       {
         timestamp: timestampOfMs(clock.nowMs()),
         severity,
-        application: { name: auditApplication, version, environment: null },
+        application: { name: ownApplicationName, version, environment: null },
         source: 'audit',
         message: `${actor}: ${action} ${object}`.trimEnd(),
         metadata: [

@@ -14,6 +14,9 @@ export interface LogRecord {
   readonly metadata: Metadata;
 }
 
+/** Of rows that are about the daemon itself: who did what, and its own log. */
+export const ownApplicationName = 'regression';
+
 /** What wrote the entry. A release is its own application row: name, version and environment together are unique. */
 export interface Application {
   readonly name: string;

@@ -8,6 +8,8 @@ import { AF_UNIX, unixSocketAddress } from './socket-address.ts';
 
 const MSG_NOSIGNAL = 0x4000;
 const statusIntervalMs = 10_000;
+/** Of a start that is under way: asked for again before it is over. */
+const patienceMicros = 60_000_000;
 
 export interface ServiceManagerOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -27,8 +29,8 @@ export class ServiceManager {
     this.#options = options;
   }
 
-  /** The daemon does its work: `READY=1`, then its status and, if asked for (`WATCHDOG_USEC`), a sign of life twice in that time. */
-  async ready(): Promise<void> {
+  /** The daemon starts: for as long as it does, which a long database may make minutes, the manager is to be patient. */
+  async starting(): Promise<void> {
     const { env, logger } = this.#options;
     const path = env['NOTIFY_SOCKET'];
     if (path === undefined || path === '') return;
@@ -41,6 +43,21 @@ export class ServiceManager {
       return;
     }
     this.#send = senderTo(path, libc);
+    const startedAtMs = performance.now();
+    const beg = (): void => {
+      const seconds = Math.round((performance.now() - startedAtMs) / 1000);
+      this.#send?.(`EXTEND_TIMEOUT_USEC=${patienceMicros}\nSTATUS=starting, for ${seconds} s: reads its database`);
+    };
+    beg();
+    this.#timer = setInterval(beg, statusIntervalMs);
+    this.#timer.unref();
+  }
+
+  /** The daemon does its work: `READY=1`, then its status and, if asked for (`WATCHDOG_USEC`), a sign of life twice in that time. */
+  ready(): void {
+    if (this.#send === null) return;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    const { env } = this.#options;
     this.#toldStatus = this.#statusLine();
     this.#send(`READY=1\nMAINPID=${process.pid}\n${this.#toldStatus}`);
     const watchdogMs = watchdogMsOf(env);

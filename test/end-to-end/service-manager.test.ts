@@ -46,6 +46,8 @@ for (const kind of ['path', 'abstract name']) {
       });
       await daemon.started;
 
+      t.match(await heard('EXTEND_TIMEOUT_USEC='), /=\d+$/, 'a start may take its time');
+      t.match(await heard('STATUS='), 'STATUS=starting, for 0 s: reads its database');
       t.equal(await heard('READY='), 'READY=1');
       t.equal(await heard('MAINPID='), `MAINPID=${daemon.pid}`);
       t.match(await heard('STATUS='), /answers on http/);
