@@ -2,33 +2,37 @@
  * The composition root: makes the parts of the daemon, starts them in order and stops them in reverse.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Config, SinkConfig } from './config/schema.ts';
+import type { Config } from './config/schema.ts';
+import { configuredSink } from './configured-sink.ts';
+import { healthOf } from './health.ts';
 import { type LocalPipeline, openLocalPipeline } from './local-pipeline.ts';
-import { type ConfiguredSink, Forwarder } from './pipeline/forward/forwarder.ts';
+import { Forwarder } from './pipeline/forward/forwarder.ts';
+import { OwnLogRows } from './pipeline/own-log-rows.ts';
 import { type AdminToken, loadOrCreateAdminToken } from './query/admin-token.ts';
 import type { HealthPart } from './query/context.ts';
 import { HealthThread } from './query/health-thread.ts';
 import { QueryServer } from './query/server.ts';
 import { Reload, type ReloadOutcome } from './reload.ts';
 import { RunningInputs } from './running-inputs.ts';
+import type { LogRecord } from './record/log-record.ts';
 import { type Clock, systemClock } from './runtime/clock.ts';
+import { diskSpace } from './runtime/disk-space.ts';
 import { RegressionError } from './runtime/errors.ts';
 import { hostAndPort } from './runtime/host-and-port.ts';
 import type { InheritedSockets } from './runtime/inherited-sockets.ts';
-import type { Logger } from './runtime/logger.ts';
+import type { Logger, OwnLog } from './runtime/logger.ts';
 import { createMetrics } from './runtime/metrics.ts';
+import { addProcessMetrics } from './runtime/process-metrics.ts';
 import type { Service } from './runtime/service.ts';
-import { commonOptions } from './sinks/options.ts';
-import { sinks as sinkKinds } from './sinks/registry.ts';
 import { secretsFrom } from './sinks/secrets.ts';
-import type { SinkKind } from './sinks/sink.ts';
 import { Scheduler } from './schedule/scheduler.ts';
 import { TaskRunner } from './schedule/task-runner.ts';
-import { damageWarning } from './store/damage.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
   readonly logger: Logger;
+  /** Where `logger` writes to; without it `log.format` and `log.rows` mean nothing. */
+  readonly ownLog?: OwnLog;
   readonly version: string;
   /** Where secrets of the configuration are looked up. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -97,6 +101,7 @@ export class Daemon implements Service {
     this.#pipeline?.admission.release();
     await Promise.race([stopping, this.#clock.delay(inputGraceMs, waited.signal)]);
     waited.abort();
+    this.#options.ownLog?.listen(null);
     await this.#pipeline?.ingest.stop();
     await stopping;
     await this.#forwarder?.stop();
@@ -140,9 +145,11 @@ export class Daemon implements Service {
     const { config, logger, version, env, onFatal } = this.#options;
     const clock = this.#clock;
     const metrics = this.#metrics;
+    addProcessMetrics(metrics.registry);
     metrics.buildInfo.set({ version, node_version: process.version }, 1);
     const pipeline = await openLocalPipeline({ config, command: 'run', clock, metrics, logger, onFatal });
     this.#pipeline = pipeline;
+    this.#applyLog(config.log);
     this.#token = await loadOrCreateAdminToken(config.data_dir);
     if (this.#token.isExposed) {
       logger.warn({ hint: `chmod 600 ${this.#token.path}` }, 'the admin token can be read by other users of this host');
@@ -171,6 +178,7 @@ export class Daemon implements Service {
       logger,
       queryTimeoutMs: config.server.query_timeout,
       health: () => this.#health(),
+      freeBytes: async () => (await diskSpace(config.data_dir)).freeBytes,
       tasks: { runner, nextRun: (name) => this.#scheduler?.nextRun(name) ?? null },
       reload: () => this.reload(),
       forwarder: this.#forwarder,
@@ -211,24 +219,31 @@ export class Daemon implements Service {
         clock,
         logger,
         metrics,
-        ownPaths: [config.data_dir],
+        ownPaths: [config.data_dir, config.tasks.backup.dir, config.tasks.archive.dir].filter(
+          (path) => path !== undefined,
+        ),
         inherited: this.#options.inherited,
       },
     });
     await this.#inputs.start(config.inputs);
-    this.#warnOfUnusedSockets();
+    this.#options.inherited?.warnOfUnused(logger);
     await runner.start();
     await this.#schedule(config.tasks);
     this.#reload = this.#reloadOf(pipeline, this.#forwarder, this.#inputs);
   }
 
-  #warnOfUnusedSockets(): void {
-    for (const listen of this.#options.inherited?.unused ?? []) {
-      this.#options.logger.warn(
-        { hint: `To read it: inputs: [{ type: syslog, listen: '${listen}' }]; else disable its socket unit.` },
-        `the service manager holds ${listen} for us, and no input listens there`,
-      );
+  #applyLog(log: Config['log']): void {
+    const { logger, ownLog, version } = this.#options;
+    const pipeline = this.#pipeline;
+    if (ownLog === undefined) {
+      logger.level = log.level;
+      return;
     }
+    ownLog.change(log);
+    if (!log.rows || pipeline === null) return ownLog.listen(null);
+    const commit = (records: readonly LogRecord[]): Promise<void> => pipeline.ingest.commit(records);
+    const rows = new OwnLogRows({ commit, version, metrics: this.#metrics });
+    ownLog.listen((entry) => rows.take(entry));
   }
 
   async #schedule(config: Config['tasks']): Promise<void> {
@@ -255,7 +270,7 @@ export class Daemon implements Service {
       parts: [
         () => this.#server?.renewTls(),
         (next) => {
-          if (log.level !== next.log.level) logger.level = next.log.level;
+          if (!isDeepStrictEqual(log, next.log)) this.#applyLog(next.log);
           log = next.log;
         },
         (next) => pipeline.change(next), // before the inputs: a new one's first record goes through the new transforms
@@ -271,33 +286,6 @@ export class Daemon implements Service {
   }
 
   #health(): readonly HealthPart[] {
-    const failure = this.#pipeline?.ingest.failure ?? null;
-    const closedBy = this.#pipeline?.admission.closedBy ?? [];
-    const warning = damageWarning(this.#pipeline?.damages ?? []);
-    const notReading = this.#isStarted ? (this.#inputs?.failure ?? null) : 'still starting';
-    return [
-      { name: 'store', ok: failure === null, ...(failure === null ? {} : { reason: failure }) },
-      { name: 'history', ok: true, ...(warning === null ? {} : { warning }) },
-      { name: 'inputs', ok: notReading === null, ...(notReading === null ? {} : { reason: notReading }) },
-      {
-        name: 'sinks',
-        ok: true,
-        ...(closedBy.length === 0
-          ? {}
-          : { warning: `rows are not taken in until more of what waits is delivered: ${closedBy.join(', ')}` }),
-      },
-    ];
+    return healthOf({ pipeline: this.#pipeline, inputs: this.#inputs, isStarted: this.#isStarted });
   }
-}
-
-function configuredSink({ type, ...given }: SinkConfig): ConfiguredSink {
-  const isCommon = (key: string): boolean => key in commonOptions.shape;
-  const own = Object.fromEntries(Object.entries(given).filter(([key]) => !isCommon(key)));
-  const kind = sinkKinds[type] as unknown as SinkKind<never>;
-  return {
-    type,
-    repeatsBatches: kind.repeatsBatches,
-    common: given,
-    create: (context) => kind.create(own as never, context),
-  };
 }

@@ -5,12 +5,14 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config } from './config/schema.ts';
 import { createFormat } from './parsers/registry.ts';
 import { PatternMiner } from './pattern/miner.ts';
+import { DiskReserve } from './pipeline/disk-reserve.ts';
 import { Admission } from './pipeline/forward/admission.ts';
 import { RecentRows } from './pipeline/forward/recent-rows.ts';
 import { Ingest } from './pipeline/ingest.ts';
 import { LiveFeed } from './query/live-feed.ts';
 import type { Clock } from './runtime/clock.ts';
 import { type DataDirLock, lockDataDir } from './runtime/data-dir-lock.ts';
+import { diskSpace } from './runtime/disk-space.ts';
 import { makeDataDir } from './runtime/data-dir.ts';
 import type { Logger } from './runtime/logger.ts';
 import type { Metrics } from './runtime/metrics.ts';
@@ -92,9 +94,11 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
   const feed = new LiveFeed();
   const recent = new RecentRows(maxRecentBytes, config.sinks.length > 0);
   const admission = new Admission();
+  const reserve = new DiskReserve(config.store.min_free, () => diskSpace(config.data_dir), clock);
   const append = feed.appendTo(store);
   const admitted: Store['append'] = async (batch) => {
     await admission.wait();
+    await reserve.check();
     return append(batch);
   };
   const transformOf = ({ transforms }: Config) =>

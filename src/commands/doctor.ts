@@ -56,9 +56,9 @@ export const doctor: Command<Flags> = {
   },
 };
 
-async function examineHost(config: Config, isJson: boolean, { stdout }: Surroundings): Promise<void> {
+async function examineHost(config: Config, isJson: boolean, { stdout, env }: Surroundings): Promise<void> {
   const { environmentFindings } = await import('./environment-checks.ts');
-  const findings = await environmentFindings(config, { procDir: '/proc', nowMs: systemClock.nowMs() });
+  const findings = await environmentFindings(config, { procDir: '/proc', env, nowMs: systemClock.nowMs() });
   const lines = findings.map(({ check, outcome, says, mend }) => {
     return `${outcome.padEnd(8)}${check.padEnd(16)}${says}\n${mend === undefined ? '' : `${''.padEnd(24)}${mend}\n`}`;
   });

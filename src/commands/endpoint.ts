@@ -87,6 +87,7 @@ async function openOwn(config: Config, command: string, mayCreate: boolean): Pro
   const { LiveFeed } = await import('../query/live-feed.ts');
   const { QueryServer } = await import('../query/server.ts');
   const { systemClock } = await import('../runtime/clock.ts');
+  const { actAsOwner } = await import('../runtime/data-dir.ts');
   const { lockDataDir } = await import('../runtime/data-dir-lock.ts');
   const { createMetrics } = await import('../runtime/metrics.ts');
   const { TaskRunner } = await import('../schedule/task-runner.ts');
@@ -99,6 +100,7 @@ async function openOwn(config: Config, command: string, mayCreate: boolean): Pro
     });
   }
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await actAsOwner(dataDir);
   await using opened = new AsyncDisposableStack(); // what is open when something fails is closed, in reverse
   const lock = await lockDataDir(dataDir, command);
   opened.defer(() => lock.release());

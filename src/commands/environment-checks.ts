@@ -13,6 +13,8 @@ import { parseListen } from '../inputs/syslog/listen-address.ts';
 import { probeDataDir } from '../runtime/data-dir-lock.ts';
 import { messageOf, systemCodeOf } from '../runtime/errors.ts';
 import { hostAndPort } from '../runtime/host-and-port.ts';
+import { namedFiles } from './named-files.ts';
+import { upstreams } from './upstreams.ts';
 
 export interface Finding {
   readonly check:
@@ -21,9 +23,11 @@ export interface Finding {
     | 'disk'
     | 'clock'
     | 'files'
+    | 'named files'
     | 'inotify'
     | 'open files'
     | 'port'
+    | 'upstream'
     | 'receive buffer';
   /** `failed`: the daemon cannot do its work. `warning`: it does, and less well. */
   readonly outcome: 'ok' | 'warning' | 'failed';
@@ -35,6 +39,7 @@ export interface Finding {
 export interface Host {
   /** `/proc`, where there is one. */
   readonly procDir: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly nowMs: number;
 }
 
@@ -64,6 +69,8 @@ export async function environmentFindings(config: Config, host: Host): Promise<F
     disk(config.data_dir),
     clock(config.data_dir, host),
     readable(found),
+    namedFiles(config, host),
+    upstreams(config.sinks),
     inotify(found, host),
     openFiles(found, host),
     // The daemon that runs holds the ports itself.
@@ -95,7 +102,8 @@ async function disk(dataDir: string): Promise<Finding[]> {
   const { bavail, bsize, files: inodes, ffree } = await statfs(await nearestExisting(dataDir));
   const free = bavail * bsize;
   const says = `${Math.floor(free / MiB).toLocaleString('en-US')} MiB free for ${dataDir}`;
-  const mend = 'Make room, or bound what is kept: tasks.prune.max_disk, tasks.prune.keep (docs/configuration.md).';
+  const mend =
+    'Make room, or bound what is kept: tasks.prune.max_total_size, tasks.prune.max_age, tasks.prune.min_free.';
   if (inodes > 0 && ffree === 0) return [{ check, outcome: 'failed', says: `no inodes are left for ${dataDir}`, mend }];
   if (free < neededFreeBytes) return [{ check, outcome: 'failed', says, mend }];
   return [free < wantedFreeBytes ? { check, outcome: 'warning', says, mend } : { check, outcome: 'ok', says }];

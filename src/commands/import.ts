@@ -76,6 +76,9 @@ async function openPipeline(flags: CommonFlags, surroundings: Surroundings) {
   const { openLocalPipeline } = await import('../local-pipeline.ts');
   const { config } = await effectiveConfig(flags, surroundings);
   const level: Config['log']['level'] = flags.logLevel === undefined ? 'warn' : config.log.level;
+  const { actAsOwner, makeDataDir } = await import('../runtime/data-dir.ts');
+  await makeDataDir(config.data_dir);
+  await actAsOwner(config.data_dir);
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
   const pipeline = await openLocalPipeline({

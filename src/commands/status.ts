@@ -24,6 +24,12 @@ interface Standing {
 /** A second, since the look before; by the names of inputs, `rows` for what was stored. */
 type Rates = ReadonlyMap<string, number>;
 
+/** What to do about what is dropped, by its reason. */
+const dropHints: Readonly<Record<string, string>> = {
+  kernel_buffer_full: '`regression doctor` says how to have a larger receive buffer.',
+  queue_full: 'The store is slower than the senders: inputs[].queue_bytes, or fewer senders.',
+};
+
 const clearScreen = '\u001b[H\u001b[J';
 
 export const status: Command<Flags> = {
@@ -133,12 +139,14 @@ function text({ answer, store, sinks, tasks }: Standing, rates: Rates | null): s
   const rate = (name: string, what: string): string =>
     rates === null ? '' : `, ${number(Math.round(rates.get(name) ?? 0))} ${what}/s`;
   let out = row('daemon', is_running ? 'running' : 'not running; this is what it left');
-  for (const { name, ok, reason, warning } of store.parts) {
-    if (!ok || warning !== undefined) out += row(ok ? 'warning' : 'NOT READY', `${name}: ${reason ?? warning}`);
+  for (const { name, ok, reason, warning, hint } of store.parts) {
+    if (ok && warning === undefined) continue;
+    out += row(ok ? 'warning' : 'NOT READY', `${name}: ${reason ?? warning}`);
+    if (hint !== undefined) out += row('', hint);
   }
   out += row('rows', `last id ${number(store.last_id)}${rate('rows', 'rows')}`);
   out += row('store', storeText(store));
-  for (const { name, describes, lines_read, unread_bytes: behind, watcher, scan_seconds } of inputs) {
+  for (const { name, describes, lines_read, dropped, unread_bytes: behind, watcher, scan_seconds } of inputs) {
     const how =
       watcher === null
         ? ''
@@ -148,6 +156,10 @@ function text({ answer, store, sinks, tasks }: Standing, rates: Rates | null): s
     const lag = behind === null ? '' : `, ${number(behind)} bytes behind`;
     out += row('input', `${name}: ${describes}${how}`);
     out += row('', `${number(lines_read)} lines read${rate(name, 'lines')}${lag}`);
+    for (const [reason, count] of Object.entries(dropped)) {
+      if (reason === 'empty_line') continue; // nothing was in it
+      out += row('', `${number(count)} dropped: ${reason.replaceAll('_', ' ')}. ${dropHints[reason] ?? ''}`.trimEnd());
+    }
   }
   if (is_running) {
     out += row(
@@ -171,6 +183,7 @@ function text({ answer, store, sinks, tasks }: Standing, rates: Rates | null): s
   for (const { text } of store_damage.slice(-shownProblems)) out += row('warning', text);
   if (store_damage.length > 0) out += row('', damageHint);
   for (const { path, last_error } of problems.slice(0, shownProblems)) out += row('problem', `${path}: ${last_error}`);
+  if (problems.length > 0) out += row('', '`regression doctor FILE` says what to do');
   if (problems.length > shownProblems) out += row('', `and ${number(problems.length - shownProblems)} more files`);
   return out + tasksText(tasks);
 }

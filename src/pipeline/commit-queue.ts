@@ -44,12 +44,16 @@ export interface CommitQueueOptions {
 }
 
 interface Group {
+  /** By the monotonic clock: when the store was first given it. */
+  readonly sinceMs: number;
   readonly batch: Batch;
   readonly bytes: number;
   readonly lastSlice: number;
 }
 
 const maxGroupsUnderWay = 2;
+/** A store that has not answered for this long is stuck. */
+const stuckMs = 10_000;
 const retryLimits = { baseMs: 100, maxMs: 2000 };
 
 export class CommitQueue {
@@ -65,6 +69,7 @@ export class CommitQueue {
   /** A group under way has failed: nothing is sent until it is committed. */
   #isHeld = false;
   #failure: string | null = null;
+  #failureHint: string | undefined;
   #lastPushed = 0;
   #lastCommitted = 0;
   #roomWaiters: (() => void)[] = [];
@@ -77,6 +82,19 @@ export class CommitQueue {
   /** Null while commits succeed; else why they do not. */
   get failure(): string | null {
     return this.#failure;
+  }
+
+  /** What to do about `failure`, where that is known. */
+  get failureHint(): string | undefined {
+    return this.#failureHint;
+  }
+
+  /** Null while the store answers; else for how long it has not. */
+  get stall(): string | null {
+    const oldest = this.#underWay[0];
+    if (oldest === undefined) return null;
+    const waitedMs = this.#options.clock.monotonicMs() - oldest.sinceMs;
+    return waitedMs <= stuckMs ? null : `it has not answered for ${Math.round(waitedMs / 1000)} s; inputs wait`;
   }
 
   /** True while `push` would wait: for inputs whose senders can be told to come again later. */
@@ -169,7 +187,7 @@ export class CommitQueue {
     const patterns = this.#options.patternsOf?.(records);
     const progress = { positions: [...positions.values()], gaps, requests, counts: [...counts.values()] };
     const batch: Batch = { records, ...progress, patterns };
-    return { batch, bytes, lastSlice };
+    return { batch, bytes, lastSlice, sinceMs: this.#options.clock.monotonicMs() };
   }
 
   async #commit(group: Group): Promise<void> {
@@ -199,6 +217,7 @@ export class CommitQueue {
       this.#options.logger.info('the store takes rows again');
       this.#failedAttempts = 0;
       this.#failure = null;
+      this.#failureHint = undefined;
     }
     this.#wake();
   }
@@ -210,7 +229,10 @@ export class CommitQueue {
     if (this.#stopped.signal.aborted) return;
     const isFirst = this.#failure === null;
     this.#isHeld = true;
-    this.#failure ??= error instanceof Error ? error.message : String(error);
+    if (isFirst) {
+      this.#failure = error instanceof Error ? error.message : String(error);
+      this.#failureHint = known?.hint;
+    }
     if (known?.retryable) {
       if (isFirst) logger.error({ err: error, hint: known.hint }, 'the store does not take rows; inputs wait');
     } else {

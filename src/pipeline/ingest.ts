@@ -66,6 +66,15 @@ export class Ingest implements Service {
     return this.#queue.failure;
   }
 
+  get failureHint(): string | undefined {
+    return this.#queue.failureHint;
+  }
+
+  /** Null while the store answers; else for how long it has not. */
+  get stall(): string | null {
+    return this.#queue.stall;
+  }
+
   /**
    * @param left aborts when nobody reads the source any more, and somebody else may: what is still open of it is theirs. A stop of
    * the ingest has the same effect.

@@ -150,6 +150,7 @@ export class SourceStream implements LineStream {
       bytes += bytesOfRecord(transformed);
       records.push(transformed);
     }
+    if (read.length > 0) metrics.recordsParsed.inc({ format: reader.chosen }, read.length);
     if (failures > 0) metrics.parseFailures.inc({ format: source.format }, failures);
     return { taken: read.length, records, bytes };
   }

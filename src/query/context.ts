@@ -19,6 +19,8 @@ export interface HealthPart {
   readonly reason?: string;
   /** What somebody should look at though the part does its work. */
   readonly warning?: string;
+  /** What to do about either. */
+  readonly hint?: string;
 }
 
 /** An input as `GET /api/v1/inputs` tells of it; `files` for those that follow files. */
@@ -48,6 +50,8 @@ export interface QueryContext {
   readonly append: (records: readonly LogRecord[]) => Promise<unknown>;
   /** The state of the daemon's parts, asked anew for each `/health/ready`. */
   readonly health: () => readonly HealthPart[];
+  /** What the disk of the data has left; absent where nobody watches it. */
+  readonly freeBytes?: (() => Promise<number>) | undefined;
   /** Takes a changed configuration over; absent where no daemon runs. */
   readonly reload?: (() => Promise<ReloadOutcome>) | undefined;
   /** Absent where no inputs run. */

@@ -208,6 +208,12 @@ export const tailParameters = {
 export const healthSchema = z.object({
   status: z.enum(['ok', 'degraded', 'not_ready']),
   parts: z.array(
-    z.object({ name: z.string(), ok: z.boolean(), reason: z.string().optional(), warning: z.string().optional() }),
+    z.object({
+      name: z.string(),
+      ok: z.boolean(),
+      reason: z.string().optional(),
+      warning: z.string().optional(),
+      hint: z.string().optional().describe('What to do about it'),
+    }),
   ),
 });

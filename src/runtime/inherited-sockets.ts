@@ -3,6 +3,7 @@
  * listens on the address of one takes it. What is sent while the daemon is started anew waits in it, and ports below 1024 need no right.
  */
 import { type Libc, openLibc } from './libc.ts';
+import type { Logger } from './logger.ts';
 import { type SocketAddress, addressIn } from './socket-address.ts';
 
 type Transport = 'datagram' | 'stream';
@@ -37,9 +38,14 @@ export class InheritedSockets {
     return new InheritedSockets(libc, libc === null ? [] : fds.flatMap((fd) => socketOf(libc, fd)));
   }
 
-  /** Those that nobody has taken, as inputs name them: `unixgram:///run/systemd/journal/syslog`. */
-  get unused(): readonly string[] {
-    return this.#sockets.filter((socket) => !this.#taken.has(socket)).map(listenText);
+  /** Names those that nobody has taken, as inputs name them: `unixgram:///run/systemd/journal/syslog`. */
+  warnOfUnused(logger: Logger): void {
+    for (const listen of this.#sockets.filter((socket) => !this.#taken.has(socket)).map(listenText)) {
+      logger.warn(
+        { hint: `To read it: inputs: [{ type: syslog, listen: '${listen}' }]; else disable its socket unit.` },
+        `the service manager holds ${listen} for us, and no input listens there`,
+      );
+    }
   }
 
   /**
@@ -56,14 +62,14 @@ export class InheritedSockets {
   }
 }
 
-function socketOf({ func }: Libc, fd: number): InheritedSocket[] {
+function socketOf(libc: Libc, fd: number): InheritedSocket[] {
   const name = Buffer.alloc(128);
   const length = Buffer.alloc(4);
   length.writeUInt32LE(name.length);
-  if (func('int getsockname(int, void*, void*)')(fd, name, length) !== 0) return []; // no socket: a FIFO, a file
+  if (libc.func('int getsockname(int, void*, void*)')(fd, name, length) !== 0) return []; // no socket: a FIFO, a file
   const type = Buffer.alloc(4);
   const typeLength = Buffer.from([4, 0, 0, 0]);
-  func('int getsockopt(int, int, int, void*, void*)')(fd, SOL_SOCKET, SO_TYPE, type, typeLength);
+  libc.func('int getsockopt(int, int, int, void*, void*)')(fd, SOL_SOCKET, SO_TYPE, type, typeLength);
   const transport = socketTypes[type.readUInt32LE()];
   const address = addressIn(name.subarray(0, length.readUInt32LE()));
   return transport === undefined || address === null ? [] : [{ fd, transport, address }];

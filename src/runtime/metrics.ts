@@ -50,6 +50,9 @@ export function createMetrics() {
       'Receive buffer that the kernel granted to a UDP listener',
       ['listen'],
     ),
+    recordsParsed: counter('parsed_records_total', 'Records made of what was read, by the format it was read as', [
+      'format',
+    ]),
     parseFailures: counter(
       'parse_failures_total',
       "Entries that were not of their source's format and were stored as plain text",
@@ -77,6 +80,8 @@ export function createMetrics() {
       'store_lost_records',
       'Records lost to damaged database files, as far as they could be counted, ever',
     ),
+    freeBytes: gauge('data_dir_free_bytes', 'What the disk of the data directory has left for us'),
+    partReady: gauge('part_ready', '1 when a part of the daemon does its work, as /health/ready says', ['part']),
     querySeconds: histogram(
       'query_seconds',
       'Time to answer a query',

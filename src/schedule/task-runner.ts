@@ -2,9 +2,9 @@
  * Runs tasks, whoever asks: the scheduler, a command, the endpoint. One task at a time (but `isConcurrent` ones), a task never beside
  * itself; how it goes and how it ended is kept for `status` and the metrics, and in the store over restarts.
  */
-import { statfs } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Clock } from '../runtime/clock.ts';
+import { diskSpace } from '../runtime/disk-space.ts';
 import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
@@ -133,7 +133,7 @@ export class TaskRunner {
       backupDir: config.backup.dir === undefined ? null : resolve(config.backup.dir),
       clock,
       jobs,
-      freeBytes,
+      freeBytes: async (directory) => (await diskSpace(directory)).freeBytes,
       waits,
       signal: this.#stopped.signal,
       rowsRemoved: (reason, rows) => metrics.rowsRemoved.inc({ reason }, rows),
@@ -192,9 +192,4 @@ function asTold(error: unknown): unknown {
     retryable: true,
     hint: 'Look at that directory and its disk. What the task had begun is tidied up by its next run.',
   });
-}
-
-async function freeBytes(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
 }

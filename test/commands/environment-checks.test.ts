@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { test, type Test } from 'tap';
 import { type Finding, environmentFindings } from '../../src/commands/environment-checks.ts';
 import { configSchema } from '../../src/config/schema.ts';
+import { makeCertificates } from '../certificates.ts';
+import { freePort } from '../free-port.ts';
 import { tempDir } from '../temp-dir.ts';
 import { regressionHere } from './in-process.ts';
 
@@ -27,6 +29,7 @@ async function findings(t: Test, given: object, limits: Record<string, string> =
   return environmentFindings(configSchema.parse({ inputs: [], server: { listen: '127.0.0.1:0' }, ...given }), {
     procDir,
     nowMs,
+    env: { SET: 'x' },
   });
 }
 
@@ -120,4 +123,61 @@ void test('`regression doctor` shows the findings and fails when the daemon coul
   t.equal(code, 1);
   t.match(stdout, /^failed +port +server.listen: tcp 127.0.0.1:\d+ cannot be had \(EADDRINUSE\)\n {24}See who has it/m);
   t.match(stderr, 'the daemon cannot do its work: port');
+});
+
+void test('an upstream that cannot be reached is told before its sink runs behind', async (t) => {
+  const there = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => void there.close());
+  await once(there, 'listening');
+  const { port } = there.address() as { port: number };
+  const sinks = [
+    { type: 'http', name: 'a', url: `http://127.0.0.1:${port}/rows` },
+    { type: 'postgres', url: `postgres://logs@127.0.0.1:${await freePort()}/logs` },
+  ];
+  const all = await findings(t, { data_dir: await tempDir(t), sinks });
+
+  t.match(of(all, 'upstream'), [
+    { outcome: 'ok', says: /^sinks\[0\]: http at 127.0.0.1:\d+ can be reached$/ },
+    {
+      outcome: 'warning',
+      says: /^sinks\[1\]: postgres at .* cannot be reached \(ECONNREFUSED\)$/,
+      mend: /sinks\[1\]\.url/,
+    },
+  ]);
+});
+
+void test('certificates, keys and secrets that are not there, or no good any more, are named with their option', async (t) => {
+  const directory = await tempDir(t);
+  const { cert, key, expiredCert, ca } = await makeCertificates(t);
+  await writeFile(join(directory, 'token'), 'secret');
+  await writeFile(join(directory, 'no.pem'), 'no certificate');
+  const sink = (name: string, more: object) => ({ type: 'http', name, url: 'https://logs.example', ...more });
+  const bearer = (token: object) => ({ auth: { type: 'bearer', token } });
+  const given = (tls: object, sinks: object[]) => ({
+    data_dir: directory,
+    server: { listen: '127.0.0.1:0', tls },
+    sinks,
+  });
+  const right = given({ cert, key }, [
+    sink('a', bearer({ env: 'SET' })),
+    sink('b', bearer({ file: join(directory, 'token') })),
+  ]);
+  // The clock of these tests is behind the certificates' day, so the right one is good for long.
+  t.match(of(await findings(t, right), 'named files'), [{ outcome: 'ok', says: /^4 certificates/ }]);
+
+  const wrong = given({ cert: expiredCert, key }, [
+    sink('a', { ...bearer({ env: 'UNSET' }), tls: { ca: join(directory, 'gone.pem') } }),
+    sink('b', { ...bearer({ file: directory }), tls: { ca, cert: join(directory, 'no.pem'), key } }),
+  ]);
+  t.match(of(await findings(t, wrong), 'named files'), [
+    { outcome: 'failed', says: /^server\.tls\.cert: .* is valid no more since 2020-01-02T/, mend: /regression reload/ },
+    { outcome: 'warning', says: 'sinks[0].auth.token: the variable UNSET is not set here', mend: /UNSET=/ },
+    {
+      outcome: 'failed',
+      says: /^sinks\[0\]\.tls\.ca: .*gone.pem cannot be read \(ENOENT\)/,
+      mend: /sinks\[0\]\.tls\.ca/,
+    },
+    { outcome: 'failed', says: /^sinks\[1\]\.auth\.token: .* cannot be read \(EISDIR\)/, mend: /setfacl/ },
+    { outcome: 'failed', says: /^sinks\[1\]\.tls\.cert: .*no.pem holds no certificate/ },
+  ]);
 });

@@ -8,6 +8,7 @@ import { test } from 'tap';
 import { parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { createMetrics } from '../../src/runtime/metrics.ts';
+import { addProcessMetrics } from '../../src/runtime/process-metrics.ts';
 import { find, needs } from '../clients/programs.ts';
 import { tempDir } from '../temp-dir.ts';
 
@@ -17,6 +18,7 @@ const textOf = (name: string): string => readFileSync(join(folder, name), 'utf8'
 /** All metrics as a scrape shows them, each with a sample: those with labels are not there before the first. */
 async function scrape(): Promise<string> {
   const { registry, ...metrics } = createMetrics();
+  addProcessMetrics(registry);
   for (const metric of Object.values(metrics)) {
     const { labelNames } = metric as unknown as { labelNames: string[] };
     const labels = Object.fromEntries(labelNames.map((name) => [name, 'x'])) as never;
@@ -30,7 +32,7 @@ async function scrape(): Promise<string> {
 for (const name of ['grafana-dashboard.json', 'alerts.yaml']) {
   void test(`every metric and label that ${name} names exists`, async (t) => {
     const scraped = await scrape();
-    const names = new Set(textOf(name).match(/\bregression_[a-z_]+/g));
+    const names = new Set(textOf(name).match(/\b(?:regression|process)_[a-z_]+/g));
 
     t.ok(names.size > 5);
     for (const metric of names) t.match(scraped, new RegExp(`^${metric}[{ ]`, 'm'), metric);
@@ -69,4 +71,13 @@ void test('the configurations of the compose and Kubernetes examples are right',
     const { config } = await loadConfig({ configPath, env: {}, cwd: directory });
     t.match(config, { data_dir: '/data', inputs: [{ include: ['/var/log/app/*.log'] }] });
   }
+});
+
+void test('the systemd unit is as closed as systemd can tell: 2.0 or better', needs('systemd-analyze'), async (t) => {
+  const unit = fileURLToPath(new URL('../../systemd/regression.service', import.meta.url));
+  const args = ['security', '--offline=yes', '--threshold=20', unit];
+  const { status, stdout } = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
+
+  t.equal(status, 0);
+  t.match(stdout, /Overall exposure level for regression.service: [01]\.\d OK/);
 });

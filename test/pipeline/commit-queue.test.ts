@@ -194,3 +194,18 @@ void test('stop lets waiting inputs go and gives up what is not committed', asyn
 
   t.equal(store.batches.length, 1);
 });
+
+void test('a store that does not answer is said to be stuck after ten seconds, until it answers (F69)', async (t) => {
+  const { store, clock, queue } = setUp(t);
+  await queue.push(slice(1, 10));
+  clock.advance(10_000);
+  t.equal(queue.stall, null);
+  clock.advance(2000);
+  t.match(queue.stall, /has not answered for 12 s; inputs wait/);
+  t.equal(queue.failure, null, 'it may still answer: nothing has failed');
+
+  const flushed = queue.flushed();
+  store.commit(0);
+  await flushed;
+  t.equal(queue.stall, null);
+});

@@ -40,7 +40,7 @@ void test(
     writeFileSync(log, Array.from({ length: lines }, (_, index) => `${line(index)}\n`).join(''));
     const started = (): ReturnType<typeof startDaemon> =>
       startDaemon(t, dataDir, [{ type: 'file', include: [log], format: 'plain', from: 'beginning' }], {
-        store: { queue_bytes: MiB },
+        store: { queue_bytes: MiB, min_free: 0 },
       });
     let { daemon, url, client } = await started();
     const untilHealth = async (wanted: number): Promise<any> => {
@@ -81,5 +81,35 @@ void test(
     await daemon.stop();
     for (const database of openDatabases(t, dataDir))
       t.strictSame(database.all('PRAGMA integrity_check'), [{ integrity_check: 'ok' }]);
+  },
+);
+
+void test(
+  'a disk is not filled to its end: what store.min_free leaves is for others, and the rows wait until there is more',
+  { skip: reasonToSkip(), timeout: 240_000 },
+  async (t) => {
+    const directory = await tempDir(t);
+    const dataDir = join(directory, 'disk');
+    mkdirSync(dataDir);
+    t.equal(mount(dataDir), null);
+    t.teardown(() => unmount(dataDir));
+    const ballast = join(dataDir, 'ballast');
+    writeFileSync(ballast, Buffer.alloc(diskBytes - 2 * roomBytes, 1));
+    const log = join(directory, 'app.log');
+    writeFileSync(log, Array.from({ length: lines }, (_, index) => `${line(index)}\n`).join(''));
+    const input = { type: 'file', include: [log], format: 'plain', from: 'beginning' };
+    const { url, client } = await startDaemon(t, dataDir, [input]);
+    const health = async (): Promise<any> => (await fetch(`${url}/health/ready`)).json();
+    while ((await health()).status !== 'not_ready') await delay(20);
+
+    t.match((await health()).parts[0], {
+      reason: /^the disk has \d MiB left; 3 MiB are for others \(store\.min_free\)$/,
+    });
+    const { bavail, bsize } = statfsSync(dataDir);
+    t.ok(bavail * bsize > MiB, `${bavail * bsize} bytes are left`);
+    t.ok((await allMessages(client)).length < lines, 'the others wait');
+    rmSync(ballast);
+    while ((await allMessages(client)).length < lines) await delay(50);
+    t.equal((await health()).status, 'ok');
   },
 );

@@ -60,6 +60,9 @@ export const inputsSchema = z.object({
       describes: z.string(),
       lines_read: z.int().describe('Since the start'),
       bytes_read: z.int().describe('Since the start'),
+      dropped: z
+        .record(z.string(), z.int())
+        .describe('Lines and datagrams that were not stored since the start, by reason; as its metrics have it'),
       unread_bytes: z.int().nullable().describe('How far it is behind its files; null for what has none'),
       include: z.array(z.string()).nullable(),
       exclude: z.array(z.string()).nullable(),
@@ -118,6 +121,7 @@ export function inputRoutes(context: QueryContext): FastifyPluginAsyncZod {
         const generations = (await context.store.positions()).map(generationOf).filter(isMeant);
         const lines = await countsByInput(context.metrics.linesRead);
         const bytes = await countsByInput(context.metrics.bytesRead);
+        const dropped = await droppedByInput(context.metrics.dropped);
         const ids = new Set(generations.map(({ generation }) => generation));
         return {
           is_running: context.inputs !== undefined,
@@ -126,6 +130,7 @@ export function inputRoutes(context: QueryContext): FastifyPluginAsyncZod {
             describes,
             lines_read: lines.get(name) ?? 0,
             bytes_read: bytes.get(name) ?? 0,
+            dropped: dropped.get(name) ?? {},
             unread_bytes: files === null ? null : files.files.reduce((sum, { unreadBytes }) => sum + unreadBytes, 0),
             include: files === null ? null : [...files.include],
             exclude: files === null ? null : [...files.exclude],
@@ -151,6 +156,17 @@ export function inputRoutes(context: QueryContext): FastifyPluginAsyncZod {
 async function countsByInput(counter: Counter<'input'>): Promise<ReadonlyMap<string, number>> {
   const { values } = await counter.get();
   return new Map(values.map(({ labels, value }) => [String(labels.input), value]));
+}
+
+async function droppedByInput(
+  counter: Counter<'input' | 'reason'>,
+): Promise<ReadonlyMap<string, Record<string, number>>> {
+  const byInput = new Map<string, Record<string, number>>();
+  for (const { labels, value } of (await counter.get()).values) {
+    const input = String(labels.input);
+    if (value > 0) byInput.set(input, { ...byInput.get(input), [String(labels.reason)]: value });
+  }
+  return byInput;
 }
 
 function fileOf(file: FollowedStatus): z.output<typeof fileSchema> {

@@ -67,8 +67,10 @@ export function operationRoutes(context: QueryContext): FastifyPluginAsyncZod {
 }
 
 /** Sets the gauges that are asked for rather than kept. */
-async function measure({ store, metrics, forwarder, logger }: QueryContext): Promise<void> {
+async function measure({ store, metrics, forwarder, logger, health, freeBytes }: QueryContext): Promise<void> {
+  for (const { name, ok } of health()) metrics.partReady.set({ part: name }, ok ? 1 : 0);
   try {
+    if (freeBytes !== undefined) metrics.freeBytes.set(await freeBytes());
     await forwarder?.measure();
     const stats = await store.stats();
     metrics.storeBytes.set({ part: 'hot' }, stats.databaseBytes);
