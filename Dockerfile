@@ -1,5 +1,5 @@
 # Regression as a container sidecar. Build: docker build -t regression .
-# Run:  docker run --read-only --volume regression-data:/data --volume /var/log/app:/var/log/app:ro --network container:APP regression
+# Run:  docker run --read-only --tmpfs /tmp --volume regression-data:/data --volume /var/log/app:/var/log/app:ro --network container:APP regression
 FROM node:24-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc tsconfig.json tsconfig.build.json tsconfig.types.json ./
@@ -10,8 +10,8 @@ RUN npm ci --ignore-scripts && npm run build
 FROM node:24-slim AS dependencies
 WORKDIR /dependencies
 COPY package.json package-lock.json .npmrc ./
-# The image's own Node runs it, so the optional Node packages are left out.
-RUN npm ci --ignore-scripts --omit=dev --omit=optional
+# The image's own Node runs it: the packages that bring one are taken out again.
+RUN npm ci --ignore-scripts --omit=dev && rm -rf node_modules/node-linux-* node_modules/.bin
 
 FROM node:24-slim
 WORKDIR /app
@@ -22,10 +22,12 @@ COPY migrations migrations
 COPY --from=dependencies /dependencies/node_modules node_modules
 COPY --from=build /build/dist dist
 # The volume takes over owner and mode of the directory it is first mounted on.
-RUN mkdir -p /data && chown node:node /data && chmod 700 /data
+RUN mkdir -p /data && chown node:node /data && chmod 700 /data && ln -s /app/bin/regression /usr/local/bin/regression
 USER node
 VOLUME /data
 EXPOSE 8514 5514/udp
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["node", "-e", "fetch('http://127.0.0.1:8514/health/ready').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "/app/bin/regression.js"]
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["/app/bin/healthcheck"]
+# Reads /etc/regression/regression.yaml, if it is there; becomes Node, so that signals reach the daemon as pid 1.
+ENTRYPOINT ["/app/bin/regression"]
 CMD ["run"]

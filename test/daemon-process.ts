@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** Command and arguments that the program is started by. */
+  readonly through?: readonly string[];
 }
 
 /** Without variables of ours that the tests themselves were started with. */
@@ -49,8 +51,13 @@ export interface DaemonProcess {
 }
 
 /** Starts `regression run --json ...args`; it is killed with the test that started it. */
-export function startDaemon(t: Test, args: readonly string[], { cwd, env }: RunOptions = {}): DaemonProcess {
-  const child = spawn(process.execPath, [program, 'run', '--json', ...args], {
+export function startDaemon(
+  t: Test,
+  args: readonly string[],
+  { cwd, env, through = [] }: RunOptions = {},
+): DaemonProcess {
+  const [command = '', ...words] = [...through, process.execPath, program, 'run', '--json', ...args];
+  const child = spawn(command, words, {
     cwd,
     env: environment(env),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -86,13 +86,11 @@ void test(
 
 void test(
   'a disk is not filled to its end: what store.min_free leaves is for others, and the rows wait until there is more',
-  { skip: reasonToSkip(), timeout: 240_000 },
+  { ...needsSmallDisk(), timeout: 240_000 },
   async (t) => {
     const directory = await tempDir(t);
     const dataDir = join(directory, 'disk');
-    mkdirSync(dataDir);
-    t.equal(mount(dataDir), null);
-    t.teardown(() => unmount(dataDir));
+    smallDisk(t, dataDir, diskBytes);
     const ballast = join(dataDir, 'ballast');
     writeFileSync(ballast, Buffer.alloc(diskBytes - 2 * roomBytes, 1));
     const log = join(directory, 'app.log');
