@@ -99,6 +99,7 @@ void test(
     const shown = new Set(readFileSync(dashboard, 'utf8').match(/\b(?:regression|process)_[a-z_]+/g));
     const absent = [...shown].filter((name) => !metrics.includes(`\n${name}{`) && !metrics.includes(`\n${name} `));
     t.strictSame(absent.toSorted(), [
+      'regression_input_dropped_total',
       'regression_input_errors_total',
       'regression_input_truncated_lines_total',
       'regression_store_errors_total',

@@ -20,7 +20,7 @@ void test('durations need their unit', async (t) => {
 void test('what is out of bounds or no quantity is refused with what was expected', async (t) => {
   const problemOf = (schema: ReturnType<typeof bytes>, value: unknown): string | undefined =>
     schema.safeParse(value).error?.issues[0]?.message;
-  t.equal(problemOf(bytes({ min: 10 }), '1'), '"1" is out of bounds');
+  t.equal(problemOf(bytes({ min: 10 }), '1'), 'expected a size of at least 10B, got "1"');
   t.match(problemOf(duration({ min: 10 }), 'soon'), /expected a duration with its unit.*got "soon"/);
   t.match(problemOf(duration({ min: 10 }), true), /expected a duration/);
   t.equal(bytes({ min: 10 }).parse('1KiB'), 1024);
