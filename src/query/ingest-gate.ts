@@ -117,9 +117,7 @@ export class IngestGate {
       return await decompress(body, { maxOutputLength: maxBodyBytes });
     } catch (error) {
       if (systemCodeOf(error) === 'ERR_BUFFER_TOO_LARGE') {
-        throw new IngestRefusal(413, 'BODY_TOO_LARGE', `the body is longer than ${maxBodyBytes} bytes decompressed`, {
-          hint: 'Send less at once, or raise server.max_ingest_bytes.',
-        });
+        throw bodyTooLarge(`the body is longer than ${maxBodyBytes} bytes decompressed`);
       }
       throw new IngestRefusal(400, 'BODY_UNREADABLE', `the body is not ${encoding}: ${messageOf(error)}`);
     }
@@ -251,6 +249,12 @@ export class IngestGate {
       waited.abort();
     }
   }
+}
+
+export function bodyTooLarge(message: string): IngestRefusal {
+  return new IngestRefusal(413, 'BODY_TOO_LARGE', message, {
+    hint: 'Send less at once, or raise server.max_ingest_bytes.',
+  });
 }
 
 function keyReused(): IngestRefusal {

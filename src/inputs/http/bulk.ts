@@ -85,7 +85,7 @@ function readAction(line: string, number: number, defaultIndex: string): BulkIte
   return {
     action,
     index: typeof index === 'string' ? index : defaultIndex,
-    id: typeof id === 'string' ? id : null,
+    id: typeof id === 'string' ? id : typeof id === 'number' ? String(id) : null, // Elasticsearch takes both
   };
 }
 

@@ -8,6 +8,7 @@
 import { createParser } from '../../parsers/registry.ts';
 import type { Entry, Parser, ParserOptions } from '../../parsers/parser.ts';
 import { severityOfWord } from '../../record/severity.ts';
+import { messageOf } from '../../runtime/errors.ts';
 import { timestampOfNanos } from './otlp.ts';
 import {
   type Posted,
@@ -47,7 +48,7 @@ function streamsIn(body: string): { labels: Labels; values: readonly unknown[] }
   try {
     request = JSON.parse(body);
   } catch (error) {
-    throw new UnreadableBody(`not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UnreadableBody(`not JSON: ${messageOf(error)}`);
   }
   const { streams } = (request ?? {}) as { streams?: unknown };
   if (!Array.isArray(streams)) throw new UnreadableBody('streams: expected a list');

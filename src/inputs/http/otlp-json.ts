@@ -2,11 +2,18 @@
  * OTLP/HTTP in JSON: the proto3 JSON mapping, but trace and span ids in hex, enums as numbers, unknown fields passed over
  * (opentelemetry.io/docs/specs/otlp, "JSON Protobuf Encoding").
  */
-import { entryOfOtlp, type OtlpAttributes, type OtlpRecord, type OtlpScope, type OtlpValue } from './otlp.ts';
+import { messageOf } from '../../runtime/errors.ts';
+import {
+  checkDepth,
+  entryOfOtlp,
+  type OtlpAttributes,
+  type OtlpRecord,
+  type OtlpResource,
+  type OtlpScope,
+  type OtlpValue,
+  resourceOf,
+} from './otlp.ts';
 import { type Posted, type PostedEntry, type ReadEntry, type Rejected, UnreadableBody } from './posted.ts';
-
-/** Values nested deeper than this are rejected: each level is a call. */
-const maxDepth = 64;
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -16,9 +23,9 @@ export function readOtlpJson(body: string): Posted {
   const rejected: Rejected[] = [];
   let index = 0;
   for (const resourceLogs of listOf(requestOf(body), 'resourceLogs', 'resource_logs')) {
-    const resource = attributesOf(objectOf(objectOf(resourceLogs)['resource']));
+    const resource = readOr('resource', () => resourceOf(attributesOf(objectOf(objectOf(resourceLogs)['resource']))));
     for (const scopeLogs of listOf(objectOf(resourceLogs), 'scopeLogs', 'scope_logs')) {
-      const scope = scopeOf(objectOf(objectOf(scopeLogs)['scope']));
+      const scope = readOr('scope', () => scopeOf(objectOf(objectOf(scopeLogs)['scope'])));
       for (const record of listOf(objectOf(scopeLogs), 'logRecords', 'log_records')) {
         const entry = readRecord(record, scope, resource);
         if (typeof entry === 'string') rejected.push({ index, reason: entry });
@@ -35,7 +42,7 @@ function requestOf(body: string): JsonObject {
   try {
     value = JSON.parse(body);
   } catch (error) {
-    throw new UnreadableBody(`not JSON: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UnreadableBody(`not JSON: ${messageOf(error)}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new UnreadableBody('not an ExportLogsServiceRequest: expected an object with resourceLogs');
@@ -43,12 +50,23 @@ function requestOf(body: string): JsonObject {
   return value as JsonObject;
 }
 
-function readRecord(record: unknown, scope: OtlpScope, resource: OtlpAttributes): ReadEntry | string {
+/** What the records of a list have in common, or why none of them can be stored. */
+function readOr<Common extends object>(what: string, read: () => Common): Common | string {
+  try {
+    return read();
+  } catch (error) {
+    return `${what}: ${messageOf(error)}`;
+  }
+}
+
+function readRecord(record: unknown, scope: OtlpScope | string, resource: OtlpResource | string): ReadEntry | string {
+  if (typeof resource === 'string') return resource;
+  if (typeof scope === 'string') return scope;
   if (typeof record !== 'object' || record === null || Array.isArray(record)) return 'not an object';
   try {
     return entryOfOtlp(recordOf(record as JsonObject), scope, resource);
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 
@@ -73,8 +91,8 @@ function recordOf(record: JsonObject): OtlpRecord {
 
 function scopeOf(scope: JsonObject): OtlpScope {
   return {
-    name: String(scope['name'] ?? ''),
-    version: String(scope['version'] ?? ''),
+    name: textOf(scope['name'] ?? ''),
+    version: textOf(scope['version'] ?? ''),
     attributes: attributesOf(scope),
   };
 }
@@ -93,18 +111,23 @@ function keyValues(list: unknown, depth: number): OtlpAttributes {
 }
 
 function valueOf(value: unknown, depth: number): OtlpValue {
-  if (depth > maxDepth) throw new Error(`nested deeper than ${maxDepth}`);
+  checkDepth(depth);
   const object = objectOf(value);
-  if (object['stringValue'] !== undefined) return String(object['stringValue']);
+  if (object['stringValue'] !== undefined) return textOf(object['stringValue']);
   if (object['boolValue'] !== undefined) return object['boolValue'] === true || object['boolValue'] === 'true';
-  if (object['intValue'] !== undefined) return String(object['intValue']); // int64 is text in proto3 JSON
+  if (object['intValue'] !== undefined) return textOf(object['intValue']); // int64 is text in proto3 JSON
   if (object['doubleValue'] !== undefined) return Number(object['doubleValue']);
-  if (object['bytesValue'] !== undefined) return String(object['bytesValue']); // base64 already
+  if (object['bytesValue'] !== undefined) return textOf(object['bytesValue']); // base64 already
   if (object['arrayValue'] !== undefined) {
     return listOf(objectOf(object['arrayValue']), 'values').map((one) => valueOf(one, depth + 1));
   }
   if (object['kvlistValue'] !== undefined) return keyValues(objectOf(object['kvlistValue'])['values'], depth + 1);
   return null;
+}
+
+/** A string; of what should have been one, its JSON. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function objectOf(value: unknown): JsonObject {

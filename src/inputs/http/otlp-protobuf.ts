@@ -3,18 +3,27 @@
  * fields that are not known are passed over.
  */
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { entryOfOtlp, type OtlpAttributes, type OtlpRecord, type OtlpScope, type OtlpValue } from './otlp.ts';
-import { type Posted, type PostedEntry, type Rejected, UnreadableBody } from './posted.ts';
-
-/** Values nested deeper than this make the body unreadable: each level is a call. */
-const maxDepth = 64;
+import { messageOf } from '../../runtime/errors.ts';
+import {
+  NestedTooDeep,
+  checkDepth,
+  entryOfOtlp,
+  type OtlpAttributes,
+  type OtlpRecord,
+  type OtlpResource,
+  type OtlpScope,
+  type OtlpValue,
+  resourceOf,
+} from './otlp.ts';
+import { type Posted, type PostedEntry, type ReadEntry, type Rejected, UnreadableBody } from './posted.ts';
 
 const noScope: OtlpScope = { name: '', version: '', attributes: new Map() };
 
 /** A scope with its records. */
 interface ScopeLogs {
-  readonly scope: OtlpScope;
-  readonly records: readonly OtlpRecord[];
+  /** Or why no record of it can be stored. */
+  readonly scope: OtlpScope | string;
+  readonly records: readonly (OtlpRecord | string)[];
 }
 
 /** @throws UnreadableBody when the bytes are not an ExportLogsServiceRequest. */
@@ -29,7 +38,7 @@ export function readOtlpProtobuf(body: Buffer): Posted {
         const { resource, scopes } = readResourceLogs(inner(request));
         for (const { scope, records } of scopes) {
           for (const record of records) {
-            const entry = entryOfOtlp(record, scope, resource);
+            const entry = readEntry(record, scope, resource);
             if (typeof entry === 'string') rejected.push({ index, reason: entry });
             else entries.push({ index, ...entry });
             index++;
@@ -38,11 +47,19 @@ export function readOtlpProtobuf(body: Buffer): Posted {
       },
     });
   } catch (error) {
-    throw new UnreadableBody(
-      `not an ExportLogsServiceRequest: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new UnreadableBody(`not an ExportLogsServiceRequest: ${messageOf(error)}`);
   }
   return { entries, rejected };
+}
+
+function readEntry(
+  record: OtlpRecord | string,
+  scope: OtlpScope | string,
+  resource: OtlpResource | string,
+): ReadEntry | string {
+  if (typeof resource === 'string') return resource;
+  if (typeof scope === 'string') return scope;
+  return typeof record === 'string' ? record : entryOfOtlp(record, scope, resource);
 }
 
 /** ExportLogsServiceResponse: partial_success = 1 { rejected_log_records = 1, error_message = 2 }. */
@@ -83,23 +100,45 @@ function inner(reader: BinaryReader): BinaryReader {
 }
 
 /** ResourceLogs: resource = 1 { attributes = 1 }, scope_logs = 2. The resource may stand behind its logs. */
-function readResourceLogs(reader: BinaryReader): { resource: OtlpAttributes; scopes: readonly ScopeLogs[] } {
-  const resource = new Map<string, OtlpValue>();
+function readResourceLogs(reader: BinaryReader): {
+  resource: OtlpResource | string;
+  scopes: readonly ScopeLogs[];
+} {
+  const attributes = new Map<string, OtlpValue>();
+  let refusal: string | null = null;
   const scopes: ScopeLogs[] = [];
   eachField(reader, {
-    1: (field) => eachField(inner(field), { 1: (attribute) => readKeyValue(inner(attribute), resource, 0) }),
+    1: (field) => {
+      const read = shallow('resource: ', () => readResource(inner(field), attributes));
+      if (typeof read === 'string') refusal = read;
+    },
     2: (field) => scopes.push(readScopeLogs(inner(field))),
   });
-  return { resource, scopes };
+  return { resource: refusal ?? resourceOf(attributes), scopes };
+}
+
+function readResource(reader: BinaryReader, into: Map<string, OtlpValue>): OtlpAttributes {
+  eachField(reader, { 1: (attribute) => readKeyValue(inner(attribute), into, 0) });
+  return into;
+}
+
+/** What `read` gives; why not where a value is nested too deep. The bytes behind its field are read on. */
+function shallow<Read extends object>(prefix: string, read: () => Read): Read | string {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof NestedTooDeep) return prefix + error.message;
+    throw error;
+  }
 }
 
 /** ScopeLogs: scope = 1, log_records = 2. */
 function readScopeLogs(reader: BinaryReader): ScopeLogs {
-  let scope = noScope;
-  const records: OtlpRecord[] = [];
+  let scope: OtlpScope | string = noScope;
+  const records: (OtlpRecord | string)[] = [];
   eachField(reader, {
-    1: (field) => (scope = readScope(inner(field))),
-    2: (field) => records.push(readRecord(inner(field))),
+    1: (field) => (scope = shallow('scope: ', () => readScope(inner(field)))),
+    2: (field) => records.push(shallow('', () => readRecord(inner(field)))),
   });
   return { scope, records };
 }
@@ -163,7 +202,7 @@ function readKeyValue(reader: BinaryReader, into: Map<string, OtlpValue>, depth:
 
 /** AnyValue: string = 1, bool = 2, int = 3, double = 4, array = 5 { values = 1 }, kvlist = 6 { values = 1 }, bytes = 7. */
 function readValue(reader: BinaryReader, depth: number): OtlpValue {
-  if (depth > maxDepth) throw new Error(`a value is nested deeper than ${maxDepth}`);
+  checkDepth(depth);
   let value: OtlpValue = null;
   eachField(reader, {
     1: (field) => (value = field.string()),

@@ -20,6 +20,14 @@ export interface OtlpScope {
   readonly attributes: OtlpAttributes;
 }
 
+/** The application, and what else the resource says. */
+export interface OtlpResource {
+  readonly applicationName: string | undefined;
+  readonly applicationVersion: string | undefined;
+  readonly environment: string | undefined;
+  readonly metadata: ReadonlyMap<string, string>;
+}
+
 export interface OtlpRecord {
   /** Nanoseconds since 1970 in decimal; `0` or empty when not known. */
   readonly timeUnixNano: string;
@@ -35,10 +43,23 @@ export interface OtlpRecord {
   readonly eventName: string;
 }
 
+/** Keys are joined by dots so far down; what lies deeper stays JSON text. */
 const maxDepth = 16;
+/** Values nested deeper than this are not read: each level is a call. */
+const maxValueDepth = 64;
+
+/** Of a record, or of its scope or resource: it is rejected, and no other. */
+export class NestedTooDeep extends Error {
+  override readonly name = 'NestedTooDeep';
+}
+
+/** @throws NestedTooDeep */
+export function checkDepth(depth: number): void {
+  if (depth > maxValueDepth) throw new NestedTooDeep(`a value is nested deeper than ${maxValueDepth}`);
+}
 
 /** The entry, or why it is none. */
-export function entryOfOtlp(record: OtlpRecord, scope: OtlpScope, resource: OtlpAttributes): ReadEntry | string {
+export function entryOfOtlp(record: OtlpRecord, scope: OtlpScope, resource: OtlpResource): ReadEntry | string {
   const metadata = new Map<string, string>();
   addAttributes(metadata, record.attributes, '', 0);
   const severity = severityOf(record);
@@ -56,17 +77,8 @@ export function entryOfOtlp(record: OtlpRecord, scope: OtlpScope, resource: Otlp
   if (timestamp === null) return `timeUnixNano: ${nanos} is not a time`;
   if (!isTimed && timestamp !== undefined) putNew(metadata, 'timestamp_origin', 'observed');
 
-  const resourceText = new Map<string, string>();
-  addAttributes(resourceText, resource, '', 0);
-  const take = (key: string): string | undefined => {
-    const value = resourceText.get(key);
-    resourceText.delete(key);
-    return value === '' ? undefined : value;
-  };
-  const applicationName = take('service.name');
-  const applicationVersion = take('service.version');
-  const environment = take('deployment.environment.name') ?? take('deployment.environment');
-  for (const [key, value] of resourceText) putNew(metadata, key, value);
+  const { applicationName, applicationVersion, environment } = resource;
+  for (const [key, value] of resource.metadata) putNew(metadata, key, value);
   const entry: Entry = {
     timestamp,
     severity: severity.severity,
@@ -77,6 +89,23 @@ export function entryOfOtlp(record: OtlpRecord, scope: OtlpScope, resource: Otlp
     metadata: [...metadata],
   };
   return { entry, source: scope.name === '' ? undefined : scope.name };
+}
+
+/** What all records of a resource have in common, made once: there may be thousands. */
+export function resourceOf(attributes: OtlpAttributes): OtlpResource {
+  const metadata = new Map<string, string>();
+  addAttributes(metadata, attributes, '', 0);
+  const take = (key: string): string | undefined => {
+    const value = metadata.get(key);
+    metadata.delete(key);
+    return value === '' ? undefined : value;
+  };
+  return {
+    applicationName: take('service.name'),
+    applicationVersion: take('service.version'),
+    environment: take('deployment.environment.name') ?? take('deployment.environment'),
+    metadata,
+  };
 }
 
 /** The timestamp of nanoseconds since 1970 in decimal; null when that is no date of ours. */

@@ -4,8 +4,9 @@
  */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { readJsonEntries } from '../../inputs/http/json-entries.ts';
+import { systemCodeOf } from '../../runtime/errors.ts';
 import { markRepetition, named, sendRefusal, sendRejected } from '../ingest-answers.ts';
-import { IngestGate, type IngestGateOptions, IngestRefusal } from '../ingest-gate.ts';
+import { IngestGate, type IngestGateOptions, IngestRefusal, bodyTooLarge } from '../ingest-gate.ts';
 import { ingestedSchema, problemSchema } from '../schemas.ts';
 import { bulkRoutes } from './ingest-bulk.ts';
 import { lokiRoutes } from './ingest-loki.ts';
@@ -21,6 +22,9 @@ export function ingestRoutes(options: IngestGateOptions): FastifyPluginAsyncZod 
     server.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => done(null, body));
     server.setErrorHandler(async (error, _request, reply) => {
       if (error instanceof IngestRefusal) return sendRefusal(reply, error);
+      // fastify's own word for what it cuts off while it comes in
+      if (systemCodeOf(error) === 'FST_ERR_CTP_BODY_TOO_LARGE')
+        return sendRefusal(reply, bodyTooLarge(`the body is longer than ${bodyLimit} bytes`));
       throw error; // the server's own handler knows the rest
     });
 

@@ -190,6 +190,69 @@ void test('property: cut or spoiled protobuf is read or refused, never more (F61
   t.pass();
 });
 
+/** The bytes of a list in a list in a list, as an AnyValue. */
+function nestedValue(depth: number): Buffer {
+  let value = Buffer.alloc(0);
+  for (let level = 0; level < depth; level++) {
+    const list = new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(value).finish();
+    value = Buffer.from(new BinaryWriter().tag(5, WireType.LengthDelimited).bytes(list).finish());
+  }
+  return value;
+}
+
+void test('protobuf: a value nested without end costs its record, or those of its scope or resource, and no other (F31)', async (t) => {
+  const field = (number: number, ...parts: Uint8Array[]): Uint8Array =>
+    new BinaryWriter().tag(number, WireType.LengthDelimited).bytes(Buffer.concat(parts)).finish();
+  const attribute = (number: number, depth: number) =>
+    field(number, field(1, Buffer.from('k')), field(2, nestedValue(depth)));
+  const record = (depth: number) => field(2, attribute(6, depth));
+  const scope = (depth: number, ...records: Uint8Array[]) => field(2, field(1, attribute(3, depth)), ...records);
+  const resource = (depth: number, ...scopes: Uint8Array[]) => field(1, field(1, attribute(1, depth)), ...scopes);
+  const body = [
+    resource(1, scope(1, record(1), record(500), record(1)), scope(500, record(1))),
+    resource(500, scope(1, record(1))),
+    resource(1, scope(1, record(1))),
+  ];
+  const { entries, rejected } = readOtlpProtobuf(Buffer.concat(body));
+
+  t.strictSame(
+    entries.map(({ index }) => index),
+    [0, 2, 5],
+  );
+  t.match(rejected, [
+    { index: 1, reason: /^a value is nested deeper/ },
+    { index: 3, reason: /^scope: a value is nested deeper/ },
+    { index: 4, reason: /^resource: a value is nested deeper/ },
+  ]);
+});
+
+void test('JSON: what should be text and is not stays JSON; a scope or a resource that cannot be read costs its records alone (F31)', async (t) => {
+  let deep: object = { stringValue: 'x' };
+  for (let depth = 0; depth < 500; depth++) deep = { arrayValue: { values: [deep] } };
+  const logRecords = [{ body: { stringValue: { toString: 1 } } }];
+  const attributes = [{ key: 'k', value: deep }];
+  const { entries, rejected } = readOtlpJson(
+    JSON.stringify({
+      resourceLogs: [
+        {
+          scopeLogs: [
+            { scope: { name: { toString: 1, valueOf: 1 } }, logRecords },
+            { scope: { attributes }, logRecords },
+          ],
+        },
+        { resource: { attributes }, scopeLogs: [{ logRecords }] },
+      ],
+    }),
+  );
+
+  t.match(entries, [{ index: 0, source: '{"toString":1,"valueOf":1}', entry: { message: '{"toString":1}' } }]);
+  t.equal(entries.length, 1);
+  t.match(rejected, [
+    { index: 1, reason: /^scope: .*nested deeper/ },
+    { index: 2, reason: /^resource: .*nested deeper/ },
+  ]);
+});
+
 void test('values nested without end are refused, not followed (F31)', async (t) => {
   let value: object = { stringValue: 'x' };
   for (let depth = 0; depth < 500; depth++) value = { arrayValue: { values: [value] } };
