@@ -27,7 +27,7 @@ const wrong: readonly (readonly [args: string, message: string, hint: string])[]
   ['logs --severty warn', 'unknown flag --severty', 'Did you mean --severity?'],
   ['logs --limt 5', 'unknown flag --limt', 'Did you mean --limit?'],
   ['run now', 'unexpected argument now', 'See regression run --help.'],
-  ['parse --format jsn', '--format: "jsn" is none of auto, json', 'Did you mean json?'],
+  ['parse --format jsn', '--format: "jsn" is none of auto, rows, json', 'Did you mean json?'],
   ['parse --timezone Mars', '--timezone: Mars is no time zone, which looks like Europe/Berlin', 'See regression'],
   ['parse --timezone', '--timezone needs a value', 'See regression parse --help.'],
   ['import', 'an argument is missing: regression import <files..>', 'See regression import --help.'],

@@ -99,7 +99,8 @@ void test(
     process.kill(daemon.pid, 'SIGTERM');
     const { code } = await daemon.kill('SIGINT');
 
-    t.equal(code, 128 + 2);
+    // Two signals that are pending at once come in the order of their numbers; the exit code is the later one's.
+    t.ok(code === 128 + 2 || code === 128 + 15, `ended with ${code}`);
     const client = await clientOf(await startDaemon(t, ['--config', config]).started);
     t.teardown(() => client.close());
     await untilStored(client, total);
