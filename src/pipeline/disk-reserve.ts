@@ -8,9 +8,10 @@ import { RegressionError } from '../runtime/errors.ts';
 
 /** Of a small disk the reserve is no more than this share. */
 const maxShare = 0.05;
-/** Looked at again after this long: what is written meanwhile is little beside the reserve. */
-const freshMs = 200;
 const MiB = 1024 * 1024;
+/** While there is more than this, it is looked at again after `freshMs` only; else before each batch. */
+const plentyBytes = 512 * MiB;
+const freshMs = 200;
 
 export class DiskReserve {
   readonly #minFreeBytes: number;
@@ -29,8 +30,12 @@ export class DiskReserve {
   async check(): Promise<void> {
     if (this.#minFreeBytes === 0) return;
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#lookedAtMs >= freshMs) {
-      this.#space = await this.#look();
+    if (this.#space.freeBytes < plentyBytes || nowMs - this.#lookedAtMs >= freshMs) {
+      try {
+        this.#space = await this.#look();
+      } catch {
+        return; // What is wrong with its place the store itself says, and better.
+      }
       this.#lookedAtMs = nowMs;
     }
     const { freeBytes, totalBytes } = this.#space;

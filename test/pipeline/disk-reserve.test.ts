@@ -25,3 +25,9 @@ void test('below what is for others no rows are taken; of a small disk that is a
   await t.rejects(look(100, 4), { code: 'STORE_FULL' });
   await t.resolves(new DiskReserve(0, () => Promise.reject(new Error('not asked')), clock).check());
 });
+
+void test('a place that cannot be looked at is for the store to tell', async (t) => {
+  const gone = new DiskReserve(64 * MiB, () => Promise.reject(new Error('ENOENT')), new ManualClock());
+
+  await t.resolves(gone.check());
+});

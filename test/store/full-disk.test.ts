@@ -94,9 +94,11 @@ void test(
     const ballast = join(dataDir, 'ballast');
     writeFileSync(ballast, Buffer.alloc(diskBytes - 2 * roomBytes, 1));
     const log = join(directory, 'app.log');
-    writeFileSync(log, Array.from({ length: lines }, (_, index) => `${line(index)}\n`).join(''));
+    // Rows of more than the room, however little the log beside them takes.
+    const many = 4 * lines;
+    writeFileSync(log, Array.from({ length: many }, (_, index) => `${line(index)}\n`).join(''));
     const input = { type: 'file', include: [log], format: 'plain', from: 'beginning' };
-    const { url, client } = await startDaemon(t, dataDir, [input]);
+    const { url, client } = await startDaemon(t, dataDir, [input], { store: { batch_rows: 500 } });
     const health = async (): Promise<any> => (await fetch(`${url}/health/ready`)).json();
     while ((await health()).status !== 'not_ready') await delay(20);
 
@@ -105,9 +107,10 @@ void test(
     });
     const { bavail, bsize } = statfsSync(dataDir);
     t.ok(bavail * bsize > MiB, `${bavail * bsize} bytes are left`);
-    t.ok((await allMessages(client)).length < lines, 'the others wait');
+    t.ok((await allMessages(client)).length < many, 'the others wait');
     rmSync(ballast);
-    while ((await allMessages(client)).length < lines) await delay(50);
+    while ((await client.inputs({})).generations[0]?.rows !== many) await delay(50);
+    t.equal((await allMessages(client)).length, many);
     t.equal((await health()).status, 'ok');
   },
 );
