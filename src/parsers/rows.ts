@@ -5,21 +5,11 @@
  * What an entry cannot say, of which source it was and under which id, becomes metadata.
  */
 import { withUniqueKeys } from '../record/unique-keys.ts';
-import { type Severity, severities } from '../record/severity.ts';
+import { severities } from '../record/severity.ts';
 import { type TimestampContext, parseTimestamp } from '../record/timestamp.ts';
+import { messageOf } from '../runtime/errors.ts';
+import type { LogRow } from '../search/request.ts';
 import type { ParseResult, ParserKind } from './parser.ts';
-
-interface Row {
-  readonly id: number;
-  readonly timestamp: string;
-  readonly severity: Severity;
-  readonly application: string;
-  readonly version: string | null;
-  readonly environment: string | null;
-  readonly source: string;
-  readonly message: string;
-  readonly metadata: Readonly<Record<string, string>>;
-}
 
 const keys = 'id timestamp severity application version environment source message metadata';
 
@@ -35,7 +25,7 @@ function parse(text: string, context: TimestampContext): ParseResult {
   try {
     row = JSON.parse(text);
   } catch (error) {
-    return { ok: false, reason: error instanceof Error ? error.message : 'not JSON' };
+    return { ok: false, reason: messageOf(error) };
   }
   if (!isRow(row, context)) return { ok: false, reason: 'not a row of this program' };
   const { id, timestamp, severity, application, version, environment, source, message } = row;
@@ -54,9 +44,9 @@ function parse(text: string, context: TimestampContext): ParseResult {
   };
 }
 
-function isRow(value: unknown, context: TimestampContext): value is Row {
+function isRow(value: unknown, context: TimestampContext): value is LogRow {
   if (typeof value !== 'object' || value === null || Object.keys(value).join(' ') !== keys) return false;
-  const row = value as Readonly<Record<keyof Row, unknown>>;
+  const row = value as Readonly<Record<keyof LogRow, unknown>>;
   const isText = (text: unknown): boolean => typeof text === 'string';
   return (
     Number.isSafeInteger(row.id) &&

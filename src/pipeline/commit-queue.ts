@@ -9,7 +9,7 @@ import type { Batch, FilePosition, Gap, IngestRequest, LineCount } from '../reco
 import type { LogRecord } from '../record/log-record.ts';
 import type { PatternChanges } from '../record/pattern-changes.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { RegressionError } from '../runtime/errors.ts';
+import { RegressionError, messageOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Store } from '../store/store.ts';
@@ -230,7 +230,7 @@ export class CommitQueue {
     const isFirst = this.#failure === null;
     this.#isHeld = true;
     if (isFirst) {
-      this.#failure = error instanceof Error ? error.message : String(error);
+      this.#failure = messageOf(error);
       this.#failureHint = known?.hint;
     }
     if (known?.retryable) {

@@ -3,9 +3,8 @@
  * is about a store which takes no rows must not fill the memory, nor make anybody wait. What does not fit is counted.
  */
 import { type LogRecord, ownApplicationName } from '../record/log-record.ts';
-import type { Severity } from '../record/severity.ts';
 import { timestampOfMs } from '../record/timestamp.ts';
-import type { LogEntry } from '../runtime/log-lines.ts';
+import { type LogEntry, levelNames } from '../runtime/log-lines.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 
 export interface OwnLogRowsOptions {
@@ -16,15 +15,6 @@ export interface OwnLogRowsOptions {
 }
 
 export const maxWaiting = 1000;
-
-const severities: Readonly<Record<number, Severity>> = {
-  10: 'TRACE',
-  20: 'DEBUG',
-  30: 'INFO',
-  40: 'WARN',
-  50: 'ERROR',
-  60: 'FATAL',
-};
 
 export class OwnLogRows {
   readonly #options: OwnLogRowsOptions;
@@ -66,7 +56,7 @@ function recordOf(entry: LogEntry, version: string): LogRecord {
   const error = err === undefined ? [] : Object.entries(err).map(([key, value]) => [`error.${key}`, value] as const);
   return {
     timestamp: timestampOfMs(Date.parse(time)),
-    severity: severities[level] ?? 'INFO',
+    severity: levelNames[level] ?? 'INFO',
     application: { name: ownApplicationName, version, environment: null },
     source: 'log',
     message: msg,

@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module';
 import type * as re2js from 're2js';
+import { messageOf } from './errors.ts';
 
 const require = createRequire(import.meta.url);
 let engine: typeof re2js.RE2JS | undefined;
@@ -66,6 +67,6 @@ export function patternProblem(source: string): string | null {
     void new LinearPattern(source);
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

@@ -11,7 +11,10 @@ export interface LogEntry {
   readonly [field: string]: unknown;
 }
 
-const levelNames: Readonly<Record<number, string>> = {
+type LevelName = 'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | 'FATAL';
+
+/** By pino's numbers. The names are the severities of rows, too. */
+export const levelNames: Readonly<Record<number, LevelName>> = {
   10: 'TRACE',
   20: 'DEBUG',
   30: 'INFO',
