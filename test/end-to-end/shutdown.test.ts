@@ -9,6 +9,7 @@ import { clientOf, startDaemon, writeConfig } from '../daemon-process.ts';
 import { freePort } from '../free-port.ts';
 import { seededRandom } from '../random.ts';
 import { ScriptedUpstream, hang } from '../sinks/scripted-upstream.ts';
+import { storedMessages } from '../stored-messages.ts';
 import { tempDir } from '../temp-dir.ts';
 
 const timeout = { timeout: 240_000 };
@@ -27,17 +28,6 @@ async function untilStored(client: RegressionClient, total: number): Promise<voi
 async function counts(client: RegressionClient): Promise<unknown> {
   const { rows } = await client.sql(`SELECT count(*), count(DISTINCT message) FROM logs WHERE message LIKE 'line %'`);
   return rows[0];
-}
-
-async function messagesOf(client: RegressionClient): Promise<string[]> {
-  const messages: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await client.logs({ order: 'arrival', limit: 5000, cursor });
-    messages.push(...page.rows.map(({ message }) => message));
-    cursor = page.next ?? undefined;
-  } while (cursor !== undefined);
-  return messages;
 }
 
 void test(
@@ -141,7 +131,7 @@ void test(
     }
     const client = await clientOf(await startDaemon(t, ['--config', config]).started);
     t.teardown(() => client.close());
-    const stored = await messagesOf(client);
+    const stored = await storedMessages(client);
 
     t.comment(`${acknowledged.length} of ${sent} rows were acknowledged, ${stored.length} are stored`);
     t.equal(new Set(stored).size, stored.length, 'none twice');

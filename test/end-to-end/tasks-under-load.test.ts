@@ -10,6 +10,7 @@ import { listBackups } from '../../src/backup/manifest.ts';
 import type { RegressionClient } from '../../src/client/client.ts';
 import { clientOf, regression, startDaemon, writeConfig } from '../daemon-process.ts';
 import { seededRandom } from '../random.ts';
+import { storedMessages } from '../stored-messages.ts';
 import { tempDir } from '../temp-dir.ts';
 
 const kills = 3;
@@ -17,17 +18,6 @@ const kills = 3;
 const linesPerKill = 10_000;
 const linesAtOnce = 500;
 const taskNames = ['rotate', 'backup', 'archive', 'verify', 'prune'] as const;
-
-async function liveMessages(client: RegressionClient): Promise<string[]> {
-  const messages: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await client.logs({ order: 'arrival', limit: 5000, ...(cursor === undefined ? {} : { cursor }) });
-    messages.push(...page.rows.map(({ message }) => message));
-    cursor = page.next ?? undefined;
-  } while (cursor !== undefined);
-  return messages;
-}
 
 async function archivedMessages(directory: string): Promise<string[]> {
   return (await listArchived(directory)).flatMap(({ file }) =>
@@ -112,9 +102,9 @@ void test(
     for (const name of ['backup', 'archive', 'verify'] as const) await client.runTask(name);
 
     const archived = await archivedMessages(archiveDir);
-    let live = await liveMessages(client);
+    let live = await storedMessages(client);
     // A snapshot from before the last segments went answers for a moment longer.
-    while (live.length + archived.length > written) live = await liveMessages(client);
+    while (live.length + archived.length > written) live = await storedMessages(client);
     t.equal(
       live.length + archived.length,
       written,

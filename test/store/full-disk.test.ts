@@ -3,9 +3,9 @@ import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'tap';
-import type { RegressionClient } from '../../src/client/client.ts';
 import { needsSmallDisk, smallDisk } from '../small-disk.ts';
 import { startDaemon } from '../start-daemon.ts';
+import { storedMessages } from '../stored-messages.ts';
 import { tempDir } from '../temp-dir.ts';
 import { openDatabases } from './open-sqlite.ts';
 
@@ -15,17 +15,6 @@ const diskBytes = 48 * MiB;
 const roomBytes = 4 * MiB;
 const lines = 8_000;
 const line = (index: number): string => `line ${index} ${'x'.repeat(500)}`;
-
-async function allMessages(client: RegressionClient): Promise<string[]> {
-  const messages: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await client.logs({ order: 'arrival', limit: 5000, ...(cursor === undefined ? {} : { cursor }) });
-    messages.push(...page.rows.map(({ message }) => message));
-    cursor = page.next ?? undefined;
-  } while (cursor !== undefined);
-  return messages;
-}
 
 void test(
   'a disk that runs full stops reading and turns health red; once there is room every line is stored, once (F38)',
@@ -58,20 +47,20 @@ void test(
     const [file] = (await client.inputs({})).files;
     // What is read and not stored is bounded by the queue: the rest of the file waits where it is.
     t.ok((file?.unread_bytes ?? 0) > MiB / 2, `${file?.unread_bytes} bytes are not read`);
-    const storedWhileFull = (await allMessages(client)).length;
+    const storedWhileFull = (await storedMessages(client)).length;
     t.ok(storedWhileFull < lines, `${storedWhileFull} lines are stored, and can be asked for`);
     t.comment(`${storedWhileFull} lines on the full disk, ${statfsSync(dataDir).bavail} blocks free`);
 
     await daemon.stop();
     ({ daemon, url, client } = await started());
-    t.ok((await allMessages(client)).length >= storedWhileFull, 'a start on the full disk answers too');
+    t.ok((await storedMessages(client)).length >= storedWhileFull, 'a start on the full disk answers too');
     await untilHealth(503);
 
     rmSync(ballast);
     await untilHealth(200);
     while ((await client.inputs({})).generations[0]?.rows !== lines) await delay(20);
 
-    const messages = await allMessages(client);
+    const messages = await storedMessages(client);
     t.equal(messages.length, lines);
     t.equal(
       messages.findIndex((message, index) => message !== line(index)),
@@ -107,10 +96,10 @@ void test(
     });
     const { bavail, bsize } = statfsSync(dataDir);
     t.ok(bavail * bsize > MiB, `${bavail * bsize} bytes are left`);
-    t.ok((await allMessages(client)).length < many, 'the others wait');
+    t.ok((await storedMessages(client)).length < many, 'the others wait');
     rmSync(ballast);
     while ((await client.inputs({})).generations[0]?.rows !== many) await delay(50);
-    t.equal((await allMessages(client)).length, many);
+    t.equal((await storedMessages(client)).length, many);
     t.equal((await health()).status, 'ok');
   },
 );
