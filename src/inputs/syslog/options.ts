@@ -51,7 +51,9 @@ export const syslogOptions = z.strictObject({
     .describe('For `tls://` (RFC 5425)'),
   idle_timeout: duration({ min: 1000, max: 30 * dayMs })
     .prefault('1h')
-    .describe('A stream connection that sends nothing for this long is closed'),
+    .describe(
+      'A stream connection that sends nothing for this long is closed; one that waits for the store is not idle',
+    ),
   max_connections: z
     .int()
     .min(1)

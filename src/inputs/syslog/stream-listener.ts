@@ -12,6 +12,7 @@ import { systemCodeOf } from '../../runtime/errors.ts';
 import { removeStaleSocket } from '../../runtime/unix-socket.ts';
 import type { InputContext, Line, LineStream } from '../input.ts';
 import { type Frame, SyslogFramer } from './framer.ts';
+import { IdleConnections } from './idle-connections.ts';
 import type { StreamAddress } from './listen-address.ts';
 import { lineOf, peerOf } from './message-line.ts';
 import type { Notices } from './notices.ts';
@@ -35,6 +36,9 @@ export class StreamListener {
   readonly #options: StreamListenerOptions;
   readonly #connections = new Set<Socket>();
   readonly #reading = new Set<Promise<void>>();
+  readonly #idle: IdleConnections;
+  readonly #stopping = new AbortController();
+  #watchingIdle: Promise<void> = Promise.resolve();
   #server: Server | null = null;
   /** Of a Unix socket that we have made. */
   #ownPath: string | null = null;
@@ -42,6 +46,10 @@ export class StreamListener {
 
   constructor(options: StreamListenerOptions) {
     this.#options = options;
+    const { context } = options;
+    this.#idle = new IdleConnections(context.clock, options.options.idle_timeout, () =>
+      context.logger.debug('a syslog connection was idle and is closed'),
+    );
   }
 
   /** The port in use; 0 for a Unix socket. */
@@ -81,32 +89,33 @@ export class StreamListener {
     if (ownPath !== null) await chmod(ownPath, Number.parseInt(options.socket_mode, 8));
     this.#ownPath = ownPath;
     this.#server = server;
+    this.#watchingIdle = this.#idle.watch(this.#stopping.signal);
   }
 
   async stop(): Promise<void> {
     const server = this.#server;
     this.#server = null;
     if (server === null) return;
+    this.#stopping.abort();
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const socket of this.#connections) socket.destroy();
     await closed;
     await Promise.all(this.#reading);
+    await this.#watchingIdle;
     if (this.#ownPath !== null) await unlink(this.#ownPath).catch(() => undefined); // closing removes it already, in most cases
   }
 
   #accept(socket: Socket): void {
     const { options, context } = this.#options;
     this.#connections.add(socket);
+    this.#idle.add(socket);
     context.metrics.syslogConnections.inc();
     socket.setKeepAlive(true, keepAliveMs);
-    socket.setTimeout(options.idle_timeout, () => {
-      context.logger.debug({ peer: socket.remoteAddress }, 'a syslog connection was idle and is closed');
-      socket.destroy();
-    });
     // A sender that resets its connection is no error of ours; what it sent before is kept.
     socket.on('error', (error) => context.logger.debug({ err: error }, 'a syslog connection broke'));
     socket.on('close', () => {
       this.#connections.delete(socket);
+      this.#idle.remove(socket);
       context.metrics.syslogConnections.dec();
     });
     const reading = this.#read(socket).catch((error: unknown) => {
@@ -132,8 +141,10 @@ export class StreamListener {
       await stream.write({ lines: this.#linesOf(frames, metadata) });
     };
     for await (const chunk of chunksOf(socket)) {
+      this.#idle.came(socket);
       context.metrics.bytesRead.inc({ input: context.name }, chunk.length);
       await take(framer.push(chunk));
+      this.#idle.taken(socket);
       if (framer.isBroken) {
         this.#drop(
           'framing',

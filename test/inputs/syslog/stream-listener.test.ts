@@ -78,13 +78,42 @@ void test('an idle connection is closed, a counter tells how many are open (F63)
   const input = await listen(t, context, { idle_timeout: '1s' });
   const sender = await dial(t, input.port);
   sender.write('<13>half a mess');
-  await context.until('syslog_connections', (value) => value > 0);
+  await context.until('input_bytes_total', (value) => value > 0);
   sender.resume();
+  context.clock.advance(1000);
   await once(sender, 'close');
   await context.untilLines(1);
 
   t.strictSame(context.texts, ['<13>half a mess'], 'what it had sent is kept');
   t.equal(await context.count('syslog_connections'), 0);
+});
+
+void test('a connection that waits for the store is not idle, however long it waits; idle time begins when its bytes are taken (F63, F64)', async (t) => {
+  const context = new RecordingContext();
+  const release = context.hold();
+  const input = await listen(t, context, { idle_timeout: '1s' });
+  const waiting = await dial(t, input.port);
+  const silent = await dial(t, input.port);
+  await context.until('syslog_connections', (value) => value === 2);
+  waiting.write('<13>one\n');
+  await context.until('input_lines_total', (value) => value === 1);
+  silent.resume();
+
+  context.clock.advance(1000);
+  await once(silent, 'close');
+  context.clock.advance(3_600_000);
+  waiting.write('<13>two\n');
+  release();
+  await context.untilLines(2);
+  t.strictSame(context.texts, ['<13>one', '<13>two']);
+  t.equal(await context.count('syslog_connections'), 1);
+
+  waiting.resume();
+  await context.until('input_bytes_total', (value) => value === 16);
+  await new Promise(setImmediate);
+  context.clock.advance(1000);
+  await once(waiting, 'close');
+  t.pass('it is closed once it is idle');
 });
 
 void test('connections beyond max_connections are closed, counted and said; the others go on (F63)', async (t) => {
