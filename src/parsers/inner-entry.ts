@@ -23,6 +23,7 @@ export class InnerEntries {
 
   /** `outer` completed by what its message holds; `outer` itself when that is just text. */
   unwrap(outer: Entry): Entry {
+    if (isJustText(outer.message)) return outer;
     const text = outer.message.replace(ceeCookie, '').trimStart();
     const parser = json.likelihood(text) > 0 ? this.#json : loggersLogfmt.test(text) ? this.#logfmt : null;
     const result = parser?.parse(text);
@@ -42,4 +43,12 @@ export class InnerEntries {
       metadata: withUniqueKeys(metadata),
     };
   }
+}
+
+/** Most messages: they begin as neither the cookie, nor JSON, nor a logger's logfmt does. */
+function isJustText(message: string): boolean {
+  const first = message.charCodeAt(0);
+  if (first <= 0x20 || first > 0x7e || first === 0x40 || first === 0x7b) return false; // blanks, `@`, `{`
+  if (first !== 0x74 && first !== 0x6c) return true; // `t`, `l`
+  return !loggersLogfmt.test(message);
 }

@@ -5,31 +5,32 @@
  * AIX's `Message forwarded from`, files without PRI. A word in front of the message without a colon is not taken for a tag.
  */
 import { isIP } from 'node:net';
+import { Remembered } from '../record/remembered.ts';
 import { leadingTimestamp } from '../record/timestamp.ts';
 import type { ParseResult, ParserOptions } from './parser.ts';
-import { readPriority } from './syslog-priority.ts';
+import { priorityEnd, readPriority } from './syslog-priority.ts';
+import { readTag } from './syslog-tag.ts';
 
 /** Cisco: `91: *Oct 07 ...`, `29: foo: *Apr 29 ...`, `123030: host: %SYS-...`. */
 const ciscoPrefix =
   /(?:\d+: )?(?:(?<origin>[\w.-]+)(?: [\d/]+)?: )?(?=[*.]?(?:[A-Z][a-z]{2} [ \d]\d|\d{4}-\d\d-\d\d)|%[A-Z])/y;
 const forwarded = /Message forwarded from (?<host>[^\s:]+): /y;
-/** macOS: on whose behalf launchd and others speak, `com.apple.xpc.launchd[1] (com.apple.quicklook[1010]): text`. */
-const sender = / ?\((?<sender>[\w.-]+(?:\[\d+\])?)\): /y;
-/** A tag ends in `: `, `:` or `[pid]`; what looks like a URL scheme, a quote or a brace is message. */
-const tag = /(?<name>[\w./%()@#+-]+)(?:\[(?<pid>[^\]\s]*)\]:? ?|: ?(?!\/\/))/y;
+
+const hostPairs = new Remembered((host) => ['host', host] as const);
+const procidPairs = new Remembered((procid) => ['procid', procid] as const);
 
 export function parseRfc3164(text: string, options: ParserOptions): ParseResult {
   const priority = readPriority(text);
-  let at = skipSpaces(text, priority?.end ?? 0);
+  let at = skipSpaces(text, priority === null ? 0 : priorityEnd(text));
   let host: string | undefined;
-  ciscoPrefix.lastIndex = at;
-  const prefix = ciscoPrefix.exec(text);
-  if (prefix !== null) {
-    host = prefix.groups?.['origin'];
-    at = ciscoPrefix.lastIndex;
-    if (text[at] === '*' || text[at] === '.') at++; // Cisco: the device's clock is not, or was not lately, in step
+  let time = leadingTimestamp(text, options, at);
+  // No prefix begins as a time in letters does, and most messages begin with one.
+  if (time === null || !isLetter(text.charCodeAt(at))) {
+    const prefix = readPrefix(text, at);
+    host = prefix.origin;
+    if (prefix.end !== at) time = leadingTimestamp(text, options, prefix.end);
+    at = prefix.end;
   }
-  const time = leadingTimestamp(text, options, at);
   if (time === null && priority === null) return { ok: false, reason: 'neither a priority nor a syslog timestamp' };
 
   if (time !== null) {
@@ -39,19 +40,15 @@ export function parseRfc3164(text: string, options: ParserOptions): ParseResult 
     if (host === undefined && text[at] !== '%') ({ host, at } = readHost(text, at, isCisco));
   }
   const { name, pid, sender: onBehalfOf, end } = readTag(text, at, time !== null);
-  const metadata: [string, string][] = [];
-  if (priority !== null) {
-    metadata.push(['facility', priority.facility]);
-    if (priority.severity.text !== undefined) metadata.push(['severity_text', priority.severity.text]);
-  }
-  if (host !== undefined) metadata.push(['host', host]);
-  if (pid !== undefined && pid !== '') metadata.push(['procid', pid]);
+  const metadata: (readonly [string, string])[] = priority === null ? [] : [...priority.metadata];
+  if (host !== undefined) metadata.push(hostPairs.of(host));
+  if (pid !== undefined && pid !== '') metadata.push(procidPairs.of(pid));
   if (onBehalfOf !== undefined) metadata.push(['sender', onBehalfOf]);
   return {
     ok: true,
     entry: {
       timestamp: time?.timestamp,
-      severity: priority?.severity.severity,
+      severity: priority?.severity,
       applicationName: name,
       message: text.slice(end),
       metadata,
@@ -59,10 +56,22 @@ export function parseRfc3164(text: string, options: ParserOptions): ParseResult 
   };
 }
 
+function readPrefix(text: string, at: number): { origin: string | undefined; end: number } {
+  ciscoPrefix.lastIndex = at;
+  const prefix = ciscoPrefix.exec(text);
+  if (prefix === null) return { origin: undefined, end: at };
+  const end = ciscoPrefix.lastIndex;
+  // The device's clock is not, or was not lately, in step.
+  const hasMark = text[end] === '*' || text[end] === '.';
+  return { origin: prefix.groups?.['origin'], end: hasMark ? end + 1 : end };
+}
+
 function readHost(text: string, at: number, isCisco: boolean): { host: string | undefined; at: number } {
-  forwarded.lastIndex = at;
-  const relay = forwarded.exec(text)?.groups?.['host'];
-  if (relay !== undefined) return { host: relay, at: forwarded.lastIndex };
+  if (text.startsWith('Message', at)) {
+    forwarded.lastIndex = at;
+    const relay = forwarded.exec(text)?.groups?.['host'];
+    if (relay !== undefined) return { host: relay, at: forwarded.lastIndex };
+  }
   const space = text.indexOf(' ', at);
   const end = space < 0 ? text.length : space;
   const word = text.slice(at, end);
@@ -75,27 +84,11 @@ function readHost(text: string, at: number, isCisco: boolean): { host: string | 
   return isTag ? { host: undefined, at } : { host: word, at: next };
 }
 
-interface Tag {
-  readonly name?: string;
-  readonly pid?: string | undefined;
-  readonly sender?: string | undefined;
-  /** Where the message begins. */
-  readonly end: number;
-}
-
-function readTag(text: string, at: number, hasTime: boolean): Tag {
-  tag.lastIndex = at;
-  const groups = tag.exec(text)?.groups;
-  const name = groups?.['name'];
-  if (name === undefined) return { end: at };
-  // Without a timestamp there is no header: only what could be a program's name is one.
-  if (!hasTime && !/^%?[A-Za-z][\w./%()@#+-]*$/.test(name)) return { end: at };
-  sender.lastIndex = tag.lastIndex;
-  const address = groups?.['pid'] === undefined ? undefined : sender.exec(text)?.groups?.['sender'];
-  return { name, pid: groups?.['pid'], sender: address, end: address === undefined ? tag.lastIndex : sender.lastIndex };
-}
-
 function skipSpaces(text: string, at: number): number {
   while (text[at] === ' ') at++;
   return at;
+}
+
+function isLetter(code: number): boolean {
+  return (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a);
 }

@@ -7,28 +7,24 @@
 import { parseTimestamp } from '../record/timestamp.ts';
 import { withUniqueKeys } from '../record/unique-keys.ts';
 import type { ParseResult, ParserOptions } from './parser.ts';
-import { readPriority } from './syslog-priority.ts';
+import { priorityEnd, readPriority } from './syslog-priority.ts';
 
 /** VERSION is 1 to 3 digits without a leading zero; HOSTNAME to MSGID are printable US-ASCII. RFC 5424 section 6. */
 const header = /([1-9]\d{0,2}) (\S+) ([!-~]+) ([!-~]+) ([!-~]+) ([!-~]+) ?/y;
 
 export function parseRfc5424(text: string, options: ParserOptions): ParseResult {
   const priority = readPriority(text);
-  header.lastIndex = priority?.end ?? 0;
+  header.lastIndex = priority === null ? 0 : priorityEnd(text);
   const match = header.exec(text);
   if (match === null) return { ok: false, reason: 'no RFC 5424 header' };
   const [, version = '', time = '', host = '', appName = '', procid = '', msgid = ''] = match;
   const timestamp = time === '-' ? undefined : parseTimestamp(time, options);
   if (timestamp === null) return { ok: false, reason: `${time} is not an RFC 5424 timestamp` };
 
-  const metadata: [string, string][] = [];
+  const metadata: (readonly [string, string])[] = priority === null ? [] : [...priority.metadata];
   const put = (type: string, value: string): void => {
     if (value !== '-') metadata.push([type, value]);
   };
-  if (priority !== null) {
-    metadata.push(['facility', priority.facility]);
-    if (priority.severity.text !== undefined) metadata.push(['severity_text', priority.severity.text]);
-  }
   if (version !== '1') metadata.push(['syslog_version', version]);
   put('host', host);
   put('procid', procid);
@@ -38,7 +34,7 @@ export function parseRfc5424(text: string, options: ParserOptions): ParseResult 
     ok: true,
     entry: {
       timestamp,
-      severity: priority?.severity.severity,
+      severity: priority?.severity,
       applicationName: appName === '-' ? undefined : appName,
       message: text.slice(messageStart).replace(/^\ufeff/, ''),
       metadata: withUniqueKeys(metadata),
@@ -51,7 +47,7 @@ const sdName = /[!#-<>-\\^-~]+/y;
 const sdParam = / +([!#-<>-\\^-~]+)="((?:[^"\\\]]|\\[\s\S])*)"/y;
 
 /** Adds the parameters to `metadata`; answers where the message begins. */
-function readStructuredData(text: string, from: number, metadata: [string, string][]): number {
+function readStructuredData(text: string, from: number, metadata: (readonly [string, string])[]): number {
   if (text[from] === '-' && (from + 1 === text.length || text[from + 1] === ' ')) return from + 2;
   const found: [string, string][] = [];
   let at = from;

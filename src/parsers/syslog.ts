@@ -8,6 +8,7 @@ import type { ParseResult, ParserKind, ParserOptions } from './parser.ts';
 import { severityOfWord } from '../record/severity.ts';
 import { parseRfc3164 } from './syslog-3164.ts';
 import { parseRfc5424 } from './syslog-5424.ts';
+import { priorityEnd } from './syslog-priority.ts';
 
 const versionHeader = /^(?:<\d{1,3}>)?\d{1,3} (?:-|\d{4}-\d\d-\d\dT)/;
 const bsdHeader =
@@ -34,7 +35,9 @@ export const syslog: ParserKind = {
 };
 
 function parseEither(text: string, options: ParserOptions): ParseResult {
-  if (versionHeader.test(text)) {
+  const first = text.charCodeAt(priorityEnd(text));
+  const mayHaveVersion = first >= 0x30 && first <= 0x39;
+  if (mayHaveVersion && versionHeader.test(text)) {
     const result = parseRfc5424(text, options);
     if (result.ok) return result;
   }

@@ -4,6 +4,7 @@
 import type { SourceDescription } from '../inputs/input.ts';
 import type { ParseResult } from '../parsers/parser.ts';
 import type { Application, LogRecord, Metadata } from '../record/log-record.ts';
+import { Remembered } from '../record/remembered.ts';
 import { withUniqueKeys } from '../record/unique-keys.ts';
 import type { FramedEntry } from './framing/framer.ts';
 
@@ -33,11 +34,11 @@ export function recordOf(
   observedAt: string,
 ): LogRecord {
   const entry = result.ok ? result.entry : { message: text, metadata: [] };
-  const application: Application = {
-    name: entry.applicationName || source.application?.name || defaults.name || source.applicationHint,
-    version: entry.applicationVersion ?? source.application?.version ?? defaults.version ?? null,
-    environment: entry.environment ?? source.application?.environment ?? defaults.environment ?? null,
-  };
+  const application = applicationOf(
+    entry.applicationName || source.application?.name || defaults.name || source.applicationHint,
+    entry.applicationVersion ?? source.application?.version ?? defaults.version ?? null,
+    entry.environment ?? source.application?.environment ?? defaults.environment ?? null,
+  );
   return {
     timestamp: entry.timestamp ?? framed.timestamp ?? observedAt,
     severity: entry.severity ?? 'INFO',
@@ -46,6 +47,20 @@ export function recordOf(
     message: entry.message,
     metadata: metadataOf(entry.metadata, entry.timestamp, framed),
   };
+}
+
+/** By name, the release that was met last. */
+const lastReleases = new Remembered((name): { release: Application } => ({
+  release: { name, version: null, environment: null },
+}));
+
+/** Rows of one release share it. */
+function applicationOf(name: string, version: string | null, environment: string | null): Application {
+  const last = lastReleases.of(name);
+  if (last.release.version !== version || last.release.environment !== environment) {
+    last.release = { name: last.release.name, version, environment };
+  }
+  return last.release;
 }
 
 function metadataOf(

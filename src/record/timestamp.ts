@@ -2,8 +2,9 @@
  * Reads timestamps in the forms that programs write and gives them as `LogRecord.timestamp`: ISO 8601 UTC, microseconds,
  * always 27 characters. Digits behind the microsecond are cut. Every pattern is anchored and linear.
  *
- * RFC 3339 / ISO 8601 take a short cut; all other forms are in timestamp-forms.ts.
+ * RFC 3339 / ISO 8601 and RFC 3164 take short cuts; all other forms are in timestamp-forms.ts.
  */
+import { bsdTimeLength, bsdTimeParts, mayGoOn } from './bsd-time.ts';
 import { type TimestampParts, scanForms } from './timestamp-forms.ts';
 import { zoneOffsetMs } from './timezone.ts';
 
@@ -35,10 +36,31 @@ export function parseTimestamp(text: string, context: TimestampContext): string 
 
 /** The timestamp at `from`, and where it ends: for lines that begin with one. */
 export function leadingTimestamp(text: string, context: TimestampContext, from = 0): FoundTimestamp | null {
+  const bsd = bsdTimestamp(text, context, from);
+  if (bsd !== null) return { timestamp: bsd, end: from + bsdTimeLength };
   const scanned = scanForms(text, from);
   if (scanned === null) return null;
   const timestamp = timestampOf(scanned.parts, context);
   return timestamp === null ? null : { timestamp, end: scanned.end };
+}
+
+let lastBsd: { text: string; context: TimestampContext; nowMs: number; timestamp: string } | null = null;
+
+/**
+ * Null: not of this form, or not an instant. Messages of one second come together, so the last answer is kept; not for long, since the year
+ * depends on now.
+ */
+function bsdTimestamp(text: string, context: TimestampContext, from: number): string | null {
+  if (lastBsd !== null && lastBsd.context === context && text.startsWith(lastBsd.text, from)) {
+    const isRecent = Math.abs(context.nowMs() - lastBsd.nowMs) < 1000;
+    if (isRecent && !mayGoOn(text, from + bsdTimeLength)) return lastBsd.timestamp;
+  }
+  const parts = bsdTimeParts(text, from);
+  const timestamp = parts === null ? null : timestampOf(parts, context);
+  if (timestamp !== null) {
+    lastBsd = { text: text.slice(from, from + bsdTimeLength), context, nowMs: context.nowMs(), timestamp };
+  }
+  return timestamp;
 }
 
 /**

@@ -21,18 +21,19 @@ export class ApplicationIds {
     if (this.#ids.size > maxRemembered) this.#ids = new Map();
     const ids = this.#ids;
     const unknown = new Map<string, Application>();
-    let previous: Application | undefined;
+    /** Most records share the object of their application. */
+    const keys = new Map<Application, string>();
     for (const { application } of records) {
-      if (application === previous) continue; // most batches come from one source
-      previous = application;
+      if (keys.has(application)) continue;
       const key = keyOf(application);
+      keys.set(application, key);
       if (!ids.has(key)) unknown.set(key, cleaned(application));
     }
     if (unknown.size > 0) {
       const made = await this.#register([...unknown.values()]);
       [...unknown.keys()].forEach((key, index) => ids.set(key, made[index] ?? 0));
     }
-    return (application) => ids.get(keyOf(application)) ?? 0;
+    return (application) => ids.get(keys.get(application) ?? keyOf(application)) ?? 0;
   }
 }
 

@@ -2,13 +2,16 @@
  * Encodes records for the writer thread: one JSONB array, a row each:
  * `[timestamp, severity, application id, source, message, {metadata}]`.
  *
- * The writer inserts it with two statements however many rows there are; encoding costs the sender about 2 us a record.
+ * The writer inserts it with two statements however many rows there are; encoding costs the sender 1 to 2 us a record.
  */
 import type { Application, LogRecord, Metadata } from '../record/log-record.ts';
 import { JsonbWriter } from './jsonb.ts';
 
 /** Metadata pairs of one log: their ids are `log_id * 1024 + place`. */
 export const maxMetadataRows = 1024;
+
+/** So many places are ASCII characters. */
+const maxShortPairs = 0x7e;
 
 /** `idOf` answers for every application of `records`. */
 export function encodeRows(
@@ -25,10 +28,10 @@ export function encodeRows(
 function encodeRow(writer: JsonbWriter, record: LogRecord, applicationId: number): void {
   const message = cleanText(record.message);
   const row = writer.beginArray();
-  writer.text(record.timestamp);
-  writer.text(record.severity);
+  writeText(writer, record.timestamp);
+  writeText(writer, record.severity);
   writer.integer(applicationId);
-  writer.text(cleanText(record.source));
+  writeText(writer, record.source);
   writer.text(message);
   encodeMetadata(writer, record.metadata, message !== record.message);
   writer.end(row);
@@ -40,12 +43,36 @@ function encodeRow(writer: JsonbWriter, record: LogRecord, applicationId: number
  */
 function encodeMetadata(writer: JsonbWriter, metadata: Metadata, isMessageCleaned: boolean): void {
   const pairs = writer.beginObject();
+  if (!isMessageCleaned && metadata.length <= maxShortPairs && encodeShortPairs(writer, metadata)) {
+    writer.end(pairs);
+    return;
+  }
+  writer.rewind(pairs);
+  writer.beginObject();
   let place = 0;
   for (const [type, value] of storedMetadata(metadata, isMessageCleaned)) {
     writer.text(String.fromCharCode(++place) + type);
     writer.text(value);
   }
   writer.end(pairs);
+}
+
+/** False when a pair is not short ASCII text; what is written by then is to be taken back. */
+function encodeShortPairs(writer: JsonbWriter, metadata: Metadata): boolean {
+  for (let place = 0; place < metadata.length; place++) {
+    const pair = metadata[place];
+    if (pair === undefined || !writer.shortAscii(pair[0], place + 1)) return false;
+    const [, value] = pair;
+    if (!writer.shortAscii(value)) {
+      if (cleanText(value) !== value) return false;
+      writer.text(value);
+    }
+  }
+  return true;
+}
+
+function writeText(writer: JsonbWriter, text: string): void {
+  if (!writer.shortAscii(text)) writer.text(cleanText(text));
 }
 
 /** The pairs as they are stored: cleaned, and not more than a row can have; most records' own. */

@@ -16,6 +16,9 @@ const SIZE_IN_1_BYTE = 0xc0;
 const SIZE_IN_2_BYTES = 0xd0;
 const SIZE_IN_4_BYTES = 0xe0;
 
+/** Longer text is written faster by native code. */
+const maxShortLength = 32;
+
 export class JsonbWriter {
   #buffer: Buffer;
   #length = 0;
@@ -36,6 +39,11 @@ export class JsonbWriter {
 
   end(start: number): void {
     this.#buffer.writeUInt32BE(this.#length - start - 5, start + 1);
+  }
+
+  /** Takes back all that was written from `start` on, an answer of `beginArray` or `beginObject`. */
+  rewind(start: number): void {
+    this.#length = start;
   }
 
   null(): void {
@@ -73,6 +81,30 @@ export class JsonbWriter {
       this.#buffer.writeUInt32BE(written, at + 1);
       this.#length = at + 5 + written;
     }
+  }
+
+  /**
+   * Writes text of a few ASCII characters faster than `text` does, which crosses into native code.
+   *
+   * @param lead a character from U+0001 to U+007F to put in front; 0 for none.
+   * @returns false, and nothing is written, when the text is long, or has a NUL or anything that is not ASCII.
+   */
+  shortAscii(value: string, lead = 0): boolean {
+    const { length } = value;
+    if (length > maxShortLength) return false;
+    this.#reserve(maxShortLength + 3);
+    const buffer = this.#buffer;
+    let at = this.#length + 2;
+    if (lead !== 0) buffer[at++] = lead;
+    for (let index = 0; index < length; index++) {
+      const code = value.charCodeAt(index);
+      if (code === 0 || code > 0x7f) return false;
+      buffer[at++] = code;
+    }
+    buffer[this.#length] = SIZE_IN_1_BYTE | TEXTRAW;
+    buffer[this.#length + 1] = at - this.#length - 2;
+    this.#length = at;
+    return true;
   }
 
   /** The bytes written so far, in an ArrayBuffer of their own, ready to be transferred to a thread. */

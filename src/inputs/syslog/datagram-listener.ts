@@ -4,19 +4,22 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Metadata } from '../../record/log-record.ts';
+import { Remembered } from '../../record/remembered.ts';
 import type { InputContext, Line, LineStream } from '../input.ts';
 import {
   type DatagramCounts,
   type DatagramThreadOptions,
   type FromDatagramThread,
   type ToDatagramThread,
-  datagramsIn,
+  eachDatagram,
 } from './datagram-protocol.ts';
 import { readKernelDrops } from './kernel-drops.ts';
 import type { DatagramAddress } from './listen-address.ts';
 import { lineOf, peerOf } from './message-line.ts';
 import type { Notices } from './notices.ts';
 import type { SyslogOptions } from './options.ts';
+
+const peerMetadata = new Remembered((peer): Metadata => [['peer', peer]]);
 
 const slabBytes = 131_072;
 const kernelDropsIntervalMs = 2000;
@@ -123,13 +126,13 @@ export class DatagramListener {
   async #read({ slab, usedBytes, peers }: Extract<FromDatagramThread, { kind: 'datagrams' }>): Promise<void> {
     const { context } = this.#options;
     const bytes = Buffer.from(slab, 0, usedBytes);
-    const metadataOfPeers = peers.map((address): Metadata => (address === '' ? [] : [['peer', peerOf(address)]]));
+    const metadataOfPeers = peers.map((address) => (address === '' ? [] : peerMetadata.of(peerOf(address))));
     const lines: Line[] = [];
-    for (const { start, end, peer, isCut } of datagramsIn(bytes)) {
+    eachDatagram(bytes, (start, end, peer, isCut) => {
       const metadata = metadataOfPeers[peer] ?? [];
       if (isCut) context.metrics.truncatedLines.inc({ input: context.name });
       lines.push(lineOf(bytes, start, end, isCut ? [...metadata, ['truncated', 'true']] : metadata));
-    }
+    });
     this.#tell({ kind: 'slab', slab }, [slab]); // the text is copied out: the bound on waiting text is the pipeline's from here
     context.metrics.linesRead.inc({ input: context.name }, lines.length);
     await this.#stream?.write({ lines });

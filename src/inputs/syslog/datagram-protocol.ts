@@ -62,20 +62,19 @@ export function entryBytes(size: number): number {
   return (datagramHeaderBytes + size + 3) & ~3;
 }
 
-export interface DatagramPlace {
-  readonly start: number;
-  readonly end: number;
-  readonly peer: number;
-  readonly isCut: boolean;
-}
+/**
+ * @param peer place of its sender in the slab's `peers`.
+ * @param isCut the rest of it is gone.
+ */
+export type SeeDatagram = (start: number, end: number, peer: number, isCut: boolean) => void;
 
-/** The datagrams of a slab, in the order received. */
-export function* datagramsIn(bytes: Buffer): Generator<DatagramPlace> {
+/** Shows the datagrams of a slab, in the order received. */
+export function eachDatagram(bytes: Buffer, see: SeeDatagram): void {
   for (let at = 0; at < bytes.length;) {
     const header = bytes.readUInt32LE(at);
     const size = header & 0xffff;
     const start = at + datagramHeaderBytes;
-    yield { start, end: start + size, peer: (header >>> 16) & maxPeersPerSlab, isCut: header >= cutBit };
+    see(start, start + size, (header >>> 16) & maxPeersPerSlab, header >= cutBit);
     at += entryBytes(size);
   }
 }

@@ -45,6 +45,8 @@ export class SyslogFramer {
   #held: Buffer[] = [];
   #heldBytes = 0;
   #isCut = false;
+  /** Of the chunk that is read: no NUL stands between where it was looked for and here; its end where there is none. */
+  #nextNul = -1;
 
   constructor(maxMessageBytes: number) {
     this.#maxMessageBytes = maxMessageBytes;
@@ -63,6 +65,7 @@ export class SyslogFramer {
   /** The messages that `chunk` completes. The chunk must not be written to afterwards. */
   push(chunk: Buffer): Frame[] {
     const frames: Frame[] = [];
+    this.#nextNul = -1;
     let at = 0;
     while (at < chunk.length && !this.isBroken) at = this.#step(chunk, at, frames);
     // A view of the chunk would keep all of it in memory for as long as the message is unfinished.
@@ -89,6 +92,11 @@ export class SyslogFramer {
         return this.#readCount(chunk, at, frames);
       case 'counted': {
         const end = Math.min(chunk.length, at + state.left);
+        if (end - at === state.left && this.#isWhole(end - at)) {
+          giveView(frames, chunk, at, end);
+          this.#state = { kind: 'between' };
+          return end;
+        }
         this.#hold(chunk.subarray(at, end));
         state.left -= end - at;
         if (state.left === 0) {
@@ -99,7 +107,12 @@ export class SyslogFramer {
       }
       case 'line':
       case 'lines': {
-        const end = trailerAt(chunk, at);
+        const end = this.#trailerAt(chunk, at);
+        if (end >= 0 && this.#isWhole(end - at)) {
+          giveView(frames, chunk, at, end);
+          if (state.kind === 'line') this.#state = { kind: 'between' };
+          return end + 1;
+        }
         this.#hold(chunk.subarray(at, end < 0 ? chunk.length : end));
         if (end < 0) return chunk.length;
         this.#give(frames);
@@ -147,6 +160,21 @@ export class SyslogFramer {
     return digitsFrom;
   }
 
+  /** So many bytes of the chunk are a whole message, and nothing of it came before. */
+  #isWhole(bytes: number): boolean {
+    return this.#heldBytes === 0 && bytes <= this.#maxMessageBytes;
+  }
+
+  /** Index of the next newline or NUL; -1 when there is none. */
+  #trailerAt(chunk: Buffer, from: number): number {
+    const newline = chunk.indexOf(LF, from);
+    if (this.#nextNul < from) {
+      const nul = chunk.indexOf(NUL, from);
+      this.#nextNul = nul < 0 ? chunk.length : nul;
+    }
+    return this.#nextNul < (newline < 0 ? chunk.length : newline) ? this.#nextNul : newline;
+  }
+
   #isBelievable(count: number): boolean {
     return count <= this.#maxMessageBytes * maxCountFactor;
   }
@@ -181,11 +209,10 @@ export class SyslogFramer {
   }
 }
 
-/** Index of the next newline or NUL; -1 when there is none. */
-function trailerAt(chunk: Buffer, from: number): number {
-  const newline = chunk.indexOf(LF, from);
-  const nul = chunk.subarray(from, newline < 0 ? chunk.length : newline).indexOf(NUL);
-  return nul < 0 ? newline : from + nul;
+/** A message that came in one piece: most do. */
+function giveView(frames: Frame[], chunk: Buffer, start: number, stop: number): void {
+  const end = messageEnd(chunk, start, stop);
+  if (end > start) frames.push({ bytes: chunk.subarray(start, end), isTruncated: false, isBroken: false });
 }
 
 function isTrailer(byte: number | undefined): boolean {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { test } from 'tap';
-import { datagramsIn, type FromDatagramThread } from '../../../src/inputs/syslog/datagram-protocol.ts';
+import { type FromDatagramThread, eachDatagram } from '../../../src/inputs/syslog/datagram-protocol.ts';
 import { lineOf } from '../../../src/inputs/syslog/message-line.ts';
 import { SlabFiller } from '../../../src/inputs/syslog/thread/slab-filler.ts';
 import { createFormat } from '../../../src/parsers/registry.ts';
@@ -36,7 +36,7 @@ function recordsOf(datagrams: readonly Buffer[]): { records: readonly LogRecord[
   });
   for (const { slab, usedBytes } of slabs) {
     const bytes = Buffer.from(slab, 0, usedBytes);
-    reader.push([...datagramsIn(bytes)].map(({ start, end }) => lineOf(bytes, start, end, [])));
+    eachDatagram(bytes, (start, end) => reader.push([lineOf(bytes, start, end, [])]));
   }
   reader.closeAll();
   return { records: reader.take().map(({ record }) => record), empty: filler.counts.empty };
