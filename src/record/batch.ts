@@ -57,7 +57,7 @@ export interface FilePosition {
 
 /** What is known of a generation's content beside its head: identity holds where inode numbers and heads are the same. */
 export interface FileEvidence {
-  /** Birth time of the inode in nanoseconds, decimal; absent where the file system does not tell it. */
+  /** Birth time of the inode in nanoseconds, decimal, or what the system gives for one (see births.ts); absent where it tells none. */
   readonly birthNs?: string;
   /** Hex SHA-256 of the `bytes` bytes before offset `end`: bytes that were read, whether they are committed or not. */
   readonly check?: { readonly end: number; readonly bytes: number; readonly sha256: string };

@@ -5,8 +5,8 @@
 import { open } from 'node:fs/promises';
 import type { Gap } from '../../record/batch.ts';
 import { messageOf, systemCodeOf } from '../../runtime/errors.ts';
+import { isAnotherLife } from './births.ts';
 import { type FileWork, placeOf } from './file-work.ts';
-import { isAnotherLife } from './fingerprint.ts';
 import type { Followed } from './followed-files.ts';
 import { inodeKey } from './known-generations.ts';
 

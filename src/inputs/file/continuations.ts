@@ -2,8 +2,8 @@
  * A generation goes on in another file: under a name out of the globs, in a copytruncate's copy, packed. What was read of it is
  * found there and the rest is read; what cannot be found was read to its end, as far as anybody knows.
  */
+import { birthOf } from './births.ts';
 import type { FileWork } from './file-work.ts';
-import { birthOf } from './fingerprint.ts';
 import type { Followed } from './followed-files.ts';
 import { inodeKey } from './known-generations.ts';
 import { type Neighbour, openNeighbour } from './neighbour.ts';

@@ -4,9 +4,10 @@
 import { type BigIntStats, fstatSync, realpathSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { FilePosition, StoredPosition } from '../../record/batch.ts';
+import { isAnotherLife } from './births.ts';
 import { type Copies, asOriginal, plainLikenessTo } from './copies.ts';
 import type { FileWork } from './file-work.ts';
-import { isAnotherLife, matchesFingerprint, readAt, refusalOf } from './fingerprint.ts';
+import { matchesFingerprint, readAt, refusalOf } from './fingerprint.ts';
 import { inodeKey, readEndOf } from './known-generations.ts';
 import { lineStartBefore } from './line-start.ts';
 import { markedPrefix } from './marks.ts';

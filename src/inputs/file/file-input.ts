@@ -12,12 +12,12 @@
  */
 import { watch } from 'chokidar';
 import type { FilesStatus, Input, InputContext, InputKind } from '../input.ts';
+import { isAnotherLife } from './births.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { Continuations } from './continuations.ts';
 import { Copies } from './copies.ts';
 import { Encounters } from './encounters.ts';
 import { FileWork } from './file-work.ts';
-import { isAnotherLife } from './fingerprint.ts';
 import { type Followed, statusOf } from './followed-files.ts';
 import { FileGlobs } from './glob.ts';
 import { LostGenerations } from './lost-generations.ts';

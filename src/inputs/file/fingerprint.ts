@@ -1,11 +1,10 @@
 /**
- * What tells a file's content from another's under the same inode number or name: SHA-256 of its first bytes, SHA-256 of the
- * bytes before the place that was read to, and the birth time of the inode.
+ * What tells a file's content from another's under the same inode number or name: SHA-256 of its first bytes, and of the bytes
+ * before the place that was read to.
  */
 import { createHash } from 'node:crypto';
-import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import type { FileEvidence, FilePosition } from '../../record/batch.ts';
+import type { FilePosition } from '../../record/batch.ts';
 import { encodingOfMark } from './encoding.ts';
 
 export interface Fingerprint {
@@ -48,20 +47,6 @@ export async function holdsContentOf(file: FileHandle, position: FilePosition): 
   if (check === undefined) return true;
   const bytes = await readAt(file, check.end - check.bytes, check.bytes);
   return bytes.length === check.bytes && sha256(bytes) === check.sha256;
-}
-
-/**
- * Birth times differ only between different inodes' lives. A system that does not know them answers the time of the last change
- * instead (or 0), which says nothing.
- */
-export function birthOf(stat: BigIntStats): Pick<FileEvidence, 'birthNs'> {
-  return stat.birthtimeNs === 0n || stat.birthtimeNs === stat.ctimeNs ? {} : { birthNs: String(stat.birthtimeNs) };
-}
-
-/** True when `stat` is of another inode's life than `evidence`. */
-export function isAnotherLife(stat: BigIntStats, evidence: FileEvidence | undefined): boolean {
-  const { birthNs } = birthOf(stat);
-  return birthNs !== undefined && evidence?.birthNs !== undefined && birthNs !== evidence.birthNs;
 }
 
 /** `gzip`, `zstd`: what a file with this head is packed with; null for others. */

@@ -9,7 +9,8 @@ import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import type { FilePosition } from '../../record/batch.ts';
-import { holdsContentOf, isAnotherLife, packingOf, readAt, sha256 } from './fingerprint.ts';
+import { isAnotherLife } from './births.ts';
+import { holdsContentOf, packingOf, readAt, sha256 } from './fingerprint.ts';
 import { isRotatedName } from './rotated-names.ts';
 
 /** A head that is at least this long and not of equal lines is taken for one content wherever it is found. */

@@ -5,9 +5,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { StoredPosition } from '../../record/batch.ts';
 import { systemCodeOf } from '../../runtime/errors.ts';
+import { sureBirthNs, sureBirthNsOf } from './births.ts';
 import type { Continuations } from './continuations.ts';
 import type { FileWork } from './file-work.ts';
-import { birthOf, isAnotherLife } from './fingerprint.ts';
 import type { FileGlobs } from './glob.ts';
 import { inodeKey, readEndOf } from './known-generations.ts';
 import { lossBehind, quietNs } from './losses.ts';
@@ -59,7 +59,7 @@ export class LostGenerations {
       }
       const isOver = this.#work.context.clock.monotonicMs() >= this.#giveUpAtMs;
       if ((isFound === null || search.isInDoubt) && !isOver) inDoubt.push(position);
-      else this.#giveUp(position, (await originalOf(position, search)) === null ? 'deleted' : 'truncated');
+      else this.#giveUp(position, (await search.byInode(position)) === null ? 'deleted' : 'truncated');
     }
     this.#lost = inDoubt;
   }
@@ -95,7 +95,7 @@ export class LostGenerations {
       return true;
     const copy = await search.byContent(position, (neighbour) => this.#continuations.isTaken(neighbour));
     if (copy === null) return false;
-    const original = await originalOf(position, search);
+    const original = await search.byInode(position);
     const read = original !== null && isLossy(position, original, copy) ? truncatedBehind(position) : position;
     if (copy.isPacked) this.#packed.begin(copy, read, this.#work.openStream(position.path));
     else await this.#work.followRotated(await openNeighbour(copy), copy.path, read, true);
@@ -129,17 +129,12 @@ function isForbidden(error: unknown): boolean {
   return ['EACCES', 'EPERM'].includes(systemCodeOf(error) ?? '');
 }
 
-/** The very file of the generation, though it holds other content by now: it was truncated. Null when it is gone. */
-async function originalOf(position: StoredPosition, search: RotationSearch): Promise<Neighbour | null> {
-  const found = await search.byInode(position);
-  return found === null || isAnotherLife(found.stat, position.evidence) ? null : found;
-}
-
 /** Whether the original of `copy` may have been written to between the copy and the truncation. */
 function isLossy(position: StoredPosition, original: Neighbour, copy: Neighbour): boolean {
-  const { seen, birthNs } = position.evidence ?? {};
+  const { seen } = position.evidence ?? {};
+  const birthNs = sureBirthNs(original.stat);
   // What packs a file deletes it, and its inode may be used again: only a birth time says that it is still the same.
-  if (copy.isPacked) return birthNs !== undefined && birthOf(original.stat).birthNs === birthNs;
+  if (copy.isPacked) return birthNs !== null && birthNs === sureBirthNsOf(position);
   if (seen === undefined || Number(copy.stat.size) > readEndOf(position)) return true;
   const { birthtimeNs, mtimeNs } = copy.stat;
   return (birthtimeNs === 0n ? mtimeNs : birthtimeNs) - BigInt(seen.writtenNs) < quietNs;

@@ -7,6 +7,7 @@
 import type { FilePosition } from '../../record/batch.ts';
 import { messageOf } from '../../runtime/errors.ts';
 import type { LineStream } from '../input.ts';
+import { birthOf } from './births.ts';
 import type { FileWork } from './file-work.ts';
 import { sha256 } from './fingerprint.ts';
 import { lossBehind } from './losses.ts';
@@ -58,8 +59,10 @@ export class PackedReadings {
   async retry(search: RotationSearch): Promise<void> {
     for (const [key, reading] of this.#readings) {
       if (reading.running !== null || this.#work.context.clock.monotonicMs() < reading.retryAtMs) continue;
-      const { dev, ino } = reading.neighbour.stat;
-      const now = await search.byInode({ ...reading.position, device: String(dev), inode: String(ino) });
+      const { stat } = reading.neighbour;
+      const evidence = { ...reading.position.evidence, ...birthOf(stat) };
+      const file = { ...reading.position, device: String(stat.dev), inode: String(stat.ino), evidence };
+      const now = await search.byInode(file);
       if (now === null) this.#try(reading);
       else {
         this.#readings.delete(key);

@@ -6,7 +6,8 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat as statPath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { FilePosition } from '../../record/batch.ts';
-import { birthOf, holdsContentOf } from './fingerprint.ts';
+import { isAnotherLife, sureBirthNs, sureBirthNsOf } from './births.ts';
+import { holdsContentOf } from './fingerprint.ts';
 import { inodeKey } from './known-generations.ts';
 import { type Neighbour, openNeighbour } from './neighbour.ts';
 import { isPackedCopyOf } from './packed-rest.ts';
@@ -35,7 +36,7 @@ export class RotationSearch {
     const wanted = `${position.device}:${position.inode}`;
     for (const directory of directoriesOf(position)) {
       const found = (await this.#tree(directory)).byInode.get(wanted);
-      if (found !== undefined) return found;
+      if (found !== undefined && !isAnotherLife(found.stat, position.evidence)) return found;
     }
     return null;
   }
@@ -61,13 +62,13 @@ export class RotationSearch {
    * birth times say nothing. Oldest first. The caller leaves out what it knows.
    */
   async successors(before: FilePosition, lastWrittenNs: bigint): Promise<readonly Neighbour[]> {
-    const birthNs = before.evidence?.birthNs;
+    const birthNs = sureBirthNsOf(before);
     return (await this.#rotatedOf(before))
       .filter(({ stat, isPacked }) => {
-        const own = birthOf(stat).birthNs;
+        const own = sureBirthNs(stat);
         // Packing makes a new inode and keeps the time of the last write.
-        if (isPacked || own === undefined || birthNs === undefined) return stat.mtimeNs > lastWrittenNs - sameTimeNs;
-        return BigInt(own) >= BigInt(birthNs);
+        if (isPacked || own === null || birthNs === null) return stat.mtimeNs > lastWrittenNs - sameTimeNs;
+        return own >= birthNs;
       })
       .toSorted((a, b) => Number(a.stat.mtimeNs - b.stat.mtimeNs) || Number(a.isPacked) - Number(b.isPacked));
   }

@@ -2,6 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import { stat as statPath } from 'node:fs/promises';
 import { systemCodeOf } from '../../runtime/errors.ts';
+import { learnFromDirectoryOf } from './births.ts';
 import type { FileWork } from './file-work.ts';
 import type { FileGlobs } from './glob.ts';
 import { inodeKey } from './known-generations.ts';
@@ -37,7 +38,10 @@ export async function sightings(
 async function sightingOf(path: string, work: FileWork): Promise<Sighting | null> {
   try {
     const stat = await statPath(path, { bigint: true });
-    if (stat.isFile()) return { path, key: inodeKey(stat), stat };
+    if (stat.isFile()) {
+      await learnFromDirectoryOf(path, stat);
+      return { path, key: inodeKey(stat), stat };
+    }
     if (stat.isDirectory()) work.report(path, `${path} is a directory, not a file`);
   } catch (error) {
     if (systemCodeOf(error) !== 'ENOENT') work.report(path, `cannot read ${path}`, error);

@@ -5,16 +5,16 @@
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, stat as statPath } from 'node:fs/promises';
 import type { FilePosition } from '../../record/batch.ts';
+import { sureBirthNs } from './births.ts';
 import type { FileWork } from './file-work.ts';
-import { birthOf } from './fingerprint.ts';
 import { readEndOf } from './known-generations.ts';
 import { isMarkedBeginning } from './marks.ts';
 
 /** False also where birth times are not known, and for packed files: packing is later than whatever happened before. */
 export async function isTruncatedCopy(stat: BigIntStats, path: string): Promise<boolean> {
   const original = await statPath(path, { bigint: true }).catch(() => null);
-  const birthNs = original === null ? undefined : birthOf(original).birthNs;
-  return birthNs !== undefined && BigInt(birthNs) < stat.birthtimeNs;
+  const birthNs = original === null ? null : sureBirthNs(original);
+  return birthNs !== null && birthNs < stat.birthtimeNs;
 }
 
 /** True when a generation that begins with `head` was read at least so far, and the file is what it began with. */
