@@ -40,6 +40,8 @@ for (const [text, rows] of answered) {
   });
 }
 
+const deep = (open: string, close: string, times: number): string => `${open.repeat(times)}1${close.repeat(times)}`;
+
 const attacks: readonly (readonly [text: string, code: string])[] = [
   // writing
   ["INSERT INTO logs VALUES (1,'','',1,'','')", 'QUERY_INVALID'],
@@ -120,6 +122,39 @@ const attacks: readonly (readonly [text: string, code: string])[] = [
   ["SELECT readfile('/etc/passwd')", 'QUERY_INVALID'],
   ["SELECT sqlite_attach('/tmp/regression-attack.db', 'a', NULL)", 'QUERY_INVALID'],
   ["SELECT satisfies('a', 'no json')", 'QUERY_INVALID'],
+  ["SELECT * FROM segment_1.logs_text('row')", 'QUERY_INVALID'],
+  ["SELECT rowid FROM segment_1.logs_text WHERE logs_text MATCH 'row'", 'QUERY_INVALID'],
+  ['SELECT * FROM fts5vocab', 'QUERY_INVALID'],
+  ['SELECT count(*) AS n FROM logs, pragma_database_list', 'QUERY_INVALID'],
+  ['SELECT * FROM pragma_function_list', 'QUERY_INVALID'],
+  ['SELECT * FROM pragma_wal_checkpoint', 'QUERY_INVALID'],
+  ["SELECT * FROM json_each(readfile('/etc/passwd'))", 'QUERY_INVALID'],
+  ["SELECT * FROM fsdir('/')", 'QUERY_INVALID'],
+  ["SELECT * FROM bytecode('SELECT password FROM users')", 'QUERY_INVALID'],
+  ["SELECT edit('x', 'id')", 'QUERY_INVALID'],
+  // what is only of the words and of the schema, and secret to nobody who may read the rows
+  ['SELECT term FROM segment_1.logs_text_terms', 'ANSWERED'],
+  ["SELECT sql FROM sqlite_schema WHERE name = 'users'", 'ANSWERED'],
+  ["SELECT fts5('x') AS x", 'ANSWERED'],
+  // credentials once more
+  ['WITH x AS MATERIALIZED (SELECT * FROM users) SELECT 1 FROM x', 'FORBIDDEN'],
+  ['SELECT * FROM applications NATURAL JOIN users', 'FORBIDDEN'],
+  ['SELECT EXISTS (SELECT 1 FROM tokens) AS x', 'FORBIDDEN'],
+  ['SELECT count(*) FROM users', 'FORBIDDEN'],
+  ['SELECT id FROM logs WHERE id IN (SELECT id FROM users)', 'FORBIDDEN'],
+  // too deep, too wide, too long
+  [`SELECT ${deep('(', ')', 20_000)} AS x`, 'QUERY_INVALID'],
+  [`SELECT ${deep('- ', '', 30_000)} AS x`, 'QUERY_INVALID'],
+  [`SELECT ${deep('1+', '', 30_000)} AS x`, 'QUERY_INVALID'],
+  [`SELECT ${deep('(SELECT ', ')', 6000)} AS x`, 'QUERY_INVALID'],
+  [`SELECT ${deep('abs(', ')', 10_000)} AS x`, 'QUERY_INVALID'],
+  [`SELECT 1 AS x ${'UNION ALL SELECT 1 '.repeat(3000)}`, 'QUERY_INVALID'],
+  [`SELECT ${Array.from({ length: 3000 }, (_, column) => `1 AS a${column}`).join(',')}`, 'QUERY_INVALID'],
+  [`SELECT json('${'['.repeat(20_000)}') AS x`, 'QUERY_INVALID'],
+  ["SELECT json_extract(message, '$.a') AS x FROM logs", 'QUERY_INVALID'],
+  [`SELECT '${'a'.repeat(3000)}' GLOB '${'*a'.repeat(1000)}*b' AS x`, 'ANSWERED'],
+  ['SELECT hex(randomblob(500000000)) AS n', 'QUERY_INVALID'],
+  ["SELECT length(printf('%1000000000d', 1)) AS n", 'QUERY_INVALID'],
   // nonsense
   ['SELECT', 'QUERY_INVALID'],
   ['SELECT * FROM nowhere', 'QUERY_INVALID'],
@@ -244,11 +279,14 @@ void test('every table that has a column for a secret is closed', async (t) => {
 void test('an endless statement ends at its deadline with its thread; the next one, and the ingest, go on', async (t) => {
   const store = await openStore({ dataDir: await tempDir(t) });
   t.teardown(() => store.close());
-  const endless = 'WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) AS n FROM r';
-  const asked = store.sql(sql(endless), { deadlineMs: 300 });
+  const numbers = 'WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r)';
+  const asked = store.sql(sql(`${numbers} SELECT count(*) AS n FROM r`), { deadlineMs: 300 });
   for (let round = 0; round < 10; round++) await store.append({ records: someRecords(10), positions: [], gaps: [] });
 
   await t.rejects(asked, { code: 'QUERY_TIMEOUT' });
+  for (const hungry of ['SELECT group_concat(n) AS n FROM r', 'SELECT n FROM r ORDER BY -n']) {
+    await t.rejects(store.sql(sql(`${numbers} ${hungry}`), { deadlineMs: 300 }), { code: 'QUERY_TIMEOUT' });
+  }
   t.strictSame((await store.sql(sql('SELECT count(*) AS n FROM logs'), limits)).rows, [[100]]);
 });
 

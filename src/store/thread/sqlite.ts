@@ -162,7 +162,8 @@ function satisfiesJson(text: unknown, json: unknown): number {
 const codeByText: readonly (readonly [text: string, code: ErrorCode])[] = [
   ['database or disk is full', 'STORE_FULL'],
   ['ENOSPC', 'STORE_FULL'],
-  ['malformed', 'STORE_CORRUPT'],
+  ['disk image is malformed', 'STORE_CORRUPT'],
+  ['malformed database schema', 'STORE_CORRUPT'],
   ['file is not a database', 'STORE_CORRUPT'],
   ['unsupported file format', 'STORE_CORRUPT'],
 ];
