@@ -3,7 +3,8 @@
  *
  * A dashboard asks the same over and over while its window moves and rows come in. So a part (a segment, the hot file) of which
  * most is asked is counted whole, by minutes, and the table is kept: the next question adds the minutes of its window, counts
- * what lies between its bounds and the next whole minutes, and the rows that have come since.
+ * of those that its bounds cut the smaller piece (of the minute that is now, nothing: no rows are of later), and the rows that
+ * have come since.
  */
 import { timestampOfMs } from '../../record/timestamp.ts';
 import type { Filter, HitsBucket, HitsRequest } from '../../search/request.ts';
@@ -39,7 +40,10 @@ export function countHits(sources: Sources, request: HitsRequest): readonly Hits
   for (const part of hot === null ? parts : [...parts, hot]) {
     if (mayMatch(part, request.filter)) addPart(sources, part, request, buckets);
   }
-  return [...buckets].sort(([a], [b]) => a - b).map(([seconds, count]) => ({ timestamp: textOf(seconds), count }));
+  return [...buckets]
+    .filter(([, count]) => count > 0)
+    .sort(([a], [b]) => a - b)
+    .map(([seconds, count]) => ({ timestamp: textOf(seconds), count }));
 }
 
 function hotPart({ hot }: Sources): Part | null {
@@ -49,28 +53,22 @@ function hotPart({ hot }: Sources): Part | null {
 
 function addPart(sources: Sources, part: Part, { filter, stepSeconds }: HitsRequest, buckets: Counts): void {
   const unitSeconds = stepSeconds % 60 === 0 ? 60 : 1;
-  const add = (counts: Iterable<readonly [seconds: number, count: number]>, from = -Infinity, to = Infinity): void => {
+  const add = (counts: Iterable<readonly [seconds: number, count: number]>, times: 1 | -1 = 1): void => {
     for (const [seconds, count] of counts) {
-      if (seconds < from || seconds >= to) continue;
       const bucket = Math.floor(seconds / stepSeconds) * stepSeconds;
-      buckets.set(bucket, (buckets.get(bucket) ?? 0) + count);
+      buckets.set(bucket, (buckets.get(bucket) ?? 0) + count * times);
     }
   };
   const { start, end, afterId, untilId, ...timeless } = filter;
   const cutsIds =
     (afterId !== undefined && afterId >= part.firstId) || (untilId !== undefined && untilId < part.lastId);
-  const [from, to] = wholeUnits(start, end, unitSeconds);
-  const table = cutsIds || from >= to ? null : tableOf(sources, part, timeless, { start, end, unitSeconds });
-  if (table === null) return add(countIn(sources, part, filter, unitSeconds));
+  const units = unitsOf(part, start, end, unitSeconds);
+  const table = cutsIds || units === null ? null : tableOf(sources, part, timeless, { start, end, unitSeconds });
+  if (table === null || units === null) return add(countIn(sources, part, filter, unitSeconds));
 
-  add(table.counts, from, to);
-  const [fromText, toText] = [from === -Infinity ? undefined : textOf(from), to === Infinity ? undefined : textOf(to)];
-  for (const edge of [
-    { start, end: fromText },
-    { start: toText, end },
-  ]) {
-    const isEmpty = edge.start === undefined || edge.end === undefined || edge.start >= edge.end;
-    if (!isEmpty && mayMatch(part, edge)) add(countIn(sources, part, { ...timeless, ...edge }, unitSeconds));
+  add([...table.counts].filter(([seconds]) => seconds >= units.from && seconds < units.to));
+  for (const { times, ...edge } of units.edges) {
+    if (mayMatch(part, edge)) add(countIn(sources, part, { ...timeless, ...edge }, unitSeconds), times);
   }
 }
 
@@ -110,19 +108,53 @@ function comesAgain({ answers }: Sources, { firstId }: Part, question: string): 
 }
 
 /** How much of the part's span of time is asked for, 0 to 1. */
-function shareAsked({ minTimestamp, maxTimestamp }: Part, { start, end }: Window): number {
+function shareAsked(part: Part, window: Pick<Filter, 'start' | 'end'>): number {
+  const wholeMs = millisecondsOf(part, {});
+  return wholeMs === 0 ? 1 : millisecondsOf(part, window) / wholeMs;
+}
+
+function millisecondsOf({ minTimestamp, maxTimestamp }: Part, { start, end }: Pick<Filter, 'start' | 'end'>): number {
   const [minMs, maxMs] = [Date.parse(minTimestamp), Date.parse(maxTimestamp)];
   const fromMs = start === undefined ? minMs : Math.max(Date.parse(start), minMs);
   const toMs = end === undefined ? maxMs : Math.min(Date.parse(end), maxMs);
-  return maxMs === minMs ? 1 : (toMs - fromMs) / (maxMs - minMs);
+  return Math.max(toMs - fromMs, 0);
 }
 
-/** The first whole unit not before `start`, and the begin of the one that `end` cuts: seconds since 1970. */
-function wholeUnits(start: string | undefined, end: string | undefined, unitSeconds: number): [number, number] {
+/** Of a unit that a bound cuts: rows to be added to the whole units, or to be taken off. */
+interface Edge {
+  readonly start: string;
+  readonly end: string;
+  readonly times: 1 | -1;
+}
+
+/** What of the table is of the window: units from `from` up to `to`, in seconds since 1970, and the pieces. Null within one unit. */
+interface Units {
+  readonly from: number;
+  readonly to: number;
+  readonly edges: readonly Edge[];
+}
+
+function unitsOf(part: Part, start: string | undefined, end: string | undefined, unitSeconds: number): Units | null {
   const begin = (text: string): number => Math.floor(Date.parse(text) / 1000 / unitSeconds) * unitSeconds;
-  if (start === undefined) return [-Infinity, end === undefined ? Infinity : begin(end)];
-  const from = textOf(begin(start)) === start ? begin(start) : begin(start) + unitSeconds;
-  return [from, end === undefined ? Infinity : begin(end)];
+  let from = start === undefined ? -Infinity : begin(start);
+  let to = end === undefined ? Infinity : begin(end);
+  if (from >= to) return null;
+  const edges: Edge[] = [];
+  const smaller = (wanted: Edge, other: Edge): Edge =>
+    millisecondsOf(part, wanted) <= millisecondsOf(part, other) ? wanted : other;
+  if (start !== undefined && textOf(from) !== start) {
+    const next = textOf(from + unitSeconds);
+    const edge = smaller({ start, end: next, times: 1 }, { start: textOf(from), end: start, times: -1 });
+    edges.push(edge);
+    if (edge.times === 1) from += unitSeconds;
+  }
+  if (end !== undefined && textOf(to) !== end) {
+    const next = textOf(to + unitSeconds);
+    const edge = smaller({ start: textOf(to), end, times: 1 }, { start: end, end: next, times: -1 });
+    edges.push(edge);
+    if (edge.times === -1) to += unitSeconds;
+  }
+  return { from, to, edges };
 }
 
 function countIn(

@@ -15,6 +15,7 @@ import { SqliteStore } from '../../../src/store/thread/sqlite-store.ts';
 import { aRecord, someRecords } from '../../records.ts';
 import { memoryDir, tempDir } from '../../temp-dir.ts';
 import { openSqlite } from '../open-sqlite.ts';
+import type { SqlValue } from '../../../src/store/thread/sqlite.ts';
 
 /** Three segments of an hour each and a hot file; `asked` names the segments that a question opened. */
 async function files(t: Test): Promise<{ readonly sources: Sources; readonly asked: number[] }> {
@@ -79,6 +80,30 @@ void test('a part of which little is asked is counted whole when the question co
   t.strictSame(opened('2026-11-24T10:40:00.000000Z'), [1, 3, 5], 'what is asked');
   t.strictSame(opened('2026-11-24T10:41:00.000000Z'), [1], 'all of the first segment');
   t.strictSame(opened('2026-11-24T10:42:00.000000Z'), []);
+});
+
+void test('a window that ends now asks for no row of the minute that it cuts', async (t) => {
+  const { sources } = await files(t);
+  const counted: unknown[] = [];
+  const all = sources.hot.all.bind(sources.hot);
+  sources.hot.all = <Row>(sql: string, values?: readonly SqlValue[]): Row[] => {
+    if (sql.includes('GROUP BY')) counted.push(values);
+    return all<Row>(sql, values);
+  };
+  const hits = (end: string) => countHits(sources, { filter: { end: `2026-11-24T${end}Z` }, stepSeconds: 3600 });
+  hits('13:59:59.500000');
+  counted.length = 0;
+
+  t.strictSame(
+    hits('13:59:59.700000').map(({ count }) => count),
+    [2, 2, 2, 2],
+  );
+  t.strictSame(counted, []);
+  t.strictSame(
+    hits('13:59:59.000000').map(({ count }) => count),
+    [2, 2, 2, 1],
+  );
+  t.equal(counted.length, 1);
 });
 
 void test('what is kept is bounded in bytes, and goes with its segment', async (t) => {
