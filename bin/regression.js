@@ -10,4 +10,5 @@ if (major < 22 || (major === 22 && minor < 22)) {
 }
 // Before all else is loaded: loading makes garbage enough for the heap to grow by a third of what the daemon takes.
 (await import('../dist/runtime/heap-size.js')).keepHeapSmall();
+(await import('../dist/runtime/compile-cache.js')).keepCompiledCode(process.env);
 await import('../dist/main.js');

@@ -40,7 +40,20 @@ export async function runCli(args: readonly string[], version: string, surroundi
         : error;
     });
   for (const command of Object.values(loaded)) cli = addCommand(cli, command, surroundings);
+  keepHelpUnwritten(cli);
   await cli.parseAsync();
+}
+
+interface YargsInternals {
+  getInternalMethods(): { getUsageInstance(): { cacheHelpMessage: () => void } };
+}
+
+/**
+ * Beside a command that runs, yargs lays out its help for the case that it fails. Ours show none then, and laying it out takes longer than reading the
+ * arguments does.
+ */
+function keepHelpUnwritten(cli: Argv): void {
+  (cli as unknown as YargsInternals).getInternalMethods().getUsageInstance().cacheHelpMessage = () => undefined;
 }
 
 type Commands = Partial<Record<CommandName, Command<object>>>;
