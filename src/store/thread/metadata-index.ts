@@ -49,7 +49,7 @@ export function declareMetadataIndex(database: Sqlite): MetadataRoots {
 
 /** Fills the declared index of a file that nobody has open. What fails leaves the file unusable. */
 export function fillMetadataIndex(path: string, roots: MetadataRoots, bounds = defaultBounds): void {
-  const file = new PageFile(path);
+  const file = new PageFile(path, 'r+');
   try {
     const index = new IndexPages(file, roots.index);
     for (const types of inBounds(readTypes(file, roots.table), bounds)) {

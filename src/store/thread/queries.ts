@@ -3,7 +3,9 @@
  */
 import type { IdRange, RowPlace, SearchPage, SearchRequest } from '../../search/request.ts';
 import { type Segment, isAhead, mayMatch, uncutBy } from '../segments.ts';
-import { type FileRows, maxPageText, placeOf, rowsOfFile } from './row-lines.ts';
+import type { PageReader } from './pages/page-file.ts';
+import { CollectedRows, type FileRows, maxPageText, placeOf, rowsOfFile } from './row-lines.ts';
+import { isForPages, rowsOfPages } from './row-pages.ts';
 import type { SegmentAnswers } from './segment-answers.ts';
 import type { Sqlite } from './sqlite.ts';
 import { textCandidatesIn, worthwhile } from './text-index.ts';
@@ -15,6 +17,8 @@ export interface Sources {
   readonly segments: readonly Segment[];
   /** The connection stays valid until the next call. */
   open(segment: Segment): Sqlite;
+  /** Of a segment, or of `hot` as it is or with more rows at the end; without it the engine reads all there is. */
+  readonly openPages?: (segment: Segment | null) => PageReader;
   readonly answers: SegmentAnswers;
 }
 
@@ -59,21 +63,27 @@ function holesBetween(segments: readonly Segment[], firstHotId: number, walked: 
 
 /** Ids of different files do not overlap, so the files follow each other. */
 function inOrderOfArrival(sources: Sources, asked: SearchRequest): FileRows {
-  const lines: string[] = [];
-  let text = 0;
+  const rows = new CollectedRows();
   const files = sources.segments.filter((segment) => mayMatch(segment, asked.filter) && isAhead(segment, asked));
   for (const segment of [...files, null]) {
-    const rest = { ...asked, limit: asked.limit - lines.length };
+    const rest = { ...asked, limit: asked.limit - rows.lines.length };
     if (rest.limit === 0) break;
-    const found = segment === null ? rowsOfFile(sources.hot, rest) : rowsIn(sources, segment, rest);
-    for (const line of found.lines) {
-      text += line.length;
-      if (text > maxPageText && lines.length > 0) return { lines, isCut: true };
-      lines.push(line);
-    }
-    if (found.isCut) return { lines, isCut: true };
+    const found = manyRowsIn(sources, segment, rest) ?? rowsOfEngine(sources, segment, rest);
+    if (!rows.add(found.lines)) break;
+    if (found.isCut) return { lines: rows.lines, isCut: true };
   }
-  return { lines, isCut: false };
+  return rows;
+}
+
+function manyRowsIn(sources: Sources, segment: Segment | null, asked: SearchRequest): FileRows | null {
+  const { openPages } = sources;
+  if (openPages === undefined || !isForPages(asked)) return null;
+  const database = segment === null ? sources.hot : sources.open(segment);
+  return rowsOfPages(database, () => openPages(segment), asked);
+}
+
+function rowsOfEngine(sources: Sources, segment: Segment | null, asked: SearchRequest): FileRows {
+  return segment === null ? rowsOfFile(sources.hot, asked) : rowsIn(sources, segment, asked);
 }
 
 interface PlacedLine {
@@ -104,7 +114,7 @@ function inOrderOfTime(sources: Sources, asked: SearchRequest): FileRows {
   for (const segment of [null, ...segments]) {
     const lastWanted = rows.length >= limit ? rows[limit - 1] : end;
     if (segment !== null && lastWanted !== undefined && isBefore(lastWanted.place.timestamp, beginOf(segment))) break;
-    const found = segment === null ? rowsOfFile(sources.hot, asked) : rowsIn(sources, segment, asked);
+    const found = rowsOfEngine(sources, segment, asked);
     const more = found.lines.map((line) => ({ line, place: placeOf(line) }));
     const last = more.at(-1);
     if (last === undefined) continue;

@@ -14,6 +14,7 @@ import { capWasmMemory } from './memory-cap.ts';
 import { OpenSegments } from './open-segments.ts';
 import { patternHistory } from './pattern-history.ts';
 import { countHits } from './hit-counts.ts';
+import { PageFile } from './pages/page-file.ts';
 import { type Sources, searchRows } from './queries.ts';
 import { SegmentAnswers } from './segment-answers.ts';
 import { serve } from './serve.ts';
@@ -35,7 +36,14 @@ function sourcesAt(snapshot: string): Sources {
     hot?.close();
     hot = new Snapshot(hotPath, snapshot);
   }
-  return { hot: hot.database, segments, open: (segment) => openSegments.get(segment), answers };
+  const opened = hot;
+  return {
+    hot: opened.database,
+    segments,
+    open: (segment) => openSegments.get(segment),
+    openPages: (segment) => (segment === null ? opened.openPages() : new PageFile(segment.path, 'r')),
+    answers,
+  };
 }
 
 /** @throws RegressionError `SNAPSHOT_LOST`, whatever the answer or the error was, when the file was changed meanwhile. */

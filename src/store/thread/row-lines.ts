@@ -18,27 +18,44 @@ export interface FileRows {
   readonly isCut: boolean;
 }
 
+/** Rows as they are collected, while the page has room for them. */
+export class CollectedRows implements FileRows {
+  readonly lines: string[] = [];
+  isCut = false;
+  #text = 0;
+
+  /** False once there was no room. */
+  add(lines: readonly string[]): boolean {
+    for (const line of lines) {
+      this.#text += line.length;
+      this.isCut = this.#text > maxPageText && this.lines.length > 0;
+      if (this.isCut) return false;
+      this.lines.push(line);
+    }
+    return true;
+  }
+
+  /** For how many more rows there is room, by those that have come. */
+  get room(): number {
+    return Math.max(Math.floor((maxPageText - this.#text) / (this.#text / this.lines.length)) + 1, 1);
+  }
+}
+
 /** At most `limit` rows. */
 export function rowsOfFile(database: Sqlite, asked: SearchRequest, file?: FileTraits): FileRows {
-  const lines: string[] = [];
-  let text = 0;
+  const rows = new CollectedRows();
   let { after } = asked;
   let rowsAtOnce = firstRowsAtOnce;
-  while (lines.length < asked.limit) {
-    const limit = Math.min(rowsAtOnce, asked.limit - lines.length);
+  while (rows.lines.length < asked.limit) {
+    const limit = Math.min(rowsAtOnce, asked.limit - rows.lines.length);
     const found = readLines(database, { ...asked, after, limit }, file);
-    for (const line of found) {
-      text += line.length;
-      if (text > maxPageText && lines.length > 0) return { lines, isCut: true };
-      lines.push(line);
-    }
-    const last = lines.at(-1);
-    if (found.length < limit || last === undefined) break;
+    const hasRoom = rows.add(found);
+    const last = rows.lines.at(-1);
+    if (!hasRoom || found.length < limit || last === undefined) break;
     after = placeOf(last);
-    const room = Math.floor((maxPageText - text) / (text / lines.length)) + 1;
-    rowsAtOnce = Math.min(rowsAtOnce * 8, mostRowsAtOnce, Math.max(room, 1));
+    rowsAtOnce = Math.min(rowsAtOnce * 8, mostRowsAtOnce, rows.room);
   }
-  return { lines, isCut: false };
+  return rows;
 }
 
 /** By one statement, however long the rows are. */

@@ -43,7 +43,7 @@ export function pageQuery(
       'id', log.id, 'timestamp', log.timestamp, 'severity', log.severity, 'application', application.name,
       'version', application.version, 'environment', application.environment, 'source', log.source,
       'message', log.message,
-      'metadata', json((SELECT json_group_object(metadata_type, metadata_value) FROM logs_metadata
+      'metadata', json((SELECT json_group_object(metadata_type, metadata_value) FROM logs_metadata NOT INDEXED
                         WHERE id BETWEEN log.id * 1024 AND log.id * 1024 + 1023))) AS row
     FROM logs log ${index} CROSS JOIN applications application ON application.id = log.application_id
     ${conditions.where()}

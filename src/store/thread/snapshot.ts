@@ -7,6 +7,8 @@
  */
 import { statSync } from 'node:fs';
 import { closeAlias, openAlias } from './alias.ts';
+import { PageFile, type PageReader } from './pages/page-file.ts';
+import { Wal, WalPages } from './pages/wal-pages.ts';
 import type { Sqlite } from './sqlite.ts';
 
 const cacheBytes = 16 * 1024 * 1024;
@@ -16,6 +18,7 @@ export class Snapshot {
   readonly database: Sqlite;
   readonly #hotPath: string;
   readonly #openedOn: string;
+  #wal: Wal | null = null;
 
   /** @param directory does not exist yet; it is removed by `close`, or by the store when the thread was ended. */
   constructor(hotPath: string, directory: string) {
@@ -49,7 +52,20 @@ export class Snapshot {
     this.database.all('SELECT 1 FROM sqlite_schema LIMIT 1'); // the state is fixed by the first read
   }
 
+  /** The pages as the database sees them, or with rows that were committed a little later. */
+  openPages(): PageReader {
+    const file = new PageFile(this.#hotPath, 'r');
+    try {
+      this.#wal ??= new Wal(`${this.#hotPath}-wal`, file);
+      return new WalPages(file, this.#wal);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
   close(): void {
+    this.#wal?.close();
     closeAlias(this.database, this.directory);
   }
 }

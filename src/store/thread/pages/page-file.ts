@@ -1,7 +1,7 @@
 /**
- * The pages of an SQLite file that nobody has open: what is needed of the file format (https://sqlite.org/fileformat.html) to read a
- * table and to write an index without the engine. What the engine's cache and journal are for is the caller's matter: the file is
- * thrown away when anything fails.
+ * The pages of an SQLite file that nobody writes meanwhile: what is needed of the file format (https://sqlite.org/fileformat.html) to
+ * read a table and to write an index without the engine. What the engine's cache and journal are for is the caller's matter: a file
+ * that is written is thrown away when anything fails.
  */
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { RegressionError } from '../../../runtime/errors.ts';
@@ -12,7 +12,18 @@ const magic = 'SQLite format 3\0';
 const lockByteOffset = 0x40000000;
 const pagesAtOnce = 32;
 
-export class PageFile {
+export interface PageReader {
+  readonly pageSize: number;
+  /**
+   * A page as it was when the file was opened, good until another one is read.
+   * @throws RegressionError `STORE_CORRUPT` for a page that the file does not have.
+   */
+  read(page: number): Buffer;
+  corrupt(what: string): RegressionError;
+  close(): void;
+}
+
+export class PageFile implements PageReader {
   readonly path: string;
   readonly pageSize: number;
   readonly #descriptor: number;
@@ -23,9 +34,9 @@ export class PageFile {
   #windowPages = 0;
 
   /** @throws RegressionError `STORE_CORRUPT` for a file that is not as the engine leaves those that we create. */
-  constructor(path: string) {
+  constructor(path: string, mode: 'r' | 'r+') {
     this.path = path;
-    this.#descriptor = openSync(path, 'r+');
+    this.#descriptor = openSync(path, mode);
     const header = Buffer.alloc(headerBytes);
     readSync(this.#descriptor, header, 0, headerBytes, 0);
     this.pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
@@ -43,10 +54,6 @@ export class PageFile {
     throw this.corrupt('an unexpected file header');
   }
 
-  /**
-   * A page as it was when the file was opened, good until another one is read.
-   * @throws RegressionError `STORE_CORRUPT` for a page that the file does not have.
-   */
   read(page: number): Buffer {
     if (page < this.#windowStart || page >= this.#windowStart + this.#windowPages) this.#readFrom(page);
     const at = (page - this.#windowStart) * this.pageSize;

@@ -1,0 +1,222 @@
+/**
+ * Many rows of one file in the order of their ids, as JSON texts, read from the pages of its tables: what the engine walks, parses and
+ * joins row by row is two tables in the same order here, whose texts are copied. The text is the one that the engine would give.
+ *
+ * Only for a page of many rows whose filter needs no index and no `q`; all else, and what is not as expected, is the engine's.
+ */
+import { RegressionError, systemCodeOf } from '../../runtime/errors.ts';
+import { severitiesFrom } from '../../record/severity.ts';
+import type { Filter, SearchRequest } from '../../search/request.ts';
+import { type PageReader, Varints } from './pages/page-file.ts';
+import { JsonText } from './pages/json-text.ts';
+import { TableCursor } from './pages/table-pages.ts';
+import { CollectedRows, type FileRows } from './row-lines.ts';
+import type { Sqlite } from './sqlite.ts';
+
+/** Below, opening the file costs more than is gained. */
+const fewestRows = 200;
+const bytesAtOnce = 512 * 1024;
+/** Rows passed over at most before their metadata is looked for anew. */
+const mostRowsPassed = 50;
+
+export function isForPages({ order, limit, filter }: SearchRequest): boolean {
+  const { search, source, metadata = [] } = filter;
+  return (
+    order === 'arrival' && limit >= fewestRows && search === undefined && source === undefined && metadata.length === 0
+  );
+}
+
+/**
+ * Null when something is not as expected.
+ * @param openPages of the file of `database`, as the database sees it or with more rows at the end; once a table.
+ */
+export function rowsOfPages(database: Sqlite, openPages: () => PageReader, asked: SearchRequest): FileRows | null {
+  const opened: PageReader[] = [];
+  const open = (): PageReader => {
+    const pages = openPages();
+    opened.push(pages);
+    return pages;
+  };
+  try {
+    return readRows(database, open, asked);
+  } catch (error) {
+    // The engine says better what is wrong with a file, if it finds anything.
+    if (systemCodeOf(error) !== undefined) return null;
+    if (error instanceof RegressionError && error.code === 'STORE_CORRUPT') return null;
+    throw error;
+  } finally {
+    for (const pages of opened) pages.close();
+  }
+}
+
+function readRows(database: Sqlite, open: () => PageReader, { filter, after, limit }: SearchRequest): FileRows {
+  const found = new CollectedRows();
+  const lastId = database.get<{ id: number | null }>('SELECT max(id) AS id FROM logs')?.id ?? 0;
+  const untilId = Math.min(filter.untilId ?? Infinity, lastId);
+  const rootOf = (table: string): number =>
+    database.get<{ rootpage: number }>('SELECT rootpage FROM sqlite_schema WHERE name = ?', [table])?.rootpage ?? 0;
+  const logs = new TableCursor(open(), rootOf('logs'));
+  const pairs = new PairCursor(open(), rootOf('logs_metadata'));
+  const isWanted = wantedBy(filter);
+  const applications = applicationTexts(database, filter);
+  const log = new Columns(6);
+  const text = new JsonText(bytesAtOnce);
+  let rowsInText = 0;
+  logs.seek(Math.max(filter.afterId ?? 0, after?.id ?? 0) + 1);
+  while (logs.next() && logs.id <= untilId) {
+    const { bytes } = logs;
+    log.find(bytes, logs.at);
+    const application = applications.get(log.integer(bytes, 3));
+    if (application === undefined || !isWanted(log, bytes)) continue;
+    text.bytes(rowStart);
+    text.integer(logs.id);
+    text.bytes(timestampKey);
+    text.string(bytes, log.start(1), log.length(1));
+    text.bytes(severityKey);
+    text.string(bytes, log.start(2), log.length(2));
+    text.bytes(application);
+    text.string(bytes, log.start(4), log.length(4));
+    text.bytes(messageKey);
+    text.string(bytes, log.start(5), log.length(5));
+    text.bytes(metadataKey);
+    pairs.write(logs.id, text);
+    text.bytes(rowEnd);
+    if (++rowsInText + found.lines.length === limit) break;
+    if (text.length < bytesAtOnce) continue;
+    if (!found.add(linesOf(text))) return found;
+    rowsInText = 0;
+  }
+  if (rowsInText > 0) found.add(linesOf(text));
+  return found;
+}
+
+function linesOf(text: JsonText): string[] {
+  return text.take().slice(0, -1).split('\n');
+}
+
+const rowStart = Buffer.from('{"id":');
+const timestampKey = Buffer.from(',"timestamp":');
+const severityKey = Buffer.from(',"severity":');
+const messageKey = Buffer.from(',"message":');
+const metadataKey = Buffer.from(',"metadata":{');
+const rowEnd = Buffer.from('}}\n');
+const comma = Buffer.from(',');
+const colon = Buffer.from(':');
+
+/** By id, of those that the filter wants: their members of a row, and the key of what follows them. */
+function applicationTexts(database: Sqlite, { application, version, environment }: Filter): Map<number, Buffer> {
+  const found = database.all<{
+    id: number;
+    name: string;
+    version: string | null;
+    environment: string | null;
+    text: string;
+  }>(
+    `SELECT id, name, version, environment,
+       json_object('application', name, 'version', version, 'environment', environment) AS text FROM applications`,
+  );
+  const isWanted = (wanted: string | undefined, is: string | null): boolean => wanted === undefined || wanted === is;
+  return new Map(
+    found
+      .filter((row) => isWanted(application, row.name) && isWanted(version, row.version))
+      .filter((row) => isWanted(environment, row.environment))
+      .map(({ id, text }) => [id, Buffer.from(`,${text.slice(1, -1)},"source":`)]),
+  );
+}
+
+function wantedBy({ start, end, minSeverity = 'TRACE' }: Filter): (log: Columns, bytes: Uint8Array) => boolean {
+  const severities = new Set<string>(severitiesFrom(minSeverity));
+  const isAll = start === undefined && end === undefined && minSeverity === 'TRACE';
+  if (isAll) return () => true;
+  return (log, bytes) => {
+    const timestamp = log.text(bytes, 1);
+    const isInTime = (start === undefined || timestamp >= start) && (end === undefined || timestamp < end);
+    return isInTime && severities.has(log.text(bytes, 2));
+  };
+}
+
+/** The metadata rows of one log after the other, in rising order. */
+class PairCursor {
+  readonly #rows: TableCursor;
+  readonly #columns = new Columns(4);
+  /** The log whose pair the cursor stands on; behind the last row there is none. */
+  #logId = -Infinity;
+
+  constructor(pages: PageReader, root: number) {
+    this.#rows = new TableCursor(pages, root);
+  }
+
+  /** Writes the pairs of the log as members of an object. */
+  write(logId: number, text: JsonText): void {
+    if (logId - this.#logId > mostRowsPassed) {
+      this.#rows.seek(logId * 1024);
+      this.#next();
+    }
+    while (this.#logId < logId) this.#next();
+    for (let isFirst = true; this.#logId === logId; isFirst = false, this.#next()) {
+      const { bytes, at } = this.#rows;
+      this.#columns.find(bytes, at);
+      if (!isFirst) text.bytes(comma);
+      text.string(bytes, this.#columns.start(2), this.#columns.length(2));
+      text.bytes(colon);
+      text.string(bytes, this.#columns.start(3), this.#columns.length(3));
+    }
+  }
+
+  #next(): void {
+    this.#logId = this.#rows.next() ? Math.floor(this.#rows.id / 1024) : Infinity;
+  }
+}
+
+/** Where the columns of a record are (https://sqlite.org/fileformat.html, section 2.1): texts and small integers. */
+class Columns {
+  readonly #types: Float64Array;
+  readonly #starts: Float64Array;
+  readonly #varints = new Varints();
+
+  constructor(count: number) {
+    this.#types = new Float64Array(count);
+    this.#starts = new Float64Array(count);
+  }
+
+  find(bytes: Uint8Array, at: number): void {
+    const varints = this.#varints;
+    varints.at = at;
+    let start = at + varints.next(bytes);
+    for (let column = 0; column < this.#types.length; column++) {
+      const type = varints.next(bytes);
+      this.#types[column] = type;
+      this.#starts[column] = start;
+      start += type >= 12 ? (type - 12) >>> 1 : (numberBytes[type] ?? 0);
+    }
+  }
+
+  start(column: number): number {
+    return this.#starts[column] ?? 0;
+  }
+
+  /** Of a text, in bytes. @throws RegressionError `STORE_CORRUPT` for any other column. */
+  length(column: number): number {
+    const type = this.#types[column] ?? 0;
+    if (type >= 13 && type % 2 === 1) return (type - 13) / 2;
+    throw new RegressionError('STORE_CORRUPT', `a column of type ${type} where a text was expected`);
+  }
+
+  /** Of ASCII. */
+  text(bytes: Uint8Array, column: number): string {
+    const start = this.start(column);
+    return Buffer.from(bytes.buffer, bytes.byteOffset + start, this.length(column)).toString('latin1');
+  }
+
+  /** Of an application's id: it is never negative. */
+  integer(bytes: Uint8Array, column: number): number {
+    const type = this.#types[column] ?? 0;
+    if (type === 8 || type === 9) return type - 8;
+    let value = 0;
+    for (let at = this.start(column), left = numberBytes[type] ?? 0; left > 0; left--)
+      value = value * 256 + (bytes[at++] ?? 0);
+    return value;
+  }
+}
+
+const numberBytes = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0];
