@@ -1,7 +1,7 @@
 /** Gives a sink the rows behind its position: from memory where it keeps up, else from the store, hot file and segments alike. */
 import type { Clock } from '../../runtime/clock.ts';
 import { matchesFilter } from '../../search/match.ts';
-import type { Filter, LogRow } from '../../search/request.ts';
+import type { Filter, IdRange, LogRow } from '../../search/request.ts';
 import type { Store } from '../../store/store.ts';
 import type { RecentRows } from './recent-rows.ts';
 
@@ -84,6 +84,13 @@ export class RowSource {
     this.#measuredRows = this.#storedRows;
   }
 
+  /** The position before the oldest row that is stored. @throws what `Store.search` throws. */
+  async beginning(): Promise<number> {
+    const asked = { filter: {}, order: 'arrival', limit: 1 } as const;
+    const { firstId, lastId } = await this.#store.search(asked, { deadlineMs: queryDeadlineMs });
+    return firstId === 0 ? lastId : firstId - 1;
+  }
+
   get #storedRows(): number {
     return this.lastId - this.#firstId + 1;
   }
@@ -148,13 +155,18 @@ export class RowSource {
     this.#seenLastId = Math.max(this.#seenLastId, page.lastId);
     this.#firstId = Math.max(page.firstId, 1);
     const seenId = page.hasMore && page.last !== null ? page.last.id : Math.min(untilId, page.lastId);
-    const lostIds = page.firstId > position + 1 ? Math.min(page.firstId - 1, seenId) - position : 0;
     const found = page.ndjson
       .split('\n')
       .slice(0, -1)
       .map((line) => JSON.parse(line) as LogRow);
-    return { ...taken(found, seenId, filter, limits), lostIds };
+    const read = taken(found, seenId, filter, limits);
+    return { ...read, lostIds: idsIn(page.holes, read.lastId) };
   }
+}
+
+/** Of those up to `lastId`. */
+function idsIn(holes: readonly IdRange[], lastId: number): number {
+  return holes.reduce((sum, hole) => sum + Math.max(Math.min(hole.lastId, lastId) - hole.firstId + 1, 0), 0);
 }
 
 function fromMemory(recent: RecentRows, position: number, filter: Filter, limits: ReadLimits): ReadRows | null {

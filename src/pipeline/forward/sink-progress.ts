@@ -49,10 +49,11 @@ export class SinkProgress {
     return this.#droppedRows;
   }
 
-  /** @param begin the position of a sink that is new. @returns the batch that was out when the daemon ended. */
-  async open(begin: number): Promise<SinkBatchRange | null> {
+  /** @param begin the position of a sink that is new: what went before it was known is not its loss. @returns the batch that was out when the daemon ended. */
+  async open(begin: () => number | Promise<number>): Promise<SinkBatchRange | null> {
     const { name, store, clock } = this.#options;
-    const state = await store.state.openSink(name, begin);
+    const isKnown = (await store.state.sinks()).some((sink) => sink.name === name);
+    const state = await store.state.openSink(name, isKnown ? 0 : await begin());
     this.#position = this.#savedPosition = state.position;
     this.#savedAtMs = clock.monotonicMs();
     this.#deliveredRows = state.deliveredRows;

@@ -81,7 +81,7 @@ export class SinkRunner {
   async start(): Promise<void> {
     const { options, rows } = this.#options;
     await rows.measure(); // how many rows there are, and what one takes
-    const outstanding = await this.#progress.open(options.from === 'end' ? rows.lastId : 0);
+    const outstanding = await this.#progress.open(() => (options.from === 'end' ? rows.lastId : rows.beginning()));
     this.#running = this.#run(outstanding);
     void this.#watchBacklog();
   }

@@ -46,7 +46,7 @@ void test('long rows are read a few at a time: a page is bounded by bytes, not b
   class WatchedStore extends SqliteStore {
     override async search(...asked: Parameters<SqliteStore['search']>) {
       const page = await super.search(...asked);
-      pages.push(page.ndjson.length);
+      if (asked[0].limit > 1) pages.push(page.ndjson.length); // the first row alone is where a new sink begins
       return page;
     }
   }
