@@ -1,8 +1,11 @@
 /** PostgreSQL and ClickHouse themselves: what arrives. What is there after all sides were killed is in end-to-end/forward.test.ts. */
 import { test } from 'tap';
 import type { LogRecord } from '../../src/record/log-record.ts';
+import { delivered } from '../../src/sinks/sink.ts';
+import { secretsFrom } from '../../src/sinks/secrets.ts';
+import { storedRow } from '../../src/store/stored-row.ts';
 import { needs } from '../clients/programs.ts';
-import { configured, forwarding } from '../pipeline/forward/forwarding.ts';
+import { HastyClock, configured, forwarding } from '../pipeline/forward/forwarding.ts';
 import { aRecord, someRecords } from '../records.ts';
 import { startClickhouse } from '../servers/clickhouse.ts';
 import { needsPostgres, startPostgres } from '../servers/postgres.ts';
@@ -62,6 +65,34 @@ void test('PostgreSQL: the four tables hold what the store holds', { timeout, ..
     'another store has a range of its own',
   );
 });
+
+void test(
+  'PostgreSQL: deliveries at once share one pool, which is made anew after a failure',
+  { timeout, ...needsPostgres() },
+  async (t) => {
+    const server = await startPostgres(t);
+    const { create } = configured('postgres', { url: server.url, create_tables: true });
+    const clock = new HastyClock();
+    const sink = create({ name: 'postgres', origin: 'abc', clock, secrets: secretsFrom({}), concurrency: 1 });
+    const connections = (): Promise<{ pid: number }[]> =>
+      server.query(`SELECT pid FROM pg_stat_activity WHERE application_name = 'regression'`);
+    const deliver = (...ids: number[]) => {
+      const rows = ids.map((id) => storedRow(aRecord(), id));
+      return sink.deliver(rows, AbortSignal.timeout(timeout));
+    };
+
+    t.same(await Promise.all([deliver(1), deliver(2), deliver(3)]), [delivered, delivered, delivered]);
+    const before = await connections();
+    t.equal(before.length, 1);
+    await server.query('DROP TABLE logs');
+    t.match(await Promise.all([deliver(4), deliver(5)]), [{ kind: 'refused' }, {}]);
+    t.same(await Promise.all([deliver(6), deliver(7)]), [delivered, delivered]);
+    const after = await connections();
+    t.equal(after.length, 1);
+    t.not(after[0]?.pid, before[0]?.pid);
+    await sink.close();
+  },
+);
 
 void test(
   'PostgreSQL: tables that are not there hold the rows; a row that it cannot hold is a dead letter',

@@ -119,11 +119,6 @@ export class ApplicationIds {
     }
     return (row) => this.#known.get(keyOf(row)) ?? '';
   }
-
-  /** Somebody may have emptied the database. */
-  forget(): void {
-    this.#known.clear();
-  }
 }
 
 function keyOf({ application, version, environment }: LogRow): string {

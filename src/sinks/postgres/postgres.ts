@@ -21,16 +21,22 @@ const options = z.strictObject({
 
 const connectTimeoutMs = 10_000;
 
+interface Database {
+  readonly pool: Pool;
+  readonly applications: ApplicationIds;
+  /** Null until it has been asked for. */
+  firstId: bigint | null;
+}
+
 export const postgres: SinkKind<typeof options> = {
   options,
   repeatsBatches: false,
   create(given, { origin, secrets, concurrency }) {
-    const applications = new ApplicationIds();
-    let pool: Pool | null = null;
-    let firstId: bigint | null = null;
+    /** One for all deliveries at once; made anew after a failure, since the database may be another then. */
+    let database: Promise<Database> | null = null;
 
-    const connect = async (): Promise<PoolClient> => {
-      pool ??= new Pool({
+    const open = async (): Promise<Database> => ({
+      pool: new Pool({
         ...(await poolConfigOf(given, secrets)),
         max: concurrency,
         connectionTimeoutMillis: connectTimeoutMs,
@@ -38,15 +44,20 @@ export const postgres: SinkKind<typeof options> = {
       })
         .on('error', () => undefined) // an idle connection broke: the next delivery makes another
         // One in use tells by the query that fails; without a listener it would also end the process.
-        .on('connect', (client) => client.on('error', () => undefined));
-      return pool.connect();
+        .on('connect', (client) => client.on('error', () => undefined)),
+      applications: new ApplicationIds(),
+      firstId: null,
+    });
+    const firstIdIn = async (client: PoolClient): Promise<bigint> => {
+      if (given.create_tables) await createTables(client);
+      return firstIdOf(client, origin);
     };
-    const forget = async (): Promise<void> => {
-      const old = pool;
-      pool = null;
-      firstId = null;
-      applications.forget();
-      await old?.end().catch(() => undefined); // its connections are broken already
+    /** Whoever is first ends it. */
+    const forget = async (old: Promise<Database> | null): Promise<void> => {
+      if (old === null || database !== old) return;
+      database = null;
+      const opened = await old.catch(() => null); // what it failed with has been told
+      await opened?.pool.end().catch(() => undefined); // its connections are broken already
     };
 
     return {
@@ -59,26 +70,25 @@ export const postgres: SinkKind<typeof options> = {
         };
         const onAbort = (): void => release(true); // ends the connection, and what runs on it
         signal.addEventListener('abort', onAbort, { once: true });
+        const used = (database ??= open());
         try {
-          client = await connect();
+          const opened = await used;
+          client = await opened.pool.connect();
           signal.throwIfAborted();
-          if (firstId === null) {
-            if (given.create_tables) await createTables(client);
-            firstId = await firstIdOf(client, origin);
-          }
-          await copyRows({ client, firstId, applications }, rows);
+          const firstId = (opened.firstId ??= await firstIdIn(client));
+          await copyRows({ client, firstId, applications: opened.applications }, rows);
           release(false);
           return delivered;
         } catch (error) {
           release(true);
           const delivery = deliveryOf(error, signal);
-          if (delivery.kind !== 'rejected') await forget();
+          if (delivery.kind !== 'rejected') await forget(used);
           return delivery;
         } finally {
           signal.removeEventListener('abort', onAbort);
         }
       },
-      close: forget,
+      close: () => forget(database),
     };
   },
 };
