@@ -52,6 +52,7 @@ export const exportRows: Command<Flags> = {
     ['regression export --to postgres://me@db/logs', 'hot file and segments; again, it adds what is new'],
   ],
   async run({ to, format, output, start, end, ...flags }, surroundings) {
+    if (to !== undefined) checkDestination(to);
     const endpoint = await openEndpoint({ command: 'export' }, flags, surroundings);
     const { client } = endpoint;
     try {
@@ -80,6 +81,22 @@ export const exportRows: Command<Flags> = {
     }
   },
 };
+
+/** Where whole histories can go, by the scheme of the URL. */
+const destinations: readonly string[] = ['postgres', 'postgresql'];
+
+/** Without what may be a password. @throws RegressionError `USAGE`. */
+function checkDestination(to: string): void {
+  const scheme = URL.parse(to)?.protocol.slice(0, -1);
+  if (scheme !== undefined && destinations.includes(scheme)) return;
+  throw new RegressionError(
+    'USAGE',
+    scheme === undefined ? '--to: expected a URL' : `--to ${scheme}://...: nothing can be exported there`,
+    {
+      hint: `Known are ${destinations.map((known) => `${known}://user@host:5432/database`).join(' and ')}; elsewhere rows go as NDJSON or CSV, without --to.`,
+    },
+  );
+}
 
 async function* pagesOf(
   client: RegressionClient,

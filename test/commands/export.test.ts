@@ -55,6 +55,40 @@ void test('NDJSON and CSV of a time range, to standard output or a file', { time
   t.equal(lines.length, 1 + 5501 + 1);
 });
 
+void test('a destination that is not known is refused before anything is read, without saying its password', async (t) => {
+  const dataDir = await tempDir(t);
+  for (const to of ['mysql://me:secret@db/logs', 'localhost:5432', '/tmp/out.ndjson']) {
+    const { code, stderr } = await regression(['export', '--data-dir', dataDir, '--to', to]);
+    t.equal(code, 2, to);
+    t.match(stderr, 'postgres://user@host:5432/database');
+    t.notMatch(stderr, 'secret');
+  }
+});
+
+void test(
+  'a PostgreSQL that lets nobody in, or makes no tables: nothing was sent, and that is said',
+  { timeout: 390_000, ...needsPostgres() },
+  async (t) => {
+    const dataDir = await history(t);
+    const server = await startPostgres(t, { hba: 'host all stranger 127.0.0.1/32 reject' });
+    await server.query('CREATE ROLE reader LOGIN; REVOKE CREATE ON SCHEMA public FROM public');
+    const complaint = async (user: string, database = 'postgres'): Promise<string> => {
+      const url = new URL(`/${database}`, server.url);
+      url.username = user;
+      const { code, stderr } = await regression(['export', '--data-dir', dataDir, '--to', url.toString()]);
+      t.equal(code, 1, stderr);
+      t.match(stderr, 'Nothing was sent');
+      return stderr;
+    };
+
+    t.match(await complaint('stranger'), 'password');
+    t.match(await complaint('me', 'nowhere'), /"nowhere" does not exist/);
+    t.match(await complaint('reader'), 'allowed to make the tables');
+    await server.kill();
+    t.match(await complaint('me'), 'ECONNREFUSED');
+  },
+);
+
 void test(
   'the whole history into PostgreSQL: counts and checksums are equal, and a change there is found',
   { timeout: 390_000, ...needsPostgres() },

@@ -50,12 +50,16 @@ export async function exportToPostgres(
 ): Promise<Proof> {
   const client = new Client({ connectionString: url, application_name: 'regression export' });
   client.on('error', () => undefined); // the query under way fails with it
+  let hint = 'Nothing was sent. Check host, user, database and password of --to; a password may stand in PGPASSWORD.';
   try {
     await client.connect();
+    hint =
+      'Nothing was sent. The user must be allowed to make the tables, or they must be there (migrations/postgres).';
     await createTables(client);
     const firstId = await firstIdOf(client, origin);
     const target = { client, firstId, applications: new ApplicationIds() };
     const sent = { logs: new RunningSum(), metadata: new RunningSum() };
+    hint = 'What was sent stays; run it again to go on.';
     for await (const rows of pages) {
       await copyRows(target, rows);
       for (const row of rows) addTo(sent, row);
@@ -73,7 +77,7 @@ export async function exportToPostgres(
     if (error instanceof RegressionError) throw error;
     throw new RegressionError('EXPORT_FAILED', `PostgreSQL: ${messageOf(error)}`, {
       cause: error,
-      hint: 'What was sent stays; run it again to go on.',
+      hint,
     });
   } finally {
     await client.end().catch(() => undefined); // it is gone already
