@@ -3,7 +3,7 @@
  * work (environment-checks.ts)?
  */
 import type { BigIntStats } from 'node:fs';
-import { open, stat as statPath } from 'node:fs/promises';
+import { open, readlink, stat as statPath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { InputsAnswer } from '../client/client.ts';
 import type { Config } from '../config/schema.ts';
@@ -26,6 +26,8 @@ interface Seen {
   /** Globs of inputs that name it, and those that take it out again. */
   readonly includedBy: readonly string[];
   readonly excludedBy: readonly string[];
+  /** Paths that inputs name and whose rotation may have made this one. */
+  readonly rotatedFrom: readonly string[];
 }
 
 export const doctor: Command<Flags> = {
@@ -79,29 +81,35 @@ async function look(path: string, config: Config): Promise<Seen> {
   const excludedBy = files.flatMap(({ exclude }) =>
     exclude.filter((glob) => new FileGlobs([], [glob]).isExcluded(path)),
   );
-  const known = { path, includedBy, excludedBy };
+  const { originalsOf } = await import('../inputs/file/rotated-names.ts');
+  const isNamed = (original: string): boolean =>
+    files.some(({ include, exclude }) => new FileGlobs(include, exclude).matches(original));
+  const known = { path, includedBy, excludedBy, rotatedFrom: originalsOf(path).filter(isNamed) };
   try {
     const stat = await statPath(path, { bigint: true });
     if (!stat.isFile()) return { ...known, stat, problem: 'it is not a regular file', code: null };
     await using file = await open(path);
     return { ...known, stat, problem: refusalOf(await readAt(file, 0, 1024)), code: null };
   } catch (error) {
-    return { ...known, stat: null, problem: messageOf(error), code: systemCodeOf(error) ?? null };
+    const target = await readlink(path).catch(() => null);
+    const problem = target === null ? messageOf(error) : `it is a symbolic link to ${target} (${messageOf(error)})`;
+    return { ...known, stat: null, problem, code: systemCodeOf(error) ?? null };
   }
 }
 
 /** One sentence: the first thing that stands between the file and its rows. */
-function nextAction(seen: Seen, { is_running, files, generations, inputs }: InputsAnswer): string {
+function nextAction(seen: Seen, { is_running, files, generations, inputs, left_out }: InputsAnswer): string {
   const followed = files.find(({ path, state }) => path === seen.path && state === 'followed') ?? files[0];
+  const [leftOut] = left_out;
   if (seen.code === 'ENOENT' && generations.length === 0)
     return 'There is no such file, and none is known: check the path.';
-  if (seen.includedBy.length === 0)
-    return 'No input names it: add its path to inputs[].include, then restart the daemon.';
+  if (seen.includedBy.length === 0) return ofNoInput(seen, files, generations);
   if (seen.excludedBy.length > 0)
     return `It is left out by exclude: ${seen.excludedBy.join(' ')}. Take that out to follow it.`;
-  if (seen.code === 'EACCES' || seen.code === 'EPERM')
+  if (seen.code === 'EACCES' || seen.code === 'EPERM' || /\((?:EACCES|EPERM)\b/.test(leftOut?.reason ?? ''))
     return `It cannot be read: give the daemon's user read permission (setfacl -m u:USER:r ${seen.path}).`;
   if (!is_running) return 'The daemon is not running: start `regression run`; it goes on at the stored position.';
+  if (leftOut !== undefined) return `The daemon does not follow it: ${leftOut.reason}.`;
   if (seen.code === 'ENOENT') return 'It is gone; what was read of it is stored. Nothing to do.';
   if (seen.problem !== null) return `It is not followed: ${seen.problem}.`;
   if (followed?.last_error)
@@ -122,6 +130,16 @@ function nextAction(seen: Seen, { is_running, files, generations, inputs }: Inpu
   return 'Everything is read. Nothing to do.';
 }
 
+/** It may be read all the same: as what rotation made of a file that is named, or as the target of a link. */
+function ofNoInput(seen: Seen, files: InputsAnswer['files'], generations: InputsAnswer['generations']): string {
+  const known = files.find(({ path }) => path !== seen.path)?.path ?? generations.at(-1)?.path;
+  if (known !== undefined) return `It is read, or was, as ${known}: \`regression doctor ${known}\` says how far.`;
+  const [original] = seen.rotatedFrom;
+  return original === undefined
+    ? 'No input names it: add its path to inputs[].include, then restart the daemon.'
+    : `Rotation may have made it of ${original}, which is followed: \`regression verify --sources\` says whether all of it is stored.`;
+}
+
 function json(seen: Seen, answer: InputsAnswer, advice: string): string {
   const { stat, includedBy, excludedBy, path, problem } = seen;
   return JSON.stringify({
@@ -136,6 +154,7 @@ function json(seen: Seen, answer: InputsAnswer, advice: string): string {
     is_running: answer.is_running,
     watchers: answer.inputs.flatMap(({ watcher }) => (watcher === null ? [] : [watcher])),
     files: answer.files,
+    left_out: answer.left_out,
     generations: answer.generations,
     gaps: answer.gaps,
     next_action: advice,

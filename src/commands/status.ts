@@ -96,7 +96,7 @@ function json({ answer, store, sinks, tasks }: Standing, rates: Rates | null): s
   return JSON.stringify({ ...summary(answer), last_id: store.last_id, store, sinks, tasks, ...perSecond });
 }
 
-function summary({ is_running, inputs, files, generations, gaps, store_damage }: InputsAnswer) {
+function summary({ is_running, inputs, files, left_out, generations, gaps, store_damage }: InputsAnswer) {
   const count = (state: string): number => files.filter((file) => file.state === state).length;
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   return {
@@ -108,6 +108,7 @@ function summary({ is_running, inputs, files, generations, gaps, store_damage }:
     ),
     unread_bytes: sum(files.map(({ unread_bytes }) => unread_bytes)),
     waiting_bytes: sum(files.map(({ waiting_bytes }) => waiting_bytes)),
+    left_out,
     generations: generations.length,
     lines: sum(generations.map(({ lines }) => lines)),
     rows: sum(generations.map(({ rows }) => rows)),
@@ -127,6 +128,7 @@ function text({ answer, store, sinks, tasks }: Standing, rates: Rates | null): s
     formats,
     unread_bytes,
     waiting_bytes,
+    left_out,
     generations,
     lines,
     rows,
@@ -173,6 +175,8 @@ function text({ answer, store, sinks, tasks }: Standing, rates: Rates | null): s
       `${number(unread_bytes)} bytes, and ${number(waiting_bytes)} of lines that wait for their end`,
     );
   }
+  if (left_out.length > 0) out += row('left out', `${number(left_out.length)} files that inputs name, among them`);
+  for (const { path, reason } of left_out.slice(0, shownProblems)) out += row('', `${path}: ${reason}`);
   for (const sink of sinks) out += sinkText(sink);
   out += row('generations', `${number(generations)} known, ${number(lines)} lines in ${number(rows)} rows`);
   out += row(

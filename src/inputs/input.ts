@@ -34,6 +34,8 @@ export interface FilesStatus {
   readonly scanSeconds: number;
   readonly openFiles: number;
   readonly files: readonly FollowedStatus[];
+  /** Named by the globs and not followed; a thousand at most. */
+  readonly leftOut: readonly { readonly path: string; readonly reason: string }[];
 }
 
 /** `watching`: file system events make a look come sooner. `scanning`: files are found by looking alone. */

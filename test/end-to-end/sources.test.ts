@@ -31,6 +31,7 @@ void test(
     const { directory, logs, log, config, ask } = await aDaemon(t);
     await writeFile(log, 'one\n\ntwo\nthr');
     await writeFile(join(logs, 'noise.txt'), 'not followed\n');
+    await writeFile(join(logs, 'noise.log'), Buffer.from([1, 2, 3, 0, 1, 2, 3, 4, 0, 5]));
     const daemon = startDaemon(t, ['--config', config]);
     const client = await clientOf(await daemon.started);
     await untilRows(client, 2);
@@ -48,7 +49,13 @@ void test(
     t.match(JSON.parse((await ask('doctor', join(logs, 'noise.txt'))).stdout).next_action, /No input names it/);
     const { stdout: screen } = await regression(['status', '--config', config]);
     t.match(screen, /files +1 followed, 0 rotated/);
+    t.match(screen, /left out +1 files.*\n +.*noise\.log: it is a binary file/);
     t.match(screen, /2 lines in 2 rows\ngaps +none/);
+    const leftOut = JSON.parse((await ask('doctor', join(logs, 'noise.log'))).stdout);
+    t.match(leftOut, {
+      left_out: [{ reason: 'it is a binary file' }],
+      next_action: /does not follow it: it is a binary file/,
+    });
 
     await appendFile(log, 'ee\n');
     await untilRows(client, 3);
@@ -57,6 +64,7 @@ void test(
     await appendFile(log, 'new\n');
     const stopped = JSON.parse((await ask('doctor', join(logs, 'app.log.1'))).stdout);
     t.match(stopped, { is_running: false, generations: [{ offset: 15, lines: 3 }] }, 'found by its inode');
+    t.match(stopped.next_action, new RegExp(`as ${log}:`));
     const good = await ask('verify', '--sources');
     t.equal(good.code, 0);
     t.match(JSON.parse(good.stdout), {
@@ -82,5 +90,9 @@ void test(
     const wrong = await ask('verify', '--sources');
     t.equal(wrong.code, 1, 'a line that is missing is found');
     t.match(JSON.parse(wrong.stdout), { ok: false, generations: [{ lines_on_disk: 3, lines_stored: 2, ok: false }] });
+
+    await writeFile(join(logs, 'app.log.2.gz'), 'packed');
+    const packed = JSON.parse((await ask('doctor', join(logs, 'app.log.2.gz'))).stdout);
+    t.match(packed.next_action, new RegExp(`Rotation may have made it of ${log}`));
   },
 );

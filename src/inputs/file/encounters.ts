@@ -4,6 +4,7 @@
 import { type BigIntStats, fstatSync, realpathSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { FilePosition, StoredPosition } from '../../record/batch.ts';
+import { messageOf } from '../../runtime/errors.ts';
 import { isAnotherLife } from './births.ts';
 import { type Copies, asOriginal, plainLikenessTo } from './copies.ts';
 import type { FileWork } from './file-work.ts';
@@ -19,7 +20,7 @@ export class Encounters {
   readonly #work: FileWork;
   readonly #copies: Copies;
   /** Files that were refused, as they were: looked into again once they have changed. */
-  readonly #refused = new Map<string, string>();
+  readonly #refused = new Map<string, { readonly version: string; readonly reason: string }>();
   /** Files that are ended generations, read to their end, as they were: met again once they have changed. */
   readonly #atRest = new Map<string, string>();
   readonly #ownInodes: ReadonlySet<string>;
@@ -81,15 +82,20 @@ export class Encounters {
   #isWanted({ path, key, stat }: Sighting): boolean {
     const { followed } = this.#work;
     if (this.#isOwn(path, key)) {
+      this.#work.leftOut.found(path, "it is the daemon's own");
       this.#work.report(path, `${path} is not followed: it is the daemon's own`);
       return false;
     }
     if (followed.isReserved(key)) return false;
     if (followed.isTakenByAnother(key)) {
+      this.#work.leftOut.found(path, 'it is followed by another input already; its lines are stored once');
       this.#work.report(path, `${path} is followed by another input already; its lines are stored once`);
       return false;
     }
-    return this.#refused.get(key) !== versionOf(stat);
+    const refused = this.#refused.get(key);
+    if (refused?.version !== versionOf(stat)) return true;
+    this.#work.leftOut.found(path, refused.reason);
+    return false;
   }
 
   /** Written by ourselves, in the data directory or to standard output and error: reading it would make more of it. */
@@ -112,7 +118,9 @@ export class Encounters {
       }
       return isTaken;
     } catch (error) {
-      if (!isMissing(error)) this.#work.report(path, `cannot read ${path}`, error);
+      if (isMissing(error)) return false;
+      this.#work.leftOut.found(path, `it cannot be read (${messageOf(error)})`);
+      this.#work.report(path, `cannot read ${path}`, error);
       return false;
     }
   }
@@ -156,7 +164,8 @@ export class Encounters {
     const isDecoded = options.encoding === 'utf-16le' || options.encoding === 'utf-16be';
     const refusal = isDecoded ? null : refusalOf(head);
     if (refusal !== null) {
-      this.#refused.set(key, versionOf(stat));
+      this.#refused.set(key, { version: versionOf(stat), reason: refusal });
+      this.#work.leftOut.found(path, refusal);
       this.#work.report(path, `${path} is not followed: ${refusal}`);
       context.metrics.inputErrors.inc({ input: context.name, code: 'not_text' });
       return false;

@@ -109,6 +109,7 @@ export class FileInput implements Input {
       scanSeconds: this.#scanMs / 1000,
       openFiles: this.#work.openFiles.count,
       files: [...this.#work.followed].map(statusOf),
+      leftOut: this.#work.leftOut.all,
     };
   }
 
@@ -216,6 +217,7 @@ export class FileInput implements Input {
       this.#copies.endScan();
       await this.#old.forgetWhenDue();
     });
+    this.#work.leftOut.endScan();
     this.#context.metrics.filesFollowed.set({ input: this.#context.name }, this.#work.followed.size);
     this.#scanMs = this.#context.clock.monotonicMs() - startedAtMs;
   }

@@ -17,6 +17,7 @@ import { lineStartBefore } from './line-start.ts';
 import { OneAtATime } from './one-at-a-time.ts';
 import { OpenFiles, openFilesLimit } from './open-files.ts';
 import type { FileOptions } from './options.ts';
+import { FilesLeftOut } from './left-out.ts';
 import { originalsOf } from './rotated-names.ts';
 import { ReadingLoop } from './reading-loop.ts';
 import { type ReadCounts, Tail } from './tail.ts';
@@ -28,6 +29,7 @@ export class FileWork {
   readonly openFiles: OpenFiles<Tail>;
   readonly loop: ReadingLoop<Followed>;
   readonly decisions = new OneAtATime();
+  readonly leftOut = new FilesLeftOut();
   known = new KnownGenerations<StoredPosition>([]);
   readonly #followedOf = new WeakMap<Tail, Followed>();
   readonly #streams = new WeakMap<Tail, LineStream>();

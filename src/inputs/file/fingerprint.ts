@@ -90,7 +90,7 @@ function isBinary(head: Buffer): boolean {
     else others++;
   }
   if (alternating > 0.8 * others) return controls > 0.1 * others;
-  return nuls + controls > 0.1 * (others + controls);
+  return nuls + controls > 0.05 * (others + controls); // random bytes have 9 in a hundred
 }
 
 /** BEL to CR, and ESC, which colours text. */

@@ -72,6 +72,9 @@ export const inputsSchema = z.object({
     }),
   ),
   files: z.array(fileSchema),
+  left_out: z
+    .array(z.object({ path: z.string(), reason: z.string() }))
+    .describe('Files that inputs name and that are not followed, and why; a thousand an input at most'),
   generations: z.array(generationSchema),
   forgotten: z
     .object({ generations: z.int(), lines: z.int(), rows: z.int() })
@@ -139,6 +142,7 @@ export function inputRoutes(context: QueryContext): FastifyPluginAsyncZod {
             open_files: files?.openFiles ?? null,
           })),
           files: inputs.flatMap(({ files }) => (files?.files ?? []).map(fileOf)).filter(isMeant),
+          left_out: inputs.flatMap(({ files }) => [...(files?.leftOut ?? [])]).filter(isMeant),
           generations,
           forgotten: await context.store.state.forgottenGenerations(),
           gaps: (await context.store.gaps()).filter((gap) => isMeant(gap) || ids.has(gap.generation)).map(gapOf),
