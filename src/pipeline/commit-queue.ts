@@ -52,6 +52,8 @@ interface Group {
 }
 
 const maxGroupsUnderWay = 2;
+/** A batch is sent also once it has so many bytes: it is in memory three times (records, encoded, in the engine), and twice under way. */
+const bytesPerBatch = 4 * 1024 * 1024;
 /** A store that has not answered for this long is stuck. */
 const stuckMs = 10_000;
 const retryLimits = { baseMs: 100, maxMs: 2000 };
@@ -61,6 +63,7 @@ export class CommitQueue {
   readonly #stopped = new AbortController();
   #pending: Slice[] = [];
   #pendingRows = 0;
+  #pendingBytes = 0;
   #queuedBytes = 0;
   /** In order; a group leaves when it is committed. */
   #underWay: Group[] = [];
@@ -136,6 +139,7 @@ export class CommitQueue {
   #enqueue(slice: Slice): void {
     this.#pending.push(slice);
     this.#pendingRows += slice.records.length;
+    this.#pendingBytes += slice.bytes;
     this.#lastPushed++;
     this.#account(slice.bytes);
     this.#send();
@@ -146,13 +150,16 @@ export class CommitQueue {
     if (this.#stopped.signal.aborted || this.#isHeld) return;
     while (
       this.#pending.length > 0 &&
-      (this.#underWay.length === 0 ||
-        (this.#underWay.length < maxGroupsUnderWay && this.#pendingRows >= this.#options.rowsPerBatch))
+      (this.#underWay.length === 0 || (this.#underWay.length < maxGroupsUnderWay && this.#isBatchFull))
     ) {
       const group = this.#takeGroup();
       this.#underWay.push(group);
       void this.#commit(group);
     }
+  }
+
+  get #isBatchFull(): boolean {
+    return this.#pendingRows >= this.#options.rowsPerBatch || this.#pendingBytes >= bytesPerBatch;
   }
 
   #takeGroup(): Group {
@@ -164,7 +171,8 @@ export class CommitQueue {
     let bytes = 0;
     let taken = 0;
     for (const slice of this.#pending) {
-      if (taken > 0 && records.length + slice.records.length > this.#options.rowsPerBatch) break;
+      const isFull = records.length + slice.records.length > this.#options.rowsPerBatch || bytes >= bytesPerBatch;
+      if (taken > 0 && isFull) break;
       for (const record of slice.records) records.push(record);
       if (slice.position !== undefined) {
         const { generation } = slice.position;
@@ -183,6 +191,7 @@ export class CommitQueue {
     }
     this.#pending = this.#pending.slice(taken);
     this.#pendingRows -= records.length;
+    this.#pendingBytes -= bytes;
     const lastSlice = this.#lastPushed - this.#pending.length;
     const patterns = this.#options.patternsOf?.(records);
     const progress = { positions: [...positions.values()], gaps, requests, counts: [...counts.values()] };

@@ -20,11 +20,12 @@ const SIZE_IN_4_BYTES = 0xe0;
 const maxShortLength = 32;
 
 export class JsonbWriter {
-  #buffer: Buffer;
+  /** Has its memory for itself: what is not needed any more is freed at once, not when garbage is collected. */
+  #buffer: Buffer<ArrayBuffer>;
   #length = 0;
 
   constructor(initialBytes = 64 * 1024) {
-    this.#buffer = Buffer.allocUnsafe(initialBytes);
+    this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
   }
 
   /** Begins an array; give the answer to `end`. */
@@ -107,9 +108,9 @@ export class JsonbWriter {
     return true;
   }
 
-  /** The bytes written so far, in an ArrayBuffer of their own, ready to be transferred to a thread. */
+  /** The bytes written, in an ArrayBuffer of their own, ready to be transferred to a thread. Nothing can be written any more. */
   toBytes(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#buffer.subarray(0, this.#length));
+    return new Uint8Array(this.#buffer.buffer.transfer(this.#length));
   }
 
   #begin(type: number): number {
@@ -122,8 +123,6 @@ export class JsonbWriter {
 
   #reserve(bytes: number): void {
     if (this.#length + bytes <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + bytes));
-    this.#buffer.copy(grown, 0, 0, this.#length);
-    this.#buffer = grown;
+    this.#buffer = Buffer.from(this.#buffer.buffer.transfer(Math.max(this.#buffer.length * 2, this.#length + bytes)));
   }
 }

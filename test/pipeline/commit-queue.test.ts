@@ -66,6 +66,21 @@ function slice(rows: number, offset: number, bytes = 10): Slice {
 
 const settled = (): Promise<void> => new Promise(setImmediate);
 
+void test('long rows make smaller batches: a batch has four megabytes, and what carries it over', async (t) => {
+  const MiB = 1024 * 1024;
+  const { store, queue } = setUp(t, { rowsPerBatch: 1000, maxQueuedBytes: 100 * MiB });
+  for (let offset = 1; offset <= 6; offset++) await queue.push(slice(1, offset, 1.5 * MiB));
+
+  t.strictSame(store.messages(0), ['1.0'], 'the first at once');
+  t.strictSame(store.messages(1), ['2.0', '3.0', '4.0'], 'the next while it is under way, since it is full');
+  store.commit(0);
+  await settled();
+  t.equal(store.batches.length, 2, 'what is left is no full batch');
+  store.commit(1);
+  await store.untilCalls(3);
+  t.strictSame(store.messages(2), ['5.0', '6.0']);
+});
+
 void test('the first slice goes at once; what comes meanwhile goes together', async (t) => {
   const { store, queue } = setUp(t);
   await queue.push(slice(1, 1));
