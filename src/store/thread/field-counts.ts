@@ -3,10 +3,11 @@
  */
 import type { FieldCounts, FieldCountsRequest, FieldValues } from '../../search/request.ts';
 import { type Segment, mayMatch, uncutBy } from '../segments.ts';
-import type { Sources } from './queries.ts';
+import type { Sources } from './sources.ts';
 import { newestRowsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
-import { type TextCandidates, textCandidatesIn, worthwhile } from './text-index.ts';
+import { candidatesIn } from './text-candidates.ts';
+import type { TextCandidates } from './text-index.ts';
 
 /** Columns that may be counted: expressions over a row and its application. */
 const columns: Readonly<Record<string, string>> = {
@@ -59,7 +60,7 @@ function countInSegment(sources: Sources, segment: Segment, request: FieldCounts
   const whole = uncutBy(segment, request.filter);
   const ask = (maxRows: number): Counted => {
     const database = sources.open(segment);
-    const candidates = worthwhile(textCandidatesIn(database, segment, request.filter), segment, 10);
+    const candidates = candidatesIn(sources, segment, request.filter, 10);
     return countIn(database, { ...request, maxRows }, candidates);
   };
   if (whole === null) return ask(request.maxRows);

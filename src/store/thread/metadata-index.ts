@@ -42,9 +42,7 @@ export function declareMetadataIndex(database: Sqlite): MetadataRoots {
     [definition],
   );
   database.exec('PRAGMA writable_schema = RESET');
-  const rootOf = (name: string): number =>
-    database.get<{ rootpage: number }>('SELECT rootpage FROM sqlite_schema WHERE name = ?', [name])?.rootpage ?? 0;
-  return { table: rootOf('logs_metadata'), index: rootOf('logs_metadata_type_value') };
+  return { table: database.rootPageOf('logs_metadata'), index: database.rootPageOf('logs_metadata_type_value') };
 }
 
 /** Fills the declared index of a file that nobody has open. What fails leaves the file unusable. */

@@ -3,24 +3,10 @@
  */
 import type { IdRange, RowPlace, SearchPage, SearchRequest } from '../../search/request.ts';
 import { type Segment, isAhead, mayMatch, uncutBy } from '../segments.ts';
-import type { PageReader } from './pages/page-file.ts';
 import { CollectedRows, type FileRows, maxPageText, placeOf, rowsOfFile } from './row-lines.ts';
 import { isForPages, rowsOfPages } from './row-pages.ts';
-import type { SegmentAnswers } from './segment-answers.ts';
-import type { Sqlite } from './sqlite.ts';
-import { textCandidatesIn, worthwhile } from './text-index.ts';
-
-export interface Sources {
-  /** A snapshot of the hot file, or the writer's own connection. */
-  readonly hot: Sqlite;
-  /** In the order of arrival; together with `hot` they hold every row once. */
-  readonly segments: readonly Segment[];
-  /** The connection stays valid until the next call. */
-  open(segment: Segment): Sqlite;
-  /** Of a segment, or of `hot` as it is or with more rows at the end; without it the engine reads all there is. */
-  readonly openPages?: (segment: Segment | null) => PageReader;
-  readonly answers: SegmentAnswers;
-}
+import type { Sources } from './sources.ts';
+import { candidatesIn } from './text-candidates.ts';
 
 export function searchRows(sources: Sources, request: SearchRequest): SearchPage {
   // One row more than wanted tells whether there is a next page.
@@ -83,7 +69,9 @@ function manyRowsIn(sources: Sources, segment: Segment | null, asked: SearchRequ
 }
 
 function rowsOfEngine(sources: Sources, segment: Segment | null, asked: SearchRequest): FileRows {
-  return segment === null ? rowsOfFile(sources.hot, asked) : rowsIn(sources, segment, asked);
+  if (segment !== null) return rowsIn(sources, segment, asked);
+  const candidates = candidatesIn(sources, null, asked.filter, 10);
+  return rowsOfFile(sources.hot, asked, { candidates, hasMetadataIndex: false });
 }
 
 interface PlacedLine {
@@ -140,7 +128,7 @@ function rowsIn(sources: Sources, segment: Segment, asked: SearchRequest): FileR
   if (known !== undefined) return known;
   const database = sources.open(segment);
   // Words that many rows hold fill a page sooner by reading from its end than by looking all of them up.
-  const candidates = worthwhile(textCandidatesIn(database, segment, asked.filter), segment, 10);
+  const candidates = candidatesIn(sources, segment, asked.filter, 10);
   const found = rowsOfFile(database, asked, { candidates, hasMetadataIndex: segment.state === 'sealed' });
   if (question !== null) sources.answers.put(segment.firstId, question, found, bytesOf(found));
   return found;

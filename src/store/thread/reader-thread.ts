@@ -15,12 +15,14 @@ import { OpenSegments } from './open-segments.ts';
 import { patternHistory } from './pattern-history.ts';
 import { countHits } from './hit-counts.ts';
 import { PageFile } from './pages/page-file.ts';
-import { type Sources, searchRows } from './queries.ts';
+import { searchRows } from './queries.ts';
+import type { Sources } from './sources.ts';
 import { SegmentAnswers } from './segment-answers.ts';
 import { serve } from './serve.ts';
 import { Snapshot } from './snapshot.ts';
 import { filesOf } from './sql-files.ts';
 import { runSql } from './sql-statement.ts';
+import { UnsealedTexts } from './unsealed-texts.ts';
 
 if (parentPort === null) throw new Error('reader-thread.ts runs in a worker thread');
 const { hotPath, directory, maxMemoryBytes } = workerData as ReaderOptions;
@@ -30,6 +32,7 @@ let hot: Snapshot | null = null;
 let segments: readonly Segment[] = [];
 const openSegments = new OpenSegments(directory);
 const answers = new SegmentAnswers();
+const texts = new UnsealedTexts();
 
 function sourcesAt(snapshot: string): Sources {
   if (hot?.directory !== snapshot) {
@@ -43,6 +46,7 @@ function sourcesAt(snapshot: string): Sources {
     open: (segment) => openSegments.get(segment),
     openPages: (segment) => (segment === null ? opened.openPages() : new PageFile(segment.path, 'r')),
     answers,
+    texts,
   };
 }
 
@@ -65,6 +69,7 @@ serve<ReaderCalls>(parentPort, {
     segments = list;
     openSegments.keepOnly(list);
     answers.keepOnly(list);
+    texts.keepOnly(list);
   },
   search: (snapshot, request) => consistent(snapshot, (sources) => searchRows(sources, request)),
   hits: (snapshot, request) => consistent(snapshot, (sources) => countHits(sources, request)),

@@ -7,7 +7,8 @@
 import { RegressionError, systemCodeOf } from '../../runtime/errors.ts';
 import { severitiesFrom } from '../../record/severity.ts';
 import type { Filter, SearchRequest } from '../../search/request.ts';
-import { type PageReader, Varints } from './pages/page-file.ts';
+import type { PageReader } from './pages/page-file.ts';
+import { Columns } from './pages/record-columns.ts';
 import { JsonText } from './pages/json-text.ts';
 import { TableCursor } from './pages/table-pages.ts';
 import { CollectedRows, type FileRows } from './row-lines.ts';
@@ -53,10 +54,8 @@ function readRows(database: Sqlite, open: () => PageReader, { filter, after, lim
   const found = new CollectedRows();
   const lastId = database.get<{ id: number | null }>('SELECT max(id) AS id FROM logs')?.id ?? 0;
   const untilId = Math.min(filter.untilId ?? Infinity, lastId);
-  const rootOf = (table: string): number =>
-    database.get<{ rootpage: number }>('SELECT rootpage FROM sqlite_schema WHERE name = ?', [table])?.rootpage ?? 0;
-  const logs = new TableCursor(open(), rootOf('logs'));
-  const pairs = new PairCursor(open(), rootOf('logs_metadata'));
+  const logs = new TableCursor(open(), database.rootPageOf('logs'));
+  const pairs = new PairCursor(open(), database.rootPageOf('logs_metadata'));
   const isWanted = wantedBy(filter);
   const applications = applicationTexts(database, filter);
   const log = new Columns(6);
@@ -167,56 +166,3 @@ class PairCursor {
     this.#logId = this.#rows.next() ? Math.floor(this.#rows.id / 1024) : Infinity;
   }
 }
-
-/** Where the columns of a record are (https://sqlite.org/fileformat.html, section 2.1): texts and small integers. */
-class Columns {
-  readonly #types: Float64Array;
-  readonly #starts: Float64Array;
-  readonly #varints = new Varints();
-
-  constructor(count: number) {
-    this.#types = new Float64Array(count);
-    this.#starts = new Float64Array(count);
-  }
-
-  find(bytes: Uint8Array, at: number): void {
-    const varints = this.#varints;
-    varints.at = at;
-    let start = at + varints.next(bytes);
-    for (let column = 0; column < this.#types.length; column++) {
-      const type = varints.next(bytes);
-      this.#types[column] = type;
-      this.#starts[column] = start;
-      start += type >= 12 ? (type - 12) >>> 1 : (numberBytes[type] ?? 0);
-    }
-  }
-
-  start(column: number): number {
-    return this.#starts[column] ?? 0;
-  }
-
-  /** Of a text, in bytes. @throws RegressionError `STORE_CORRUPT` for any other column. */
-  length(column: number): number {
-    const type = this.#types[column] ?? 0;
-    if (type >= 13 && type % 2 === 1) return (type - 13) / 2;
-    throw new RegressionError('STORE_CORRUPT', `a column of type ${type} where a text was expected`);
-  }
-
-  /** Of ASCII. */
-  text(bytes: Uint8Array, column: number): string {
-    const start = this.start(column);
-    return Buffer.from(bytes.buffer, bytes.byteOffset + start, this.length(column)).toString('latin1');
-  }
-
-  /** Of an application's id: it is never negative. */
-  integer(bytes: Uint8Array, column: number): number {
-    const type = this.#types[column] ?? 0;
-    if (type === 8 || type === 9) return type - 8;
-    let value = 0;
-    for (let at = this.start(column), left = numberBytes[type] ?? 0; left > 0; left--)
-      value = value * 256 + (bytes[at++] ?? 0);
-    return value;
-  }
-}
-
-const numberBytes = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0];

@@ -18,9 +18,11 @@ import {
   refuseIncompleteIndex,
 } from './metadata-index.ts';
 import { removeDatabase } from './new-database.ts';
+import { PageFile } from './pages/page-file.ts';
 import { writeManifest } from './segment-manifest.ts';
 import { rangesOf } from './file-checks.ts';
 import { Sqlite } from './sqlite.ts';
+import { type TextBlocks, fewestRowsForBlocks, storeTextBlocks, textBlocksOf } from './text-blocks.ts';
 import { buildTextIndex } from './text-index.ts';
 
 /** All others, the tokens among them, are state of the daemon and no part of the rows. */
@@ -58,22 +60,31 @@ export function sealSegment(closed: Segment, directory: string, nowMs: () => num
 }
 
 function build(path: string, closed: Segment): { readonly rows: number; readonly metadataRows: number } {
-  fillMetadataIndex(
-    path,
-    inCopy(path, (database): MetadataRoots => {
-      database.exec('PRAGMA secure_delete = ON');
-      dropState(database);
-      return declareMetadataIndex(database);
-    }),
-  );
+  const roots = inCopy(path, (database): MetadataRoots & { readonly logs: number } => {
+    database.exec('PRAGMA secure_delete = ON');
+    dropState(database);
+    return { ...declareMetadataIndex(database), logs: database.rootPageOf('logs') };
+  });
+  fillMetadataIndex(path, roots);
+  const blocks = closed.lastId - closed.firstId < fewestRowsForBlocks ? null : blocksIn(path, roots.logs, closed);
   return inCopy(path, (database) => {
     buildTextIndex(database);
+    if (blocks !== null) storeTextBlocks(database, blocks);
     database.exec('PRAGMA analysis_limit = 1000; ANALYZE');
     check(database, closed);
     const count = (table: string): number =>
       database.get<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`)?.rows ?? 0;
     return { rows: count('logs'), metadataRows: count('logs_metadata') };
   });
+}
+
+function blocksIn(path: string, root: number, closed: Segment): TextBlocks {
+  const pages = new PageFile(path, 'r');
+  try {
+    return textBlocksOf(pages, root, closed);
+  } finally {
+    pages.close();
+  }
 }
 
 /** Without a journal, and closed afterwards. */

@@ -83,7 +83,8 @@ export function newestRowsQuery(filter: Filter, maxRows: number, candidates: Tex
  * itself the planner would fetch and sort every row of an application to answer with the newest hundred.
  */
 function timeOrderIndex(filter: Filter, candidates: TextCandidates | null): string {
-  return candidates !== null || requiredPairs(filter).length > 0 ? '' : 'INDEXED BY logs_timestamp';
+  if (candidates !== null) return 'NOT INDEXED'; // they are ids
+  return requiredPairs(filter).length > 0 ? '' : 'INDEXED BY logs_timestamp';
 }
 
 class Conditions {

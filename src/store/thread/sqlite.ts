@@ -97,6 +97,11 @@ export class Sqlite {
     });
   }
 
+  /** Where a table or an index begins; 0 without it. */
+  rootPageOf(name: string): number {
+    return this.get<{ rootpage: number }>('SELECT rootpage FROM sqlite_schema WHERE name = ?', [name])?.rootpage ?? 0;
+  }
+
   /** Runs `work` inside `BEGIN IMMEDIATE` .. `COMMIT`; rolls back and rethrows when it, or the commit, fails. */
   transaction<Result>(work: () => Result): Result {
     this.run('BEGIN IMMEDIATE');

@@ -7,9 +7,6 @@
  * fall apart, and `logs_text_terms` lists them with their number of rows. A wanted word is looked for in that list, and the rows
  * of all terms that hold it are the candidates.
  */
-import type { Filter } from '../../search/request.ts';
-import type { Segment } from '../segments.ts';
-import { requiredTexts } from './query-to-sql.ts';
 import type { Sqlite, SqlValue } from './sqlite.ts';
 
 export function buildTextIndex(database: Sqlite): void {
@@ -34,18 +31,6 @@ export interface TextCandidates {
 
 /** More alternatives than this for one word: it is too short to narrow anything down. */
 const maxTermsPerRun = 500;
-
-/** Null for a segment without the index, and when it does not help. */
-export function textCandidatesIn(database: Sqlite, segment: Segment, filter: Filter): TextCandidates | null {
-  const texts = requiredTexts(filter);
-  return segment.state === 'sealed' && texts.length > 0 ? textCandidates(database, texts) : null;
-}
-
-/** Only where they are at most one in `factor` of the segment's rows. */
-export function worthwhile(candidates: TextCandidates | null, segment: Segment, factor: number): TextCandidates | null {
-  const rows = segment.lastId - segment.firstId + 1;
-  return candidates !== null && candidates.maxRows * factor <= rows ? candidates : null;
-}
 
 /** Null when the index cannot narrow the search down. */
 export function textCandidates(database: Sqlite, texts: readonly string[]): TextCandidates | null {

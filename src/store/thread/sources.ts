@@ -1,0 +1,20 @@
+/** What a reader answers questions from. */
+import type { Segment } from '../segments.ts';
+import type { PageReader } from './pages/page-file.ts';
+import type { SegmentAnswers } from './segment-answers.ts';
+import type { Sqlite } from './sqlite.ts';
+import type { UnsealedTexts } from './unsealed-texts.ts';
+
+export interface Sources {
+  /** A snapshot of the hot file, or the writer's own connection. */
+  readonly hot: Sqlite;
+  /** In the order of arrival; together with `hot` they hold every row once. */
+  readonly segments: readonly Segment[];
+  /** The connection stays valid until the next call. */
+  open(segment: Segment): Sqlite;
+  /** Of a segment, or of `hot` as it is or with more rows at the end; without it the engine reads all there is. */
+  readonly openPages?: (segment: Segment | null) => PageReader;
+  readonly answers: SegmentAnswers;
+  /** Of the files that are not sealed; without it they are read through. */
+  readonly texts?: UnsealedTexts;
+}

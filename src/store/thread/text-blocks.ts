@@ -1,0 +1,149 @@
+/**
+ * Tells which blocks of rows can hold a text: the second way to narrow a search down.
+ *
+ * The full-text index (text-index.ts) holds runs of letters, into which ids and numbers fall apart: of `id=1eef` it knows nothing that is rare.
+ * Here each three bytes that follow one another in a message (upper and lower case of ASCII alike, as LIKE has it) set one of 8192 bits for the block of
+ * 64 rows that the message is in. A block that lacks a bit of the text does not hold it; whether one that has them all does is decided
+ * by the search's own condition.
+ *
+ * A sealed segment has the table `logs_text_blocks`. Of the hot file, and of a closed one, each reader thread keeps the bits that it needed
+ * (unsealed-texts.ts).
+ */
+import type { SegmentRange } from '../segments.ts';
+import type { PageReader } from './pages/page-file.ts';
+import { Columns } from './pages/record-columns.ts';
+import { TableCursor } from './pages/table-pages.ts';
+import type { Sqlite } from './sqlite.ts';
+import type { TextCandidates } from './text-index.ts';
+
+const rowsPerBlock = 64;
+const bitCount = 8192;
+/** A file of fewer rows is read through sooner. */
+export const fewestRowsForBlocks = 2000;
+
+type IdRange = Pick<SegmentRange, 'firstId' | 'lastId'>;
+
+/** The bits of all blocks from the first id on, as a bitmap of the blocks for each bit. It grows. */
+export class TextBlocks {
+  readonly #firstBlock: number;
+  /** Bytes of a bitmap. */
+  #stride: number;
+  #bitmaps: Uint8Array;
+
+  constructor({ firstId, lastId }: IdRange) {
+    this.#firstBlock = blockOf(firstId);
+    this.#stride = ((blockOf(lastId) - this.#firstBlock) >>> 3) + 1;
+    this.#bitmaps = new Uint8Array(bitCount * this.#stride);
+  }
+
+  add(id: number, bytes: Uint8Array, start: number, length: number): void {
+    const block = blockOf(id) - this.#firstBlock;
+    if (block >>> 3 >= this.#stride) this.#grow((block >>> 3) + 1);
+    const [place, mask, stride, bitmaps] = [block >>> 3, 1 << (block & 7), this.#stride, this.#bitmaps];
+    let three = 0;
+    for (let at = start; at < start + length; at++) {
+      three = ((three << 8) | folded(bytes[at] ?? 0)) & 0xffffff;
+      if (at < start + 2) continue;
+      const index = bitOf(three) * stride + place;
+      bitmaps[index] = (bitmaps[index] ?? 0) | mask;
+    }
+  }
+
+  /** Of the blocks that have the bit. */
+  bitmap(bit: number): Uint8Array {
+    return this.#bitmaps.subarray(bit * this.#stride, (bit + 1) * this.#stride);
+  }
+
+  #grow(least: number): void {
+    const stride = Math.max(least, this.#stride * 2);
+    const bitmaps = new Uint8Array(bitCount * stride);
+    for (let bit = 0; bit < bitCount; bit++) bitmaps.set(this.bitmap(bit), bit * stride);
+    this.#stride = stride;
+    this.#bitmaps = bitmaps;
+  }
+}
+
+/** @param root of the table `logs`. */
+export function textBlocksOf(pages: PageReader, root: number, range: IdRange): TextBlocks {
+  const blocks = new TextBlocks(range);
+  const rows = new TableCursor(pages, root);
+  const columns = new Columns(6);
+  rows.seek(range.firstId);
+  while (rows.next()) {
+    columns.find(rows.bytes, rows.at);
+    blocks.add(rows.id, rows.bytes, columns.start(5), columns.length(5));
+  }
+  return blocks;
+}
+
+export function storeTextBlocks(database: Sqlite, blocks: TextBlocks): void {
+  database.exec('CREATE TABLE logs_text_blocks (bit INTEGER PRIMARY KEY, blocks BLOB NOT NULL)');
+  for (let bit = 0; bit < bitCount; bit++) {
+    const bitmap = blocks.bitmap(bit);
+    if (bitmap.some((byte) => byte !== 0)) database.run('INSERT INTO logs_text_blocks VALUES (?, ?)', [bit, bitmap]);
+  }
+}
+
+/** Of a sealed segment: the bitmap of each bit, as far as any block has it. Null for a segment without the table: a small or an older one. */
+export function storedBitmaps(database: Sqlite): ((bits: readonly number[]) => Uint8Array[]) | null {
+  const known = database.get("SELECT 1 AS known FROM sqlite_schema WHERE name = 'logs_text_blocks'");
+  if (known === undefined) return null;
+  return (bits) =>
+    database
+      .all<{ blocks: Uint8Array }>(
+        'SELECT blocks FROM logs_text_blocks WHERE bit IN (SELECT value FROM json_each(?))',
+        [JSON.stringify(bits)],
+      )
+      .map(({ blocks }) => blocks);
+}
+
+/** Null when the texts are too short to tell, or more than one in ten rows is left. */
+export function blockCandidates(
+  texts: readonly string[],
+  { firstId, lastId }: IdRange,
+  bitmapsOf: (bits: readonly number[]) => readonly Uint8Array[],
+): TextCandidates | null {
+  const bits = bitsOf(texts);
+  if (bits.length === 0) return null;
+  const [first, ...others] = bitmapsOf(bits);
+  const isHeld = first !== undefined && others.length + 1 === bits.length;
+  const most = (lastId - firstId + 1) / 10;
+  const ids: number[] = [];
+  for (let place = 0; isHeld && place < first.length; place++) {
+    let byte = first[place] ?? 0;
+    for (const bitmap of others) byte &= bitmap[place] ?? 0;
+    for (let bit = 0; byte >>> bit !== 0; bit++) {
+      if (((byte >>> bit) & 1) === 0) continue;
+      const begin = (blockOf(firstId) + place * 8 + bit) * rowsPerBlock;
+      for (let id = Math.max(begin, firstId); id <= Math.min(begin + rowsPerBlock - 1, lastId); id++) ids.push(id);
+      if (ids.length > most) return null;
+    }
+  }
+  return { sql: 'log.id IN (SELECT value FROM json_each(?))', values: [JSON.stringify(ids)], maxRows: ids.length };
+}
+
+/** All that a message with the texts sets. */
+function bitsOf(texts: readonly string[]): number[] {
+  const bits = new Set<number>();
+  for (const text of texts) {
+    const bytes = Buffer.from(text);
+    for (let at = 2; at < bytes.length; at++) {
+      const [a, b, c] = [folded(bytes[at - 2] ?? 0), folded(bytes[at - 1] ?? 0), folded(bytes[at] ?? 0)];
+      bits.add(bitOf((a << 16) | (b << 8) | c));
+    }
+  }
+  return [...bits];
+}
+
+function folded(byte: number): number {
+  return byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte;
+}
+
+/** Thirteen bits of a multiplicative hash. */
+function bitOf(three: number): number {
+  return Math.imul(three, 0x9e3779b1) >>> 19;
+}
+
+function blockOf(id: number): number {
+  return Math.floor(id / rowsPerBlock);
+}
