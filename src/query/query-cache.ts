@@ -7,6 +7,7 @@
  * file's part alone (store/thread/segment-answers.ts).
  */
 import type { Clock } from '../runtime/clock.ts';
+import type { SearchPage } from '../search/request.ts';
 import type { Store } from '../store/store.ts';
 import type { LiveFeed } from './live-feed.ts';
 
@@ -118,6 +119,7 @@ export class QueryCache implements Queries {
 
 /** In memory, about: two bytes a character. */
 function sizeOf(answer: unknown): number {
-  const isPage = typeof answer === 'object' && answer !== null && 'ndjson' in answer;
-  return isPage ? String(answer.ndjson).length * 2 : JSON.stringify(answer).length * 2;
+  if (typeof answer !== 'object' || answer === null || !('ndjson' in answer)) return JSON.stringify(answer).length * 2;
+  const { ndjson, bytes } = answer as SearchPage;
+  return bytes === undefined ? ndjson.length * 2 : bytes.buffer.byteLength;
 }

@@ -35,6 +35,8 @@ export interface SearchRequest {
   readonly limit: number;
   /** Where the page before ended: rows strictly behind this place in `order`. */
   readonly after?: RowPlace | undefined;
+  /** Whoever passes the rows on as bytes may get them so: see `SearchPage.bytes`. */
+  readonly asBytes?: boolean | undefined;
 }
 
 export interface RowPlace {
@@ -51,6 +53,8 @@ export interface IdRange {
 export interface SearchPage {
   /** The rows as NDJSON text, each line ending in a newline, keys in the order of the API's row schema. */
   readonly ndjson: string;
+  /** The same as UTF-8, in its stead; only where it was asked for, and where rows are read as bytes. Not to be changed. */
+  readonly bytes?: Uint8Array;
   readonly rowCount: number;
   /** Place of the last row; null for an empty page. */
   readonly last: RowPlace | null;

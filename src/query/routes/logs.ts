@@ -46,13 +46,17 @@ export function logsRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const limits = { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) };
         const filter = await filterFrom(context, request.query, metadata, limits);
         const after = cursor === undefined ? undefined : decodeCursor(cursor, { filter, order });
-        const page = await context.queries.search({ filter, order, limit, after }, limits);
+        const asBytes = fields === undefined && (format === 'json' || format === 'ndjson');
+        const page = await context.queries.search({ filter, order, limit, after, asBytes }, limits);
         const next = page.hasMore && page.last !== null ? encodeCursor(page.last, { filter, order }) : null;
         if (next !== null) void reply.header('link', nextLink(request.url, next));
         const elapsedMs = Math.round((context.clock.monotonicMs() - startedAtMs) * 10) / 10;
         // Bytes: the rows are JSON text when they leave the store, and are not to be serialized again.
-        const text = pageText(page, format, fields, next, elapsedMs);
-        return reply.type(contentTypes[format]).send(Buffer.from(text) as never);
+        const body =
+          page.bytes === undefined
+            ? Buffer.from(pageText(page, format, fields, next, elapsedMs))
+            : pageBytes(page, page.bytes, format === 'json', next, elapsedMs);
+        return reply.type(contentTypes[format]).send(body as never);
       },
     );
   };
@@ -89,13 +93,38 @@ function pageText(
       : parseRows(page.ndjson)
           .map((row) => `${fieldsJson(row, fields)}\n`)
           .join('');
-  if (format === 'ndjson') {
-    return `${ndjson}${JSON.stringify({ _end: true, rows: page.rowCount, last_id: page.lastId, next })}\n`;
-  }
+  if (format === 'ndjson') return `${ndjson}${ndjsonEnd(page, next)}`;
   // JSON text has no raw newlines, so the rows' newlines are exactly the places of the commas.
-  const rows = ndjson.slice(0, -1).replaceAll('\n', ',');
+  return `${jsonStart}${ndjson.slice(0, -1).replaceAll('\n', ',')}${jsonEnd(page, next, elapsedMs)}`;
+}
+
+function pageBytes(
+  page: SearchPage,
+  rows: Uint8Array,
+  isJson: boolean,
+  next: string | null,
+  elapsedMs: number,
+): Buffer {
+  if (!isJson) return Buffer.concat([rows, Buffer.from(ndjsonEnd(page, next))]);
+  const list = Buffer.concat([
+    Buffer.from(jsonStart),
+    rows.subarray(0, -1),
+    Buffer.from(jsonEnd(page, next, elapsedMs)),
+  ]);
+  for (let at = list.indexOf('\n'); at >= 0; at = list.indexOf('\n', at + 1)) list[at] = comma;
+  return list;
+}
+
+const jsonStart = '{"rows":[';
+const comma = 0x2c;
+
+function jsonEnd(page: SearchPage, next: string | null, elapsedMs: number): string {
   const stats = JSON.stringify({ rows: page.rowCount, last_id: page.lastId, elapsed_ms: elapsedMs });
-  return `{"rows":[${rows}],"next":${JSON.stringify(next)},"truncated":${page.hasMore},"stats":${stats}}`;
+  return `],"next":${JSON.stringify(next)},"truncated":${page.hasMore},"stats":${stats}}`;
+}
+
+function ndjsonEnd(page: SearchPage, next: string | null): string {
+  return `${JSON.stringify({ _end: true, rows: page.rowCount, last_id: page.lastId, next })}\n`;
 }
 
 /** RFC 8288. */

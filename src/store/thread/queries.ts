@@ -4,35 +4,66 @@
 import type { IdRange, RowPlace, SearchPage, SearchRequest } from '../../search/request.ts';
 import { type Segment, isAhead, mayMatch, uncutBy } from '../segments.ts';
 import { CollectedRows, type FileRows, maxPageText, placeOf, rowsOfFile } from './row-lines.ts';
-import { isForPages, rowsOfPages } from './row-pages.ts';
+import { WrittenRows, isForPages, writeRowsOfPages } from './row-pages.ts';
 import type { Sources } from './sources.ts';
 import { candidatesIn } from './text-candidates.ts';
 
 export function searchRows(sources: Sources, request: SearchRequest): SearchPage {
   // One row more than wanted tells whether there is a next page.
   const asked = { ...request, limit: request.limit + 1 };
-  const found = request.order === 'arrival' ? inOrderOfArrival(sources, asked) : inOrderOfTime(sources, asked);
-  const lines = found.lines.slice(0, request.limit);
-  const hasMore = found.isCut || found.lines.length > request.limit;
-  const last = lines.at(-1);
-  const lastPlace = last === undefined ? null : placeOf(last);
+  const page = pageFromPages(sources, asked) ?? pageFromLines(sources, asked);
   const lastId = sources.hot.get<{ id: number }>(`SELECT seq AS id FROM sqlite_sequence WHERE name = 'logs'`)?.id ?? 0;
   const firstHotId = sources.hot.get<{ id: number }>('SELECT id FROM logs ORDER BY id LIMIT 1')?.id;
   return {
-    ndjson: lines.length === 0 ? '' : `${lines.join('\n')}\n`,
-    rowCount: lines.length,
-    last: lastPlace,
-    hasMore,
+    ...page,
     lastId,
     firstId: sources.segments[0]?.firstId ?? firstHotId ?? 0,
     holes:
       request.order === 'arrival'
         ? holesBetween(sources.segments, firstHotId ?? lastId + 1, {
             firstId: Math.max(request.filter.afterId ?? 0, request.after?.id ?? 0) + 1,
-            lastId: hasMore && lastPlace !== null ? lastPlace.id : Math.min(request.filter.untilId ?? Infinity, lastId),
+            lastId:
+              page.hasMore && page.last !== null ? page.last.id : Math.min(request.filter.untilId ?? Infinity, lastId),
           })
         : [],
   };
+}
+
+type RowsOfPage = Pick<SearchPage, 'ndjson' | 'bytes' | 'rowCount' | 'last' | 'hasMore'>;
+
+/** @param asked with a row more than wanted, as below. */
+function pageFromLines(sources: Sources, asked: SearchRequest): RowsOfPage {
+  const found = asked.order === 'arrival' ? inOrderOfArrival(sources, asked) : inOrderOfTime(sources, asked);
+  const lines = found.lines.slice(0, asked.limit - 1);
+  const last = lines.at(-1);
+  return {
+    ndjson: lines.length === 0 ? '' : `${lines.join('\n')}\n`,
+    rowCount: lines.length,
+    last: last === undefined ? null : placeOf(last),
+    hasMore: found.isCut || found.lines.length === asked.limit,
+  };
+}
+
+/** Null where it is for the engine to answer. */
+function pageFromPages(sources: Sources, asked: SearchRequest): RowsOfPage | null {
+  const { openPages } = sources;
+  if (openPages === undefined || !isForPages(asked)) return null;
+  const rows = new WrittenRows(asked.limit);
+  for (const segment of [...filesInOrderOfArrival(sources, asked), null]) {
+    const database = segment === null ? sources.hot : sources.open(segment);
+    if (!writeRowsOfPages(database, () => openPages(segment), asked, rows)) return null;
+    if (rows.isCut || rows.rowCount === asked.limit) break;
+  }
+  const hasMore = rows.isCut || rows.rowCount === asked.limit;
+  if (rows.rowCount === asked.limit) rows.dropLast();
+  const { rowCount, last } = rows;
+  const text = asked.asBytes ? { ndjson: '', bytes: rows.text.takeBytes() } : { ndjson: rows.text.toString() };
+  return { ...text, rowCount, last, hasMore };
+}
+
+/** Ids of different files do not overlap, so the files follow each other. */
+function filesInOrderOfArrival({ segments }: Sources, asked: SearchRequest): readonly Segment[] {
+  return segments.filter((segment) => mayMatch(segment, asked.filter) && isAhead(segment, asked));
 }
 
 /** Files follow each other without a hole, as they are made: what is missing between two was taken out. */
@@ -47,25 +78,16 @@ function holesBetween(segments: readonly Segment[], firstHotId: number, walked: 
   return holes;
 }
 
-/** Ids of different files do not overlap, so the files follow each other. */
 function inOrderOfArrival(sources: Sources, asked: SearchRequest): FileRows {
   const rows = new CollectedRows();
-  const files = sources.segments.filter((segment) => mayMatch(segment, asked.filter) && isAhead(segment, asked));
-  for (const segment of [...files, null]) {
+  for (const segment of [...filesInOrderOfArrival(sources, asked), null]) {
     const rest = { ...asked, limit: asked.limit - rows.lines.length };
     if (rest.limit === 0) break;
-    const found = manyRowsIn(sources, segment, rest) ?? rowsOfEngine(sources, segment, rest);
+    const found = rowsOfEngine(sources, segment, rest);
     if (!rows.add(found.lines)) break;
     if (found.isCut) return { lines: rows.lines, isCut: true };
   }
   return rows;
-}
-
-function manyRowsIn(sources: Sources, segment: Segment | null, asked: SearchRequest): FileRows | null {
-  const { openPages } = sources;
-  if (openPages === undefined || !isForPages(asked)) return null;
-  const database = segment === null ? sources.hot : sources.open(segment);
-  return rowsOfPages(database, () => openPages(segment), asked);
 }
 
 function rowsOfEngine(sources: Sources, segment: Segment | null, asked: SearchRequest): FileRows {

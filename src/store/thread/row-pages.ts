@@ -6,17 +6,21 @@
  */
 import { RegressionError, systemCodeOf } from '../../runtime/errors.ts';
 import { severitiesFrom } from '../../record/severity.ts';
-import type { Filter, SearchRequest } from '../../search/request.ts';
+import type { Filter, RowPlace, SearchRequest } from '../../search/request.ts';
 import type { PageReader } from './pages/page-file.ts';
 import { Columns } from './pages/record-columns.ts';
 import { JsonText } from './pages/json-text.ts';
 import { TableCursor } from './pages/table-pages.ts';
-import { CollectedRows, type FileRows } from './row-lines.ts';
+import { maxPageText, placeOf } from './row-lines.ts';
 import type { Sqlite } from './sqlite.ts';
 
 /** Below, opening the file costs more than is gained. */
 const fewestRows = 200;
-const bytesAtOnce = 512 * 1024;
+/** What is set aside for a row; what is missing is made room for. */
+const expectedRowBytes = 600;
+const mostExpectedBytes = 8 * 1024 * 1024;
+/** A row's id and timestamp stand in its first bytes. */
+const placeBytes = 80;
 /** Rows passed over at most before their metadata is looked for anew. */
 const mostRowsPassed = 50;
 
@@ -27,31 +31,96 @@ export function isForPages({ order, limit, filter }: SearchRequest): boolean {
   );
 }
 
+interface Mark {
+  readonly length: number;
+  readonly starts: readonly [number, number];
+  readonly rowCount: number;
+}
+
+/** Rows of one file after the other, each with its newline, while a page has room for them. */
+export class WrittenRows {
+  readonly text: JsonText;
+  /** Where the last rows begin, the last one last. */
+  #starts: readonly [number, number] = [0, 0];
+  rowCount = 0;
+  isCut = false;
+
+  /** @param limit rows that are expected; there may be more. */
+  constructor(limit: number) {
+    this.text = new JsonText(Math.min(limit * expectedRowBytes, mostExpectedBytes));
+  }
+
+  /** False when there was no room for it: it is taken back. @param start where it begins. */
+  end(start: number): boolean {
+    this.isCut = this.text.length > maxPageText && this.rowCount > 0;
+    if (this.isCut) this.text.cutAt(start);
+    else {
+      this.#starts = [this.#starts[1], start];
+      this.rowCount++;
+    }
+    return !this.isCut;
+  }
+
+  /** Once, at the end. */
+  dropLast(): void {
+    this.text.cutAt(this.#starts[1]);
+    this.#starts = [this.#starts[0], this.#starts[0]];
+    this.rowCount--;
+  }
+
+  mark(): Mark {
+    return { length: this.text.length, starts: this.#starts, rowCount: this.rowCount };
+  }
+
+  backTo({ length, starts, rowCount }: Mark): void {
+    this.text.cutAt(length);
+    this.#starts = starts;
+    this.rowCount = rowCount;
+  }
+
+  get last(): RowPlace | null {
+    return this.rowCount === 0 ? null : placeOf(this.text.ascii(this.#starts[1], placeBytes));
+  }
+}
+
 /**
- * Null when something is not as expected.
+ * False when something is not as expected; then the rows are as they were.
  * @param openPages of the file of `database`, as the database sees it or with more rows at the end; once a table.
+ * @param asked its limit is that of all `rows`.
  */
-export function rowsOfPages(database: Sqlite, openPages: () => PageReader, asked: SearchRequest): FileRows | null {
+export function writeRowsOfPages(
+  database: Sqlite,
+  openPages: () => PageReader,
+  asked: SearchRequest,
+  rows: WrittenRows,
+): boolean {
   const opened: PageReader[] = [];
   const open = (): PageReader => {
     const pages = openPages();
     opened.push(pages);
     return pages;
   };
+  const before = rows.mark();
   try {
-    return readRows(database, open, asked);
+    writeRows(database, open, asked, rows);
+    return true;
   } catch (error) {
     // The engine says better what is wrong with a file, if it finds anything.
-    if (systemCodeOf(error) !== undefined) return null;
-    if (error instanceof RegressionError && error.code === 'STORE_CORRUPT') return null;
-    throw error;
+    const isExpected = error instanceof RegressionError && error.code === 'STORE_CORRUPT';
+    if (!isExpected && systemCodeOf(error) === undefined) throw error;
+    rows.backTo(before);
+    return false;
   } finally {
     for (const pages of opened) pages.close();
   }
 }
 
-function readRows(database: Sqlite, open: () => PageReader, { filter, after, limit }: SearchRequest): FileRows {
-  const found = new CollectedRows();
+function writeRows(
+  database: Sqlite,
+  open: () => PageReader,
+  { filter, after, limit }: SearchRequest,
+  rows: WrittenRows,
+): void {
   const lastId = database.get<{ id: number | null }>('SELECT max(id) AS id FROM logs')?.id ?? 0;
   const untilId = Math.min(filter.untilId ?? Infinity, lastId);
   const logs = new TableCursor(open(), database.rootPageOf('logs'));
@@ -59,14 +128,14 @@ function readRows(database: Sqlite, open: () => PageReader, { filter, after, lim
   const isWanted = wantedBy(filter);
   const applications = applicationTexts(database, filter);
   const log = new Columns(6);
-  const text = new JsonText(bytesAtOnce);
-  let rowsInText = 0;
+  const { text } = rows;
   logs.seek(Math.max(filter.afterId ?? 0, after?.id ?? 0) + 1);
   while (logs.next() && logs.id <= untilId) {
     const { bytes } = logs;
     log.find(bytes, logs.at);
     const application = applications.get(log.integer(bytes, 3));
     if (application === undefined || !isWanted(log, bytes)) continue;
+    const start = text.length;
     text.bytes(rowStart);
     text.integer(logs.id);
     text.bytes(timestampKey);
@@ -80,17 +149,8 @@ function readRows(database: Sqlite, open: () => PageReader, { filter, after, lim
     text.bytes(metadataKey);
     pairs.write(logs.id, text);
     text.bytes(rowEnd);
-    if (++rowsInText + found.lines.length === limit) break;
-    if (text.length < bytesAtOnce) continue;
-    if (!found.add(linesOf(text))) return found;
-    rowsInText = 0;
+    if (!rows.end(start) || rows.rowCount === limit) return;
   }
-  if (rowsInText > 0) found.add(linesOf(text));
-  return found;
-}
-
-function linesOf(text: JsonText): string[] {
-  return text.take().slice(0, -1).split('\n');
 }
 
 const rowStart = Buffer.from('{"id":');

@@ -14,8 +14,15 @@ export type Handlers<Calls> = {
 
 export function serve<Calls>(port: MessagePort, handlers: Handlers<Calls>): void {
   port.on('message', (request: Request<Calls>) => {
-    void answer(handlers, request).then((reply) => port.postMessage(reply));
+    void answer(handlers, request).then((reply) => port.postMessage(reply, movedWith(reply)));
   });
+}
+
+/** Bytes of an answer change hands instead of being copied: they are the answer's alone. */
+function movedWith(reply: Reply): ArrayBuffer[] {
+  const result = reply.ok ? (reply.result as { readonly bytes?: unknown } | null | undefined) : null;
+  const bytes = result?.bytes;
+  return bytes instanceof Uint8Array && bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
 }
 
 async function answer<Calls>(handlers: Handlers<Calls>, { id, method, args }: Request<Calls>): Promise<Reply> {

@@ -10,14 +10,13 @@ import { openStore } from '../../../src/store/remote-store.ts';
 import { hotFileName } from '../../../src/store/segments.ts';
 import { PageFile, type PageReader } from '../../../src/store/thread/pages/page-file.ts';
 import { type FileRows, rowsOfFile } from '../../../src/store/thread/row-lines.ts';
-import { rowsOfPages } from '../../../src/store/thread/row-pages.ts';
+import { WrittenRows, writeRowsOfPages } from '../../../src/store/thread/row-pages.ts';
 import { Snapshot } from '../../../src/store/thread/snapshot.ts';
 import type { Sqlite } from '../../../src/store/thread/sqlite.ts';
 import { SqliteStore } from '../../../src/store/thread/sqlite-store.ts';
 import { someRecords } from '../../records.ts';
 import { memoryDir, tempDir } from '../../temp-dir.ts';
 import { openSqlite } from '../open-sqlite.ts';
-import { rowsOf } from '../store.contract.ts';
 
 const oddText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
@@ -45,6 +44,12 @@ const filter = fc.constantFrom<SearchRequest['filter']>(
   { application: 'a', version: '1' },
   { environment: 'nowhere' },
 );
+
+function rowsOfPages(database: Sqlite, open: () => PageReader, asked: SearchRequest): FileRows | null {
+  const rows = new WrittenRows(10);
+  if (!writeRowsOfPages(database, open, asked, rows)) return null;
+  return { lines: rows.rowCount === 0 ? [] : rows.text.toString().slice(0, -1).split('\n'), isCut: rows.isCut };
+}
 
 interface Both {
   readonly database: Sqlite;
@@ -172,22 +177,27 @@ void test('pages that are not as expected are left to the engine', async (t) => 
   );
 });
 
-void test('large and small pages of a store hold the same rows', async (t) => {
+void test('large and small pages of a store hold the same rows, as text and as bytes', async (t) => {
   const store = await openStore({ dataDir: await tempDir(t) });
   t.teardown(() => store.close());
   for (let batch = 0; batch < 3; batch++) {
-    await store.append({
-      records: someRecords(500, { metadata: [['batch', String(batch)]] }),
-      positions: [],
-      gaps: [],
-    });
+    const metadata = [['batch', `${batch} é`]] as const;
+    await store.append({ records: someRecords(500, { metadata }), positions: [], gaps: [] });
     if (batch < 2) await store.rotate();
   }
-  const large = await rowsOf(store, { order: 'arrival', limit: 10_000 });
-  const small: typeof large = [];
-  for (let id = 0; id < 1500; id += 100)
-    small.push(...(await rowsOf(store, { order: 'arrival', limit: 100, filter: { afterId: id } })));
+  const page = (limit: number, parts: Partial<SearchRequest> = {}) =>
+    store.search({ filter: {}, order: 'arrival', limit, ...parts }, { deadlineMs: 20_000 });
+  let small = '';
+  for (let afterId = 0; afterId < 1500; afterId += 100) small += (await page(100, { filter: { afterId } })).ndjson;
 
-  t.equal(large.length, 1500);
-  t.strictSame(large, small);
+  for (const limit of [300, 500, 999, 1000, 1499, 1500, 9000]) {
+    const [text, bytes] = [await page(limit), await page(limit, { asBytes: true })];
+    const rows = small.split('\n').slice(0, Math.min(limit, 1500));
+    t.equal(text.ndjson, `${rows.join('\n')}\n`, `${limit} rows`);
+    const { bytes: written, ...rest } = bytes;
+    t.equal(Buffer.from(written ?? []).toString(), text.ndjson);
+    t.strictSame({ ...text, ndjson: '' }, rest);
+    t.match(text, { rowCount: rows.length, hasMore: limit < 1500, last: { id: rows.length } });
+  }
+  t.equal((await page(500, { filter: { afterId: 1500 }, asBytes: true })).rowCount, 0);
 });

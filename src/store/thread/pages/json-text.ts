@@ -15,10 +15,12 @@ const shortEscapes: ReadonlyMap<number, string> = new Map([
 export class JsonText {
   #buffer: Buffer;
   #length = 0;
+  /** A bit that no ASCII has is set in it once a byte of the text has it. */
+  #allBits = 0;
 
   /** @param expectedBytes it grows beyond them. */
   constructor(expectedBytes: number) {
-    this.#buffer = Buffer.allocUnsafeSlow(expectedBytes + expectedBytes / 8);
+    this.#buffer = Buffer.allocUnsafeSlow(expectedBytes);
   }
 
   get length(): number {
@@ -29,7 +31,13 @@ export class JsonText {
     this.#makeRoom(from.length);
     const buffer = this.#buffer;
     let to = this.#length;
-    for (let at = 0; at < from.length; at++) buffer[to++] = from[at] ?? 0;
+    let bits = this.#allBits;
+    for (let at = 0; at < from.length; at++) {
+      const byte = from[at] ?? 0;
+      bits |= byte;
+      buffer[to++] = byte;
+    }
+    this.#allBits = bits;
     this.#length = to;
   }
 
@@ -42,26 +50,45 @@ export class JsonText {
     this.#makeRoom(length * 6 + 2);
     const buffer = this.#buffer;
     let to = this.#length;
+    let bits = this.#allBits;
     buffer[to++] = quote;
     for (let at = start; at < start + length; at++) {
       const byte = from[at] ?? 0;
+      bits |= byte;
       if (byte >= 0x20 && byte !== quote && byte !== backslash) buffer[to++] = byte;
       else to = escape(byte, buffer, to);
     }
     buffer[to++] = quote;
+    this.#allBits = bits;
     this.#length = to;
   }
 
-  /** What was written so far; it begins anew. */
-  take(): string {
-    const text = this.#buffer.toString('utf8', 0, this.#length);
+  /** From `start` on, as far as it is ASCII. */
+  ascii(start: number, length: number): string {
+    return this.#buffer.toString('latin1', start, Math.min(start + length, this.#length));
+  }
+
+  /** Takes back what was written from there on. */
+  cutAt(length: number): void {
+    this.#length = length;
+  }
+
+  toString(): string {
+    // What is ASCII is taken over several times as fast when that is known.
+    return this.#buffer.toString(this.#allBits < 0x80 ? 'latin1' : 'utf8', 0, this.#length);
+  }
+
+  /** The bytes, which are the caller's alone; there is no text any more. */
+  takeBytes(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(this.#buffer.buffer as ArrayBuffer, this.#buffer.byteOffset, this.#length);
+    this.#buffer = Buffer.allocUnsafeSlow(0);
     this.#length = 0;
-    return text;
+    return bytes;
   }
 
   #makeRoom(bytes: number): void {
     if (this.#length + bytes <= this.#buffer.length) return;
-    const larger = Buffer.allocUnsafeSlow((this.#length + bytes) * 2);
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length, this.#length + bytes) * 2);
     this.#buffer.copy(larger, 0, 0, this.#length);
     this.#buffer = larger;
   }
