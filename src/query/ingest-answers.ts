@@ -24,7 +24,9 @@ export function rejectionText(rejected: readonly Rejected[]): string {
 }
 
 export function sendRejected(reply: FastifyReply, { accepted, rejected }: StoredPost): FastifyReply {
-  const answer = problem(400, 'ENTRIES_REJECTED', rejectionText(rejected));
+  const answer = problem(400, 'ENTRIES_REJECTED', rejectionText(rejected), {
+    hint: 'The numbers are places among the entries of the request, from 0. All others are stored: send only what is mended.',
+  });
   const more = { accepted, rejected_count: rejected.length, rejected: named(rejected) };
   return sendProblem(reply, { ...answer, ...more });
 }

@@ -85,6 +85,7 @@ export class IngestGate {
     const { ingest } = this.#options;
     if (ingest.failure !== null) {
       throw new IngestRefusal(503, 'STORE_FAILING', `the store takes no rows: ${ingest.failure}`, {
+        hint: 'Send the same request again after Retry-After. GET /health/ready says when the store takes rows.',
         retryAfterSeconds: 5,
       });
     }
@@ -119,7 +120,9 @@ export class IngestGate {
       if (systemCodeOf(error) === 'ERR_BUFFER_TOO_LARGE') {
         throw bodyTooLarge(`the body is longer than ${maxBodyBytes} bytes decompressed`);
       }
-      throw new IngestRefusal(400, 'BODY_UNREADABLE', `the body is not ${encoding}: ${messageOf(error)}`);
+      throw new IngestRefusal(400, 'BODY_UNREADABLE', `the body is not ${encoding}: ${messageOf(error)}`, {
+        hint: 'Send it as Content-Encoding says, whole, or leave the header out. Nothing of it is stored.',
+      });
     }
   }
 
@@ -128,8 +131,10 @@ export class IngestGate {
     try {
       return read();
     } catch (error) {
-      if (error instanceof UnreadableBody) throw new IngestRefusal(400, 'BODY_UNREADABLE', error.message);
-      throw error;
+      if (!(error instanceof UnreadableBody)) throw error;
+      throw new IngestRefusal(400, 'BODY_UNREADABLE', error.message, {
+        hint: 'The body as a whole is not of the format of this route: nothing of it is stored. docs/network-inputs.md says what each takes.',
+      });
     }
   }
 

@@ -45,6 +45,7 @@ const titles: Readonly<Record<number, string>> = {
   500: 'Internal error',
   503: 'Unavailable',
   504: 'Deadline exceeded',
+  508: 'Loop detected',
 };
 
 export function problem(
