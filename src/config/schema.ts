@@ -199,7 +199,7 @@ export const configSchema = z.strictObject({
         .describe('What is read but not yet committed, in memory; beyond it inputs wait'),
       batch_rows: z.int().min(1).max(50_000).default(2000).describe('Rows of a transaction under load'),
       cache_bytes: bytes({ min: MiB, max: 1024 * MiB })
-        .prefault('64MiB')
+        .prefault('16MiB')
         .describe('Page cache of the writer, at most'),
       min_free: bytes({ min: 0 })
         .prefault('64MiB')

@@ -8,7 +8,7 @@ export const defaultLimits: Omit<WriterOptions, 'path'> = {
   durability: 'full',
   checkpointBytes: 16 * MiB,
   maxWalBytes: 128 * MiB,
-  cacheBytes: 64 * MiB,
+  cacheBytes: 16 * MiB,
   maxHotBytes: 128 * MiB,
   maxHotAgeMs: dayMs,
   maxBytesCheckedFirst: 128 * MiB,
