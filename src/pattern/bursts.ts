@@ -16,25 +16,70 @@ export interface Burst {
 }
 
 const hoursPerDay = 24;
+const mostDays = 7;
 const minCount = 10;
 const minRatio = 3;
 const maxChance = 0.0001;
+/** An earlier day counts when it has at least this share of the records, and of the hours with any, of the day that is judged. */
+const leastRecords = 1 / 50;
+const leastHours = 1 / 4;
+
+/**
+ * In which hours an application logged. An hour is known when it did, and a day when it did about as much as on the day that is judged:
+ * one line with a wrong clock, years back, makes nothing known of the years between.
+ */
+export class ApplicationHours {
+  /** Records by bucket of one hour, in the order of time. */
+  readonly #counts: ReadonlyMap<number, number>;
+
+  /** @param patterns all of the application, with buckets of one hour. */
+  constructor(patterns: readonly PatternSummary[]) {
+    const counts = new Map<number, number>();
+    for (const { buckets } of patterns) {
+      for (const [bucket, count] of buckets) counts.set(bucket, (counts.get(bucket) ?? 0) + count);
+    }
+    this.#counts = new Map([...counts].sort(([a], [b]) => a - b));
+  }
+
+  /** Hours from `first` on in which anything was logged. */
+  countFrom(first: number): number {
+    let hours = 0;
+    for (const bucket of this.#counts.keys()) if (bucket >= first) hours++;
+    return hours;
+  }
+
+  /** Whether the day around `hour`, one of the days before `judged`, is known well enough to say what is usual for `pattern`. */
+  isKnown(hour: number, judged: number, { buckets }: PatternSummary): boolean {
+    const [then, now] = [this.#dayAround(hour, buckets), this.#dayAround(judged, buckets)];
+    // A burst is no measure of what else was logged, unless nothing was.
+    const isAlone = now.records === now.own;
+    const recordsOf = ({ records, own }: typeof now): number => (isAlone ? records : records - own);
+    return then.hours >= Math.max(now.hours * leastHours, 1) && recordsOf(then) >= recordsOf(now) * leastRecords;
+  }
+
+  #dayAround(hour: number, ownCounts: ReadonlyMap<number, number>): { records: number; own: number; hours: number } {
+    const day = { records: 0, own: 0, hours: 0 };
+    for (let bucket = hour - hoursPerDay / 2; bucket < hour + hoursPerDay / 2; bucket++) {
+      const count = this.#counts.get(bucket) ?? 0;
+      day.records += count;
+      day.own += ownCounts.get(bucket) ?? 0;
+      if (count > 0) day.hours++;
+    }
+    return day;
+  }
+}
 
 /**
  * The hour that stands out most; null when none does.
  * @param pattern with buckets of one hour.
- * @param known first and last bucket of which anything is known.
+ * @param hours of its application.
  * @param from first bucket of the range asked for.
  */
-export function burstOf(
-  pattern: PatternSummary,
-  known: { readonly first: number; readonly last: number },
-  from: number,
-): Burst | null {
+export function burstOf(pattern: PatternSummary, hours: ApplicationHours, from: number): Burst | null {
   let most: Burst | null = null;
   for (const [bucket, count] of pattern.buckets) {
     if (bucket < from || count < minCount) continue;
-    const { expected, days } = expectedAt(pattern, bucket, known, from);
+    const { expected, days } = expectedAt(pattern, bucket, hours, from);
     const chance = chanceOfDifference(expected, count, 1);
     if (count < minRatio * expected || chance > maxChance) continue;
     if (most === null || count - expected > most.count - most.expected)
@@ -44,23 +89,24 @@ export function burstOf(
 }
 
 function expectedAt(
-  { buckets }: PatternSummary,
+  pattern: PatternSummary,
   bucket: number,
-  known: { readonly first: number; readonly last: number },
+  hours: ApplicationHours,
   from: number,
 ): { expected: number; days: number } {
   let days = 0;
   let total = 0;
-  for (let day = bucket - hoursPerDay; day >= known.first && days < 7; day -= hoursPerDay) {
-    total += buckets.get(day) ?? 0;
+  for (let back = 1; back <= mostDays; back++) {
+    const hour = bucket - back * hoursPerDay;
+    if (!hours.isKnown(hour, bucket, pattern)) continue;
+    total += pattern.buckets.get(hour) ?? 0;
     days++;
   }
   // One day tells nothing of what is usual.
   if (days > 1) return { expected: total / days, days };
-  const first = Math.max(from, known.first);
-  const hours = known.last - first;
   let others = 0;
-  for (const [other, count] of buckets) if (other >= first && other !== bucket) others += count;
+  for (const [other, count] of pattern.buckets) if (other >= from && other !== bucket) others += count;
+  const otherHours = hours.countFrom(from) - 1;
   // A single hour is all there is: nothing can be said of it.
-  return { expected: hours <= 0 ? Number.POSITIVE_INFINITY : others / hours, days: 0 };
+  return { expected: otherHours <= 0 ? Number.POSITIVE_INFINITY : others / otherHours, days: 0 };
 }

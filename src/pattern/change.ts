@@ -37,6 +37,8 @@ export interface SideCount {
   readonly perMinute: number;
   /** Of all records of the application on this side, 0 to 1. */
   readonly share: number;
+  /** A row of it; null where the side has none. */
+  readonly exemplarId: number | null;
 }
 
 export interface CompareOptions {

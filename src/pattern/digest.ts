@@ -2,7 +2,8 @@
  * Writes a span of logs down within a budget of tokens, for a model or a person: totals, histogram, new errors, errors, bursts, what
  * changed, rare, most frequent, in this order. The same input gives the same bytes.
  *
- * Log text is written by attackers too: it only ever stands in fenced blocks, on lines of its own that cannot close the fence.
+ * Log text is written by attackers too, and so are names, versions and keys: they only ever stand in code, escaped, where nothing in them
+ * can end it.
  */
 export interface DigestSection {
   readonly name: string;
@@ -57,17 +58,24 @@ export function fitted(head: string, sections: readonly DigestSection[], budget:
 }
 
 const maxQuoted = 240;
+/** Control and format characters, what turns the direction of text, what has no width, what only modifies the character before it. */
+const unseen = /[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** Log text as data: one line, no control characters, no backtick that could end the block. */
+/** Log text as data: one line, nothing that is not seen, no backtick that could end the block. */
 export function fenced(message: string): string {
   return `  \`\`\`log\n  ${quoted(message)}\n  \`\`\`\n`;
 }
 
-/** The same within a line of ours. */
-export function quoted(text: string): string {
+/** The same within a line of ours: whatever a program or a sender named stands like this, names and keys as well as messages. */
+export function code(text: string): string {
+  return text === '' ? '(empty)' : `\`${quoted(text)}\``;
+}
+
+function quoted(text: string): string {
   const visible = text
+    .slice(0, maxQuoted + 1)
     .toWellFormed()
-    .replaceAll(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
+    .replaceAll(unseen, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
     .replaceAll('`', "'");
   return visible.length <= maxQuoted ? visible : `${visible.slice(0, maxQuoted).toWellFormed()}...`;
 }

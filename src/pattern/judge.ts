@@ -9,7 +9,15 @@ import { chanceOfAll, chanceOfAtLeast, chanceOfDifference, likelihoodRatio } fro
 import { type PatternSummary, type Variable, countFrom } from './summary.ts';
 
 /** Chances above which nothing is said. What is an error is worth a false alarm sooner than what is not. */
-const limits = { newError: 0.05, newOther: 0.01, gone: 0.001, rate: 0.01, severity: 0.001, value: 0.0005 };
+const limits = {
+  newError: 0.05,
+  newOther: 0.01,
+  gone: 0.001,
+  rate: 0.01,
+  severity: 0.001,
+  value: 0.0005,
+  unseenValue: 0.05,
+};
 const fewValues = 12;
 const valueSupport = 20;
 
@@ -126,7 +134,9 @@ export class Judge {
       .filter(({ value, firstSeen }) => !knownValues.has(value) && (from === undefined || firstSeen >= from))
       .flatMap(({ value, count }) => {
         const chance = chanceOfAtLeast(count, mean);
-        if (count < this.#minSupport || chance > limits.value) return [];
+        // Of several values that are about as common, one may well be missing in a few records: then all of it falls on one side.
+        const missing = chanceOfAll(count, target.count / (baseline.count + target.count)) * (known.length + 1);
+        if (count < this.#minSupport || chance > limits.value || missing > limits.unseenValue) return [];
         const because = `${variable.word} was one of ${known.length} values in ${text(baseline.count)} records (${known
           .slice(0, 4)
           .map((one) => one.value)
@@ -135,7 +145,7 @@ export class Judge {
           )}${known.length > 4 ? ', ...' : ''}); now ${value} in at least ${text(count)} of ${text(target.count)}`;
         return [
           {
-            ...this.#change('new_value', pair, chance, because),
+            ...this.#change('new_value', pair, Math.max(chance, missing), because),
             variable: { place: variable.place, word: variable.word, value },
           },
         ];
@@ -148,6 +158,7 @@ export class Judge {
       count: summary?.count ?? 0,
       perMinute: rounded((summary?.count ?? 0) / Math.max(minutes, 1)),
       share: rounded((summary?.count ?? 0) / Math.max(total, 1)),
+      exemplarId: summary?.exemplarId ?? null,
     });
     const [before, now] = [baseline?.count ?? 0, target?.count ?? 0];
     return {

@@ -9,6 +9,7 @@
 import { digit, kindOf, lineEnd, space, special } from './characters.ts';
 import { foldInto, mayFold } from './fold.ts';
 import { maskWord } from './mask-word.ts';
+import { ownText } from './own-text.ts';
 
 /** Words behind this many are one `<rest>`: what tells messages apart stands at their beginning. */
 export const maxWords = 64;
@@ -85,7 +86,8 @@ export class Masker {
       }
       text = joined(text, word);
     }
-    if (runStart >= 0) text = joined(text, message.slice(runStart, runEnd));
+    if (runStart >= 0)
+      text = text === '' ? firstLineOf(message, runStart, runEnd) : joined(text, message.slice(runStart, runEnd));
     if (count > maxWords) text += ' <rest>';
     this.#wordCount = count;
     return text;
@@ -100,6 +102,12 @@ export class Masker {
   endOf(index: number): number {
     return index < this.#wordCount ? (this.#places[index * 2 + 1] ?? -1) : -1;
   }
+}
+
+/** All of it stands in the message as it is. It is kept to be known again, and what follows it, a stack trace, need not be. */
+function firstLineOf(message: string, start: number, end: number): string {
+  const line = message.slice(start, end);
+  return message.length > 2 * line.length ? ownText(line) : line;
 }
 
 function joined(text: string, more: string): string {

@@ -6,8 +6,10 @@
  *
  * Looked at for every record that is stored, so nothing is cut out of a message that is known already.
  */
+import { isDigitAt } from './characters.ts';
 import { durationUnits, sizeUnits } from './fold.ts';
 import type { Masker } from './mask.ts';
+import { ownText } from './own-text.ts';
 
 export const maxValues = 16;
 const maxSlots = 12;
@@ -117,7 +119,7 @@ export class SlotValues {
     this.#widen(slot, message, start, end);
     this.#hasChanges = true;
     if (slot.values.length < maxValues) {
-      slot.values.push({ value: message.slice(start, end), firstSeen: timestamp, untold: 1, told: 0 });
+      slot.values.push({ value: ownText(message.slice(start, end)), firstSeen: timestamp, untold: 1, told: 0 });
       return;
     }
     slot.isMany = true;
@@ -129,7 +131,7 @@ export class SlotValues {
   #widen(slot: Slot, message: string, start: number, end: number): void {
     const first = message.charCodeAt(start);
     if (first !== 45 && (first < 48 || first > 57)) return;
-    const number = numberOf(message.slice(start, end));
+    const number = numberIn(message, start, end);
     if (!(number < slot.minimum || number > slot.maximum)) return;
     const width = slot.maximum - slot.minimum;
     const beyond = Math.max(slot.minimum - number, number - slot.maximum);
@@ -177,11 +179,32 @@ function isPunctuation(code: number): boolean {
   return code === 44 || code === 59 || code === 58 || code === 46;
 }
 
-/** A plain decimal, with a unit or without (`12.5ms`); else NaN, which is neither less nor more: `5e96` and `10.0.0.7` are no numbers. */
-function numberOf(value: string): number {
-  const [, number = '', unit = ''] = /^(-?\d{1,15}(?:\.\d{1,15})?)([a-zA-Z%]{0,12})$/.exec(value) ?? [];
-  return number !== '' && isUnit(unit.toLowerCase()) ? Number(number) : Number.NaN;
+/**
+ * A plain decimal, with a unit or without (`12.5ms`); else NaN, which is neither less nor more: `5e96` and `10.0.0.7` are no numbers.
+ * Read by hand: it is asked for every value of a variable that takes many.
+ */
+function numberIn(text: string, start: number, end: number): number {
+  const whole = text.charCodeAt(start) === 45 ? start + 1 : start;
+  let at = endOfDigits(text, whole, end);
+  if (at === whole) return Number.NaN;
+  if (at < end && text.charCodeAt(at) === 46) {
+    const fraction = at + 1;
+    at = endOfDigits(text, fraction, end);
+    if (at === fraction) return Number.NaN;
+  }
+  if (at < end && (end - at > longestUnit || !isUnit(text.slice(at, end).toLowerCase()))) return Number.NaN;
+  return Number(text.slice(start, at));
 }
+
+/** At most as many as a number is exact with. */
+function endOfDigits(text: string, start: number, end: number): number {
+  let at = start;
+  while (at < end && at - start < mostDigits && isDigitAt(text, at)) at++;
+  return at;
+}
+
+const mostDigits = 15;
+const longestUnit = 12;
 
 /** One letter is more often the end of a hexadecimal id than a byte. */
 function isUnit(word: string): boolean {

@@ -41,14 +41,29 @@ class Node<Own> implements Template<Own> {
   mergedInto: Node<Own> | null = null;
 
   constructor(words: readonly string[], learned: ReadonlySet<number> = noPlaces) {
-    this.id = idOfWords(words);
-    this.words = words;
+    const template = words.join(' ');
+    this.id = createHash('sha256').update(template).digest('hex').slice(0, 16);
+    // Views of the template, not of the message that they were found in.
+    this.words = template.split(' ');
     this.learned = learned;
   }
 }
 
+/** How many different words make their place a variable. */
+export interface WordsNeeded {
+  /** Behind a word or a colon that introduces a name. */
+  readonly introduced: number;
+  /** Words in capitals: states and verbs of protocols, of which there are several. */
+  readonly capitals: number;
+  readonly other: number;
+}
+
+/** Chosen once, for all systems; what others would have done is in the conformance run (loghub-patterns.ts: leave one out). */
+export const wordsNeeded: WordsNeeded = { introduced: 3, capitals: 16, other: 24 };
+
 export interface TreeOptions<Own> {
   readonly maxPatterns: number;
+  readonly wordsNeeded?: WordsNeeded;
   /** Asked before a pattern is made; false sends the message to the catch-all. */
   readonly mayGrow?: () => boolean;
   /** Masked messages whose pattern is remembered; the rest is looked up in the tree. */
@@ -64,6 +79,7 @@ export interface TreeOptions<Own> {
 export class TemplateTree<Own = unknown> {
   readonly #options: TreeOptions<Own>;
   readonly #maxCached: number;
+  readonly #wordsNeeded: WordsNeeded;
   readonly #leaves = new Map<string, Leaf<Own>>();
   #cache = new Map<string, Node<Own>>();
   readonly #catchAll = new Node<Own>(catchAllWords);
@@ -72,6 +88,7 @@ export class TemplateTree<Own = unknown> {
   constructor(options: TreeOptions<Own>) {
     this.#options = options;
     this.#maxCached = options.maxCached ?? 4096;
+    this.#wordsNeeded = options.wordsNeeded ?? wordsNeeded;
   }
 
   /** Patterns that are not merged into others, the catch-all not counted. */
@@ -159,7 +176,7 @@ export class TemplateTree<Own = unknown> {
     for (const place of [...alike.keys()].sort((a, b) => a - b)) {
       const nodes = [...(alike.get(place) ?? []), node];
       const values = nodes.map((one) => one.words[place] ?? '');
-      if (values.length >= wordsNeeded(node.words[place - 1] ?? '', values)) {
+      if (values.length >= this.#wordsNeeded[placeOf(node.words[place - 1] ?? '', values)]) {
         return this.#merge(node.words.with(place, anyWord), nodes);
       }
     }
@@ -234,13 +251,7 @@ function onlyDifference(words: readonly string[], others: readonly string[]): nu
 // oxfmt-ignore
 const introducing = new Set(['user', 'from', 'for', 'to', 'by', 'host', 'at', 'on', 'name', 'named', 'of', 'with', 'in', 'into', 'id']);
 
-/** How many different words make their place a variable. A word in capitals is a state or a verb of a protocol: those are few. */
-function wordsNeeded(before: string, values: readonly string[]): number {
-  if (values.filter((value) => /^\W*[A-Z][A-Z_]+\W*$/.test(value)).length * 2 > values.length) return 16;
-  const isIntroduced = introducing.has(before.toLowerCase()) || /[:=]$/.test(before);
-  return isIntroduced ? 3 : 24;
-}
-
-function idOfWords(words: readonly string[]): string {
-  return createHash('sha256').update(words.join(' ')).digest('hex').slice(0, 16);
+function placeOf(before: string, values: readonly string[]): keyof WordsNeeded {
+  if (values.filter((value) => /^\W*[A-Z][A-Z_]+\W*$/.test(value)).length * 2 > values.length) return 'capitals';
+  return introducing.has(before.toLowerCase()) || /[:=]$/.test(before) ? 'introduced' : 'other';
 }

@@ -1,12 +1,12 @@
 /** Gathers what a digest says of a span: its patterns, what is new in it, what changed against the span before, what belongs together. */
-import { type Digest, type DigestSection, fenced, fitted, quoted } from '../pattern/digest.ts';
+import { type Digest, type DigestSection, code, fenced, fitted } from '../pattern/digest.ts';
 import type { PatternSummary } from '../pattern/summary.ts';
 import { isAtLeast } from '../record/severity.ts';
 import type { LogRow } from '../search/request.ts';
 import { readTime } from '../search/time.ts';
 import type { QueryLimits, Store } from '../store/store.ts';
-import { burstOf, entryOf, headOf, histogramOf } from './digest-text.ts';
-import { PatternQuestions, type Span, type SpanOfPatterns, ordered, timestampOfMinute } from './pattern-questions.ts';
+import { burstOf, entryOf, headOf, histogramOf, rowsOfPattern } from './digest-text.ts';
+import { PatternQuestions, type Span, type SpanOfPatterns, ordered } from './pattern-questions.ts';
 
 export const wantedBuckets = 12;
 const maxEntries = 200;
@@ -46,8 +46,7 @@ export async function digestOfSpan(
   limits: QueryLimits,
 ): Promise<Digest> {
   const isError = ({ severity }: PatternSummary): boolean => isAtLeast(severity, 'ERROR');
-  const begin = timestampOfMinute(span.fromMinute);
-  const isNew = ({ firstSeen }: PatternSummary): boolean => firstSeen >= begin;
+  const isNew = ({ firstSeen }: PatternSummary): boolean => firstSeen >= span.since;
   const byCount = ordered(span, 'count', undefined);
   const newErrors = byCount.filter((pattern) => isError(pattern) && isNew(pattern));
   const otherErrors = byCount.filter((pattern) => isError(pattern) && !isNew(pattern));
@@ -89,8 +88,8 @@ async function changesBefore(
   const present = { ...asked, start: new Date(startMs).toISOString() };
   const { changes, baselineCount } = await questions.compare({ baseline: past, target: present }, {}, limits);
   const entries = changes.map(
-    ({ kind, severity, application, template, because }) =>
-      `- ${kind.replace('_', ' ')}: ${severity} ${quoted(application)} \`${quoted(template)}\`\n  \`${quoted(because)}\`\n`,
+    ({ kind, severity, application, id, template, because }) =>
+      `- ${kind.replace('_', ' ')}: ${severity} ${code(application)} ${code(template)}\n  ${code(because)}, ${rowsOfPattern(id)}\n`,
   );
   return { hasPast: baselineCount > 0, changes: entries };
 }
@@ -131,7 +130,7 @@ async function tracesOf(
       .map(({ severity, application, message }) => fenced(`${severity} ${application}: ${message}`));
     traces.set(
       pattern,
-      `  same request, ${quoted(pair[0])}=\`${quoted(pair[1])}\`, ${others.length} more records:\n${lines.join('')}`,
+      `  same request, ${code(pair[0])}=${code(pair[1])}, ${others.length} more records:\n${lines.join('')}`,
     );
   }
   return traces;

@@ -22,6 +22,8 @@ export class MinedRows {
   readonly #values: ReleaseValue[] = [];
   readonly #slots: ReleaseSlot[] = [];
   readonly #knownSince: string;
+  /** Timestamp of the earliest row. */
+  #since = '9999';
   #rows = 0;
 
   /** @param known all that the store knows. */
@@ -38,9 +40,9 @@ export class MinedRows {
     return this.#rows;
   }
 
-  /** @param timestamp of which it is asked whether anything is known from before. */
-  knowsBefore(timestamp: string): boolean {
-    return this.#knownSince < timestamp;
+  /** Whether anything is known from before the rows, so that what is not is new. */
+  get hasPast(): boolean {
+    return this.#knownSince < this.#since;
   }
 
   /** @param lines rows as JSON, in the order of arrival. */
@@ -49,6 +51,7 @@ export class MinedRows {
     const records = rows.map((row) => this.#recordOf(row));
     const changes = this.#miner.observe(records);
     this.#rows += rows.length;
+    for (const { timestamp } of rows) if (timestamp < this.#since) this.#since = timestamp;
     if (changes === null) return;
     this.#addPatterns(changes);
     const releaseOf = (record: number): number => this.#releaseOf(records[record]?.application);
@@ -71,15 +74,15 @@ export class MinedRows {
   span(wantedBuckets: number): SpanOfPatterns {
     const first = this.#cells.reduce((least, { bucket }) => Math.min(least, bucket), Infinity);
     const last = this.#cells.reduce((most, { bucket }) => Math.max(most, bucket), -Infinity);
-    const { fromMinute, stepMinutes } = bucketsOf(first, last, wantedBuckets);
-    const patterns = summarize(this.#history(fromMinute, stepMinutes));
+    const grid = bucketsOf(first, last, wantedBuckets, first);
+    const patterns = summarize(this.#history(grid.fromMinute, grid.stepMinutes));
     const firstHour = Math.floor(first / minutesPerHour) * minutesPerHour;
     return {
       patterns,
       releases: [...this.#releases.values()],
-      fromMinute,
-      stepMinutes,
-      buckets: Math.floor((last - fromMinute) / stepMinutes) + 1,
+      since: this.#since,
+      ...grid,
+      toMinute: grid.fromMinute + grid.buckets * grid.stepMinutes,
       bursts: burstsIn(this.#history(firstHour, minutesPerHour), firstHour, { first, last }, patterns),
     };
   }
@@ -92,7 +95,6 @@ export class MinedRows {
       cells: this.#cells.map((cell) => ({ ...cell, bucket: bucketOf(cell.firstMinute) })),
       values: this.#values,
       slots: this.#slots,
-      oldestMinute: fromMinute,
     };
   }
 

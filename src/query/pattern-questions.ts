@@ -2,7 +2,7 @@
  * Asks the store for roll-ups of patterns and has them read: the spans and sides that the routes, and through them the commands and
  * tools, ask for.
  */
-import { type Burst, burstOf } from '../pattern/bursts.ts';
+import { ApplicationHours, type Burst, burstOf } from '../pattern/bursts.ts';
 import type { Side } from '../pattern/change.ts';
 import { type Comparison, compareSides } from '../pattern/compare.ts';
 import { type PatternSummary, keyOf, summarize } from '../pattern/summary.ts';
@@ -11,7 +11,7 @@ import { isAtLeast, severityRank } from '../record/severity.ts';
 import { timestampOfMs } from '../record/timestamp.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import { readTime } from '../search/time.ts';
-import type { PatternHistory, PatternHistoryRequest, Release } from '../store/patterns.ts';
+import type { PatternCell, PatternHistory, PatternHistoryRequest, Release } from '../store/patterns.ts';
 import type { QueryLimits, Store } from '../store/store.ts';
 
 export interface Span {
@@ -30,13 +30,22 @@ export const minutesPerHour = 60;
 const minutesPerDay = 24 * minutesPerHour;
 const niceSteps = [1, 5, 10, 30, 60, 360, 720, 1440, 7 * 1440, 30 * 1440];
 
+interface MinuteRange {
+  fromMinute: number;
+  /** Exclusive. */
+  toMinute: number;
+}
+
 export interface SpanOfPatterns {
   readonly patterns: readonly PatternSummary[];
   readonly releases: readonly Release[];
-  /** Begin of bucket 0, its width, and the number of buckets. */
+  /** Timestamp: what was first seen from here on is new. */
+  readonly since: string;
+  /** Begin of bucket 0, never before the span that was asked for; the width of buckets, their number, and the end of the span. */
   readonly fromMinute: number;
   readonly stepMinutes: number;
   readonly buckets: number;
+  readonly toMinute: number;
   readonly bursts: ReadonlyMap<PatternSummary, Burst>;
 }
 
@@ -53,22 +62,19 @@ export class PatternQuestions {
   async span(asked: Span, wantedBuckets: number, limits: QueryLimits): Promise<SpanOfPatterns> {
     const range = this.#rangeOf(asked);
     const all = await this.#history(asked, { ...range, stepMinutes: lastMinute }, limits);
-    const minutes = all.cells.flatMap(({ firstMinute, lastMinute: last }) => [firstMinute, last]);
-    const first = Math.max(
-      range.fromMinute,
-      minutes.reduce((a, b) => Math.min(a, b), range.toMinute),
-    );
-    const last = minutes.reduce((a, b) => Math.max(a, b), first);
-    const { stepMinutes, fromMinute } = bucketsOf(first, last, wantedBuckets);
-    const history = await this.#history(asked, { ...range, fromMinute, stepMinutes }, limits);
+    // Where there is nothing the span is the minute at which it begins.
+    const begin = asked.start === undefined ? Math.floor(this.#nowMs() / 60_000) : range.fromMinute;
+    const { first, last } = extentOf(all.cells) ?? { first: begin, last: begin };
+    const grid = bucketsOf(first, last, wantedBuckets, range.fromMinute);
+    const history = await this.#history(asked, { ...range, ...grid }, limits);
     const patterns = summarize(history);
     return {
       patterns,
       releases: history.releases,
-      fromMinute,
-      stepMinutes,
-      buckets: Math.floor((last - fromMinute) / stepMinutes) + 1,
-      bursts: await this.#bursts(asked, patterns, first, last, limits),
+      since: timestampOfMinute(asked.start === undefined ? first : range.fromMinute),
+      ...grid,
+      toMinute: Math.min(range.toMinute, grid.fromMinute + grid.buckets * grid.stepMinutes),
+      bursts: await this.#bursts(asked, patterns, range.fromMinute, { first, last }, limits),
     };
   }
 
@@ -86,33 +92,46 @@ export class PatternQuestions {
         hint: 'Name two releases (baseline=1.4.1&target=1.4.2) or two spans of time (baseline_start, target_start).',
       });
     }
-    return compareSides(await this.#side(baseline, limits), await this.#side(target, limits), {
+    const ranges = { baseline: this.#rangeOf(baseline), target: this.#rangeOf(target) };
+    // Spans that meet within a minute share it, as ends are rounded up and begins down: it is the target's.
+    if (ranges.baseline.toMinute - 1 === ranges.target.fromMinute) ranges.baseline.toMinute--;
+    const [before, now] = [
+      await this.#side(baseline, ranges.baseline, limits),
+      await this.#side(target, ranges.target, limits),
+    ];
+    return compareSides(before, now, {
       ...(options.minSupport === undefined ? {} : { minSupport: options.minSupport }),
       ...(options.minRatio === undefined ? {} : { minRatio: options.minRatio }),
       newValuesFrom: isOfReleases ? undefined : start,
     });
   }
 
-  async #side(asked: Span, limits: QueryLimits): Promise<Side> {
-    const history = await this.#history(asked, { ...this.#rangeOf(asked), stepMinutes: lastMinute }, limits);
-    const first = history.cells.reduce((least, { firstMinute }) => Math.min(least, firstMinute), Infinity);
-    const last = history.cells.reduce((most, { lastMinute: own }) => Math.max(most, own), -Infinity);
-    return { patterns: summarize(history), minutes: last >= first ? last - first + 1 : 0 };
+  async #side(asked: Span, range: MinuteRange, limits: QueryLimits): Promise<Side> {
+    const history = await this.#history(asked, { ...range, stepMinutes: lastMinute }, limits);
+    const extent = extentOf(history.cells);
+    return { patterns: summarize(history), minutes: extent === null ? 0 : extent.last - extent.first + 1 };
   }
 
   async #bursts(
     asked: Span,
     patterns: readonly PatternSummary[],
-    first: number,
-    last: number,
+    startMinute: number,
+    { first, last }: { readonly first: number; readonly last: number },
     limits: QueryLimits,
   ): Promise<Map<PatternSummary, Burst>> {
-    const fromMinute = Math.max(Math.floor(first / minutesPerHour) * minutesPerHour - 7 * minutesPerDay, 0);
+    const firstHour = Math.floor(first / minutesPerHour) * minutesPerHour;
+    const fromMinute = Math.max(firstHour - 7 * minutesPerDay, 0);
     const hourly = await this.#history(asked, { fromMinute, toMinute: last + 1, stepMinutes: minutesPerHour }, limits);
-    return burstsIn(hourly, fromMinute, { first, last }, patterns);
+    if (startMinute <= firstHour) return burstsIn(hourly, fromMinute, { first, last }, patterns);
+    // The span begins within an hour: what that hour has from before is none of it.
+    const range = { fromMinute: firstHour, toMinute: startMinute, stepMinutes: minutesPerHour };
+    const early = await this.#history(asked, range, limits);
+    const bucket = (firstHour - fromMinute) / minutesPerHour;
+    const cells = without(hourly.cells, new Map(early.cells.map((cell) => [cellKey({ ...cell, bucket }), cell.count])));
+    return burstsIn({ ...hourly, cells }, fromMinute, { first, last }, patterns);
   }
 
-  #rangeOf({ start, end }: Span): { fromMinute: number; toMinute: number } {
+  #rangeOf({ start, end }: Span): MinuteRange {
     const minuteOf = (text: string, parameter: string): number =>
       Date.parse(readTime(text, parameter, this.#nowMs())) / 60_000;
     const fromMinute = start === undefined ? 0 : Math.floor(minuteOf(start, 'start'));
@@ -134,10 +153,36 @@ export class PatternQuestions {
   }
 }
 
-/** Round steps, about as many as wanted; buckets begin at multiples of them. */
-export function bucketsOf(first: number, last: number, wanted: number): { stepMinutes: number; fromMinute: number } {
+/** Minutes of the first and the last record; null where there is none. */
+function extentOf(cells: readonly PatternCell[]): { readonly first: number; readonly last: number } | null {
+  const first = cells.reduce((least, { firstMinute }) => Math.min(least, firstMinute), Infinity);
+  const last = cells.reduce((most, cell) => Math.max(most, cell.lastMinute), -Infinity);
+  return first > last ? null : { first, last };
+}
+
+function cellKey({ pattern, release, severity, bucket }: PatternCell): string {
+  return `${pattern} ${release} ${severity} ${bucket}`;
+}
+
+function without(cells: readonly PatternCell[], counts: ReadonlyMap<string, number>): PatternCell[] {
+  return cells
+    .map((cell) => ({ ...cell, count: cell.count - (counts.get(cellKey(cell)) ?? 0) }))
+    .filter(({ count }) => count > 0);
+}
+
+/**
+ * Round steps, about as many as wanted. Buckets begin at multiples of them, the first one not before the span.
+ * @param notBefore minute at which the span begins.
+ */
+export function bucketsOf(
+  first: number,
+  last: number,
+  wanted: number,
+  notBefore: number,
+): { readonly stepMinutes: number; readonly fromMinute: number; readonly buckets: number } {
   const stepMinutes = niceSteps.find((step) => (last - first + 1) / step <= wanted) ?? minutesPerDay * 365;
-  return { stepMinutes, fromMinute: Math.floor(first / stepMinutes) * stepMinutes };
+  const fromMinute = Math.max(Math.floor(first / stepMinutes) * stepMinutes, notBefore);
+  return { stepMinutes, fromMinute, buckets: Math.floor((last - fromMinute) / stepMinutes) + 1 };
 }
 
 /**
@@ -152,14 +197,16 @@ export function burstsIn(
   patterns: readonly PatternSummary[],
 ): Map<PatternSummary, Burst> {
   const hourOf = (minute: number): number => Math.floor((minute - fromMinute) / minutesPerHour);
-  const known = { first: Math.max(0, hourOf(hourly.oldestMinute ?? asked.first)), last: hourOf(asked.last) };
   const byKey = new Map(patterns.map((pattern) => [keyOf(pattern), pattern]));
   const bursts = new Map<PatternSummary, Burst>();
-  for (const summary of summarize(hourly)) {
-    const pattern = byKey.get(keyOf(summary));
-    const burst = pattern === undefined ? null : burstOf(summary, known, hourOf(asked.first));
-    if (pattern !== undefined && burst !== null) {
-      bursts.set(pattern, { ...burst, bucket: fromMinute + burst.bucket * minutesPerHour });
+  for (const own of Map.groupBy(summarize(hourly), ({ application }) => application).values()) {
+    const hours = new ApplicationHours(own);
+    for (const summary of own) {
+      const pattern = byKey.get(keyOf(summary));
+      const burst = pattern === undefined ? null : burstOf(summary, hours, hourOf(asked.first));
+      if (pattern !== undefined && burst !== null) {
+        bursts.set(pattern, { ...burst, bucket: fromMinute + burst.bucket * minutesPerHour });
+      }
     }
   }
   return bursts;

@@ -84,7 +84,13 @@ export const diffParameters = {
   limit: z.coerce.number().int().min(1).max(1000).default(200).describe('Changes at most'),
 };
 
-const countSchema = z.object({ count: z.int(), per_minute: z.number(), share: z.number() });
+const sideSchema = z.object({
+  count: z.int(),
+  per_minute: z.number(),
+  share: z.number(),
+  exemplar_id: z.int().nullable().describe('A row of this side, unless it has gone to retention'),
+  rows: z.string().nullable().describe('Path of the rows of this pattern on this side; null where there are none'),
+});
 
 export const changeSchema = z.object({
   kind: z.enum(['new', 'gone', 'more', 'less', 'severity_raised', 'severity_lowered', 'new_value']),
@@ -92,8 +98,8 @@ export const changeSchema = z.object({
   id: z.string(),
   template: z.string(),
   severity: z.enum(severities),
-  baseline: countSchema,
-  target: countSchema,
+  baseline: sideSchema,
+  target: sideSchema,
   ratio: z.number().nullable().describe('Times the rate that unchanged traffic would have'),
   score: z.number().describe('Log-likelihood ratio'),
   chance: z.number().describe('Probability of as much by chance'),
@@ -101,6 +107,8 @@ export const changeSchema = z.object({
   variable: z.object({ place: z.int(), word: z.string(), value: z.string() }).nullable(),
   exemplar_id: z.int(),
   exemplar: z.string(),
+  rows: z.string().describe('Path of all rows of this pattern'),
+  context: z.string().describe('Path of what was logged around the exemplar'),
 });
 
 export const diffSchema = z.object({

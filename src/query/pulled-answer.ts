@@ -5,7 +5,7 @@ import { maxDigestedRows, type pullViews } from './consumer-schemas.ts';
 import type { QueryContext } from './context.ts';
 import { digestOfSpan, wantedBuckets } from './digest.ts';
 import { MinedRows } from './mined-rows.ts';
-import { allTime, timestampOfMinute } from './pattern-questions.ts';
+import { allTime } from './pattern-questions.ts';
 import { type DigestAnswer, digestAnswer } from './pattern-schemas.ts';
 import { type BatchView, type PulledBatch, pullBatch } from './pull.ts';
 import { maxLimit } from './schemas.ts';
@@ -97,8 +97,7 @@ async function digestJson(
   const head = headOf(pulled, view.rowCount);
   if (view.rowCount === 0) return joined(head, '"digest":null,"rows":[]');
   const span = view.span(wantedBuckets);
-  const past = { hasPast: view.knowsBefore(timestampOfMinute(span.fromMinute)), changes: [] };
-  const digest = await digestOfSpan(store, span, past, budget, limits);
+  const digest = await digestOfSpan(store, span, { hasPast: view.hasPast, changes: [] }, budget, limits);
   const answer: DigestAnswer = digestAnswer(digest, budget);
   return joined(head, `"digest":${JSON.stringify(answer)},"rows":[]`);
 }

@@ -38,8 +38,6 @@ export interface PatternHistory {
   readonly cells: readonly PatternCell[];
   readonly values: readonly ReleaseValue[];
   readonly slots: readonly ReleaseSlot[];
-  /** The oldest minute of which anything is known; null when nothing is. */
-  readonly oldestMinute: number | null;
 }
 
 export interface PatternRow extends PatternName {
@@ -49,7 +47,7 @@ export interface PatternRow extends PatternName {
   readonly learned: readonly number[];
   /** Number of the pattern it is an alias of. */
   readonly mergedInto: number | null;
-  /** Timestamp of its first record ever. */
+  /** Timestamp of its first record ever, from any source of its application and as any of its aliases. */
   readonly firstSeen: string;
   readonly exemplar: string;
 }

@@ -42,13 +42,38 @@ void test('a batch pulled as a digest says what is in its rows, comes again unch
   const text = first.digest?.text ?? '';
   t.ok((first.digest?.tokens ?? Infinity) <= 1200);
   t.match(text, '2,503 records, 4 patterns: INFO 2,501, ERROR 2');
-  t.match(text, '**2,500** INFO shop (2.3.1) `served request <*>`');
+  t.match(text, '**2,500** INFO `shop` (`2.3.1`) `served request <*>`');
   const [news = '', known = ''] = text.split('## Errors known before');
-  t.match(news, /## New errors\n\n- \*\*1\*\* ERROR shop \(2\.3\.1\) `ledger <\*> is torn`/);
-  t.match(news, 'same request, trace_id=`abc`, 1 more records');
+  t.match(news, /## New errors\n\n- \*\*1\*\* ERROR `shop` \(`2\.3\.1`\) `ledger <\*> is torn`/);
+  t.match(news, 'same request, `trace_id`=`abc`, 1 more records');
   t.match(known, /`login of user <\*> failed`\n {2}first 2026-11-21T03:00:00Z/);
   t.match(await client.ack('nightly', first.batch ?? ''), { acked_rows: 2503, batch: null });
   t.match(await client.pull('nightly', { view: 'digest' }), { batch: null, digest: null, row_count: 0 });
+});
+
+void test('an error of the batch before is not new in the next one, however near they are', async (t) => {
+  const store = new SqliteStore(':memory:');
+  const miner = new PatternMiner({ maxPatterns: 1000, maxPatternsPerApplication: 1000 });
+  const second = (seconds: number) => `2026-11-24T03:31:${seconds}.000000Z`;
+  const records = [
+    aRecord({ message: 'ledger torn', severity: 'ERROR', timestamp: second(10) }),
+    aRecord({ message: 'ledger torn', severity: 'ERROR', timestamp: second(20) }),
+    aRecord({ message: 'no mail', severity: 'ERROR', timestamp: second(30) }),
+    // Far enough for wide buckets, whose first one begins before the batch.
+    aRecord({ message: 'no mail', severity: 'ERROR', timestamp: '2026-11-24T23:59:00.000000Z' }),
+  ];
+  await store.append({ records, positions: [], gaps: [], patterns: miner.observe(records) });
+  const { client } = await serve(t, { store });
+  await client.createConsumer('job', { application: 'shop', from: 'id:1' });
+
+  const first = await client.pull('job', { view: 'digest', max_rows: 1 });
+  await client.ack('job', first.batch ?? '');
+  const next = await client.pull('job', { view: 'digest' });
+
+  t.match(first.digest?.text, 'Errors known before\n\n- **1** ERROR `shop` (`2.3.1`) `ledger torn`');
+  const [news = '', known = ''] = (next.digest?.text ?? '').split('## Errors known before');
+  t.match(news, 'New errors\n\n- **2** ERROR `shop` (`2.3.1`) `no mail`');
+  t.notOk(known.includes('no mail'));
 });
 
 void test('a digest is of the rows that its consumer wants, so many as it asks for', async (t) => {

@@ -92,7 +92,7 @@ void test('many small batches add up to the same counts and values, however many
   for (const [index, record] of records.entries()) {
     await append([record]);
     if (![0, 30, 31, 32, 63, 99].includes(index)) continue;
-    const { cells, values, oldestMinute } = await store.patternHistory({ ...always, stepMinutes: 1 }, limits);
+    const { cells, values } = await store.patternHistory({ ...always, stepMinutes: 1 }, limits);
     const told = values.reduce((sum, { count }) => sum + count, 0);
 
     t.equal(
@@ -101,7 +101,6 @@ void test('many small batches add up to the same counts and values, however many
     );
     t.equal(new Set(cells.map(({ bucket, severity }) => `${bucket} ${severity}`)).size, cells.length, 'each cell once');
     t.ok(told <= index + 1 && told * 5 >= (index + 1) * 4, `${told} values of ${index + 1} told`);
-    t.equal(oldestMinute, Date.parse('2026-11-24T03:00:00Z') / 60_000);
   }
   const { cells } = await store.patternHistory(always, limits);
   t.match(cells, [{ count: 100 }]);

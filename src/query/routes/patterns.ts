@@ -1,15 +1,14 @@
 /** `GET /api/v1/patterns` and `/patterns/diff`: what the messages say, and what changed between two sides. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Change, SideCount } from '../../pattern/change.ts';
 import type { PatternSummary } from '../../pattern/summary.ts';
 import type { Severity } from '../../record/severity.ts';
+import { changeAnswer } from '../change-answer.ts';
 import type { RouteContext } from '../context.ts';
 import { checkNames } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
 import { PatternQuestions, type SpanOfPatterns, ordered, timestampOfMinute } from '../pattern-questions.ts';
 import {
-  type ChangeAnswer,
   type PatternAnswer,
   diffParameters,
   diffSchema,
@@ -75,22 +74,20 @@ export function patternRoutes(context: RouteContext): FastifyPluginAsyncZod {
       },
       async (request, reply) => {
         const { baseline, target, application, environment, limit, min_support, min_ratio, ...times } = request.query;
+        const { baseline_start, baseline_end, target_start, target_end } = times;
+        const sides = {
+          baseline: { version: baseline, start: baseline_start, end: baseline_end, application, environment },
+          target: { version: target, start: target_start, end: target_end, application, environment },
+        };
         const comparison = await questions.compare(
-          {
-            baseline: {
-              version: baseline,
-              start: times.baseline_start,
-              end: times.baseline_end,
-              application,
-              environment,
-            },
-            target: { version: target, start: times.target_start, end: times.target_end, application, environment },
-          },
+          sides,
           { minSupport: min_support, minRatio: min_ratio },
           { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) },
         );
         return {
-          changes: comparison.changes.slice(0, limit).map(changeOf),
+          changes: comparison.changes
+            .slice(0, limit)
+            .map((change) => changeAnswer(change, sides, context.clock.nowMs())),
           total: comparison.changes.length,
           truncated: comparison.changes.length > limit,
           patterns: comparison.patterns,
@@ -135,12 +132,4 @@ function answerOf(pattern: PatternSummary, span: SpanOfPatterns): PatternAnswer 
     exemplar_id: exemplarId,
     exemplar,
   };
-}
-
-function changeOf({ baseline, target, exemplarId, ...change }: Change): ChangeAnswer {
-  return { ...change, baseline: countOf(baseline), target: countOf(target), exemplar_id: exemplarId };
-}
-
-function countOf({ count, perMinute, share }: SideCount) {
-  return { count, per_minute: perMinute, share };
 }

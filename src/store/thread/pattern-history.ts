@@ -65,14 +65,7 @@ export function patternHistory(database: Sqlite, request: PatternHistoryRequest)
     // A value may stand twice, here and there: who reads adds them up.
     values: [...values, ...pending.values.filter((value) => shown.has(value.pattern) && asked.has(value.release))],
     slots: slots.map(({ isMany, ...slot }) => ({ ...slot, isMany: isMany === 1 })),
-    oldestMinute: oldestOf(database, pending.counts),
   };
-}
-
-function oldestOf(database: Sqlite, pending: readonly PendingCount[]): number | null {
-  const folded = database.get<{ minute: number }>('SELECT minute FROM pattern_counts ORDER BY minute LIMIT 1')?.minute;
-  const oldest = pending.reduce((least, { minute }) => Math.min(least, minute), folded ?? Infinity);
-  return oldest === Infinity ? null : oldest;
 }
 
 /** What is asked for of the counts that are not folded yet, added to those that are; newest bucket first, as the query has them. */
@@ -115,18 +108,19 @@ function withPending(
   );
 }
 
+type StoredRow = Omit<PatternRow, 'learned'> & { readonly learned: string };
+
 /** Those with these numbers, what they were merged into, and what their applications have learned. */
 function patternsOf(database: Sqlite, numbers: ReadonlySet<number>): PatternRow[] {
-  type Row = Omit<PatternRow, 'learned'> & { readonly learned: string };
-  const rows = database.all<Row & Record<string, string | number | null>>(
+  const rows = database.all<StoredRow & Record<string, string | number | null>>(
     `SELECT number, application, source, id, template, learned, merged_into AS mergedInto, first_seen AS firstSeen, exemplar
      FROM patterns ORDER BY number`,
   );
   const byNumber = new Map(rows.map((row) => [row.number, row]));
-  const wanted = new Set<Row>();
+  const wanted = new Set<StoredRow>();
   for (const row of rows) {
     if (!numbers.has(row.number)) continue;
-    let next: Row | undefined = row;
+    let next: StoredRow | undefined = row;
     while (next !== undefined && !wanted.has(next)) {
       wanted.add(next);
       next = next.mergedInto === null ? undefined : byNumber.get(next.mergedInto);
@@ -137,7 +131,30 @@ function patternsOf(database: Sqlite, numbers: ReadonlySet<number>): PatternRow[
   for (const row of rows) {
     if (row.learned !== '[]' && row.mergedInto === null && applications.has(row.application)) wanted.add(row);
   }
+  const firstSeenOf = firstSeenOver(rows, byNumber);
   return rows
     .filter((row) => wanted.has(row))
-    .map(({ learned, ...row }) => ({ ...row, learned: JSON.parse(learned) as number[] }));
+    .map((row) => ({ ...row, firstSeen: firstSeenOf(row), learned: JSON.parse(row.learned) as number[] }));
+}
+
+/**
+ * When a pattern was first seen: by whichever source, and as whichever of its aliases. A file of a new name (one a day, one a release)
+ * learns the same patterns anew, and what has been said for a year is no news for being said there.
+ */
+function firstSeenOver(
+  rows: readonly StoredRow[],
+  byNumber: ReadonlyMap<number, StoredRow>,
+): (row: StoredRow) => string {
+  const earliest = new Map<string, string>();
+  const keyOf = ({ application, id }: StoredRow): string => `${application}\0${id}`;
+  for (const row of rows) {
+    let next: StoredRow | undefined = row;
+    // A chain cannot be longer than there are patterns; the bound is for a table that somebody edited.
+    for (let steps = 0; next !== undefined && steps < rows.length; steps++) {
+      const known = earliest.get(keyOf(next));
+      if (known === undefined || row.firstSeen < known) earliest.set(keyOf(next), row.firstSeen);
+      next = next.mergedInto === null ? undefined : byNumber.get(next.mergedInto);
+    }
+  }
+  return (row) => earliest.get(keyOf(row)) ?? row.firstSeen;
 }
