@@ -115,6 +115,26 @@ function get(route: string, given: Arguments) {
   return { method: 'GET' as const, path: `/api/v1/${route}?${query.toString()}` };
 }
 
+/** Of a list that an older client sends at once. */
+const maxMessages = 20;
+
+/** The answers to a list of messages; those past the bound are refused one by one, so that none waits for an answer for ever. */
+export async function answerMcpList(messages: readonly unknown[], answerer: McpAnswerer): Promise<object[]> {
+  const answers: object[] = [];
+  for (const [index, message] of messages.entries()) {
+    const isCut = index >= maxMessages;
+    const answer = isCut ? overBound(message, messages.length) : await answerMcp(message, answerer);
+    if (answer !== null) answers.push(answer);
+  }
+  return answers;
+}
+
+function overBound(message: unknown, count: number): object | null {
+  const { id } = (typeof message === 'object' && message !== null ? message : {}) as { readonly id?: string | number };
+  if (id === undefined) return null;
+  return refusal(id, -32_600, `cut: ${count} messages in one list, of which the first ${maxMessages} are answered`);
+}
+
 /** The answer to one message; null for a notification, which has none. */
 export async function answerMcp(message: unknown, answerer: McpAnswerer): Promise<object | null> {
   const { id, method, params } = (typeof message === 'object' && message !== null ? message : {}) as {
@@ -180,13 +200,16 @@ async function call(
 /** Within the cap, marked when it was cut, and so that log text cannot end the block it stands in. */
 function toolAnswer(id: string | number | null, text: string, isError: boolean) {
   const safe = text.replaceAll(/<(\/?)log-data/gi, '&lt;$1log-data');
-  const isCut = tokensOf(safe) > maxAnswerTokens;
+  const tokens = tokensOf(safe);
+  const isCut = tokens > maxAnswerTokens;
   const shown = isCut
     ? Buffer.from(safe)
         .subarray(0, maxAnswerTokens * 3)
         .toString('utf8')
     : safe;
-  const note = isCut ? '\n[cut: ask for less with limit, or a narrower filter]' : '';
+  const note = isCut
+    ? `\n[cut: the first ${maxAnswerTokens} of ${tokens} tokens; ask for less: a lower number, a narrower filter]`
+    : '';
   return result(id, { content: [{ type: 'text', text: `<log-data>\n${shown}\n</log-data>${note}` }], isError });
 }
 

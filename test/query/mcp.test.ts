@@ -92,12 +92,24 @@ void test('answers are capped and marked, log text cannot end its block, mistake
   const text = await toolText(asked, 'search_logs', { limit: 100 });
 
   t.ok(tokensOf(text) < 6200, `${tokensOf(text)} tokens`);
-  t.match(text, /\[cut: ask for less/);
+  t.match(text, /\[cut: .*ask for less/);
   t.equal(text.split('</log-data>').length - 1, 1);
   t.match(await call(asked, 'search_logs', { colour: 'red' }), { isError: true });
   t.match(await call(asked, 'log_context', {}), { isError: true, content: [{ text: /id is missing/ }] });
   t.match((await asked.send('POST', '/mcp', rpc('tools/call', { name: 'drop' }))).json, { error: { code: -32_602 } });
   t.match((await asked.send('POST', '/mcp', rpc('resources/list'))).json, { error: { code: -32_601 } });
+});
+
+void test('a list of too many messages is answered as far as it goes, and each of the rest is told that it was cut', async (t) => {
+  const { send } = await serve(t, { store: await minedStore(someRecords(1)) });
+  const list = Array.from({ length: 23 }, (_, id) => ({ jsonrpc: '2.0', id, method: 'ping' }));
+
+  const { json } = await send('POST', '/mcp', [...list, { jsonrpc: '2.0', method: 'notifications/initialized' }]);
+
+  t.equal(json.length, 23);
+  t.strictSame(json[19], { jsonrpc: '2.0', id: 19, result: {} });
+  t.match(json[20], { id: 20, error: { code: -32_600, message: /^cut: 24 messages in one list, .* first 20/ } });
+  t.match(json[22], { id: 22, error: { code: -32_600 } });
 });
 
 void test('who has no token is refused, a notification is not answered', async (t) => {

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { innerHeader } from '../guard.ts';
-import { answerMcp } from '../mcp.ts';
+import { answerMcpList } from '../mcp.ts';
 import { problems } from '../schemas.ts';
 
 /** @param innerKey names requests that stand for one which was let in already, see guard.ts. */
@@ -44,14 +44,10 @@ export function mcpRoutes(version: string, innerKey: string): FastifyPluginAsync
             return { status: answer.statusCode, text: answer.body };
           },
         };
-        const messages: readonly unknown[] = Array.isArray(request.body) ? request.body : [request.body];
-        const answers = [];
-        for (const message of messages.slice(0, 20)) {
-          const answer = await answerMcp(message, answerer);
-          if (answer !== null) answers.push(answer);
-        }
+        const { body } = request;
+        const answers = await answerMcpList(Array.isArray(body) ? body : [body], answerer);
         if (answers.length === 0) return reply.code(202).send(null);
-        return reply.code(200).send(Array.isArray(request.body) ? answers : answers[0]);
+        return reply.code(200).send(Array.isArray(body) ? answers : answers[0]);
       },
     );
   };
