@@ -1,7 +1,7 @@
 /**
  * A nightly digest: `node bench/digest.ts [--rows 1000000] [--tokens 4000] [--rounds 10]`; needs `npm run build`.
  *
- * Imports two releases of one application (test/pattern/two-releases.ts: 120 messages and their changes, traffic growing by half), then asks
+ * Imports two releases of one application (test/pattern/two-releases.ts: messages of real programs and 40 changes, traffic growing by half), then asks
  * a daemon for the digest of all rows, and of the second release's day: seconds, tokens, and how many injected new errors are in the text.
  */
 import { spawn } from 'node:child_process';
@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { RegressionClient } from '../src/client/client.ts';
 import type { LogRecord } from '../src/record/log-record.ts';
+import { programMessages } from '../test/pattern/program-messages.ts';
 import { twoReleases } from '../test/pattern/two-releases.ts';
 import { machineText, measureCommand, spreadOf, spreadText, tableText } from './measure.ts';
 
@@ -24,7 +25,7 @@ const { values } = parseArgs({
 });
 const tokens = Number(values.tokens);
 const machine = machineText();
-const { baseline, target, injected } = twoReleases(1, Math.round(Number(values.rows) / 2.5));
+const { baseline, target, injected, names } = twoReleases(1, Math.round(Number(values.rows) / 2.4), programMessages());
 const program = join(import.meta.dirname, '../bin/regression.js');
 const directory = await mkdtemp(join(tmpdir(), 'regression-bench-'));
 const dataDir = join(directory, 'data');
@@ -73,7 +74,7 @@ async function withDaemon<Result>(work: (client: RegressionClient) => Promise<Re
 }
 
 async function digests(client: RegressionClient): Promise<string[][]> {
-  const newErrors = injected.filter(({ kind, name }) => kind === 'new' && isError(name)).map(({ name }) => name);
+  const newErrors = injected.filter(({ kind }) => kind === 'new error').map(({ name }) => name);
   const spans = {
     'all rows': { start: baseline[0]?.timestamp, end: '2026-11-26T00:00:00Z' },
     'the day of the second release': { start: target[0]?.timestamp, end: '2026-11-26T00:00:00Z' },
@@ -88,7 +89,7 @@ async function digests(client: RegressionClient): Promise<string[][]> {
       answer = await client.digest({ ...span, tokens: tokens - round });
       seconds.push((performance.now() - startedAtMs) / 1000);
     }
-    const found = newErrors.filter((word) => answer.text.includes(`unexpected ${word}`));
+    const found = newErrors.filter((name) => isIn(answer.text, name));
     table.push([
       name,
       spreadText(spreadOf(seconds), 3),
@@ -99,6 +100,9 @@ async function digests(client: RegressionClient): Promise<string[][]> {
   return table;
 }
 
-function isError(name: string): boolean {
-  return target.some(({ severity, message }) => severity === 'ERROR' && message.startsWith(`unexpected ${name} `));
+/** One of its messages is there as an exemplar, in the section of what is new. */
+function isIn(text: string, name: string): boolean {
+  const [, news = ''] = /\n## (?:New errors|Errors first seen in this span)\n([^]*?)(?:\n## |$)/.exec(text) ?? [];
+  const quotes = news.split('\n').map((line) => line.trim());
+  return quotes.some((quote) => names.get(quote) === name || news.includes(`\`${name.replace(/^\w+: /, '')}\``));
 }

@@ -6,6 +6,7 @@ import { badInputCases } from './bad-input.ts';
 import { loghubCases } from './loghub.ts';
 import { loghubImportCases } from './loghub-import.ts';
 import { loghubPatternCases } from './loghub-patterns.ts';
+import { loghubReleaseCases } from './loghub-releases.ts';
 import { multilineCases } from './multiline-vectors.ts';
 import { recordCases } from './record-vectors.ts';
 import { streamCases } from './stream-vectors.ts';
@@ -33,6 +34,7 @@ const results = [
   ...loghubCases(folder),
   ...loghubImportCases(folder),
   ...loghubPatternCases(folder),
+  ...(await loghubReleaseCases(folder)),
   ...(await recordCases(folder)),
   ...(await multilineCases(folder)),
   ...(await badInputCases(folder)),

@@ -1,146 +1,124 @@
 /**
- * Two releases of one application as log records: templates of real programs (the parsers' fixtures and their like), traffic that grows
- * by half, shuffled, with 40 changes injected. A seed brings all of it back.
+ * Two releases of one application as log records: messages of real programs, traffic that grows by half, shuffled, with 40 changes
+ * injected. A seed brings all of it back.
  */
 import type { LogRecord } from '../../src/record/log-record.ts';
 import type { Severity } from '../../src/record/severity.ts';
 import { Random } from '../random.ts';
 
+/** One thing that a program says, in whatever words vary. */
+export interface Said {
+  readonly name: string;
+  readonly source: string;
+  readonly text: (random: Random) => string;
+  /** A value that `text` never has and `textWithNewValue` always; null where nothing in it takes few values. */
+  readonly newValue: string | null;
+  readonly textWithNewValue: (random: Random) => string;
+}
+
 export interface Workload {
   readonly baseline: readonly LogRecord[];
   readonly target: readonly LogRecord[];
-  /** What was changed: part of the template or value, and how. */
   readonly injected: readonly Injected[];
+  /** By message, the name of what says it. */
+  readonly names: ReadonlyMap<string, string>;
 }
+
+export type InjectedKind = 'new error' | 'new warning' | 'vanished' | 'rate x3' | 'severity raised' | 'new value';
 
 export interface Injected {
-  readonly kind: 'new' | 'gone' | 'more' | 'severity_raised' | 'new_value';
-  /** Letters that occur in the template of this change and of no other. */
+  readonly kind: InjectedKind;
   readonly name: string;
+  /** Of `new value`. */
+  readonly value: string | null;
 }
 
-interface Message {
-  readonly name: string;
+interface Line {
+  readonly said: Said;
   readonly weight: number;
   readonly severity: Severity;
   readonly text: (random: Random) => string;
 }
 
-const verbs = [
-  'accepted',
-  'closed',
-  'retried',
-  'flushed',
-  'evicted',
-  'renewed',
-  'resolved',
-  'throttled',
-  'committed',
-  'mounted',
-];
-const things = [
-  'connection',
-  'session',
-  'lease',
-  'cache',
-  'queue',
-  'segment',
-  'index',
-  'upload',
-  'payment',
-  'invoice',
-  'webhook',
-  'replica',
-];
-const regions = ['eu-west', 'us-east', 'ap-south'];
+const sizes = { 'new error': 7, 'new warning': 7, vanished: 7, 'rate x3': 7, 'severity raised': 6 } as const;
+const newValues = 6;
+/** Of all that is said, so much is in one workload: each seed has other messages. */
+const mostSaid = 160;
+/** Share of the lines with the new value. */
+const newValueShare = 0.3;
 const startMs = Date.parse('2026-11-23T00:00:00Z');
+const dayMs = 86_400_000;
 
 /** @param rows of the baseline; the target has half as many again. */
-export function twoReleases(seed: number, rows: number): Workload {
+export function twoReleases(seed: number, rows: number, all: readonly Said[]): Workload {
   const random = new Random(seed);
-  const usual = things.flatMap((thing) => verbs.map((verb) => usualMessage(thing, verb, random)));
-  const [vanished = [], tripled = [], raised = [], valued = [], stable = []] = parted(
-    shuffled(usual, random),
-    [8, 8, 8, 8],
-  );
-  const severe = (name: string, severity: Severity, weight: number): Message => ({
-    name,
-    weight,
-    severity,
-    text: (own) => `unexpected ${name} in worker ${own.integer(1, 64)}: code ${own.integer(100, 999)}`,
-  });
-  const added = [
-    ...['deadlock', 'overflow', 'underrun', 'corruption'].map((name) => severe(name, 'ERROR', 2)),
-    ...['backpressure', 'clockskew', 'starvation', 'fragmentation'].map((name) => severe(name, 'WARN', 2)),
-  ];
-  const before = [...stable, ...vanished, ...tripled, ...raised, ...valued];
+  const lines = shuffled(all, random)
+    .slice(0, mostSaid)
+    .map((said) => usualLine(said, random));
+  const valued = lines.filter(({ said }) => said.newValue !== null).slice(0, newValues);
+  const rest = lines.filter((line) => !valued.includes(line));
+  const parts = new Map<InjectedKind, readonly Line[]>();
+  let at = 0;
+  for (const [kind, size] of Object.entries(sizes)) parts.set(kind as InjectedKind, rest.slice(at, (at += size)));
+  parts.set('new value', valued);
+  const of = (kind: InjectedKind): readonly Line[] => parts.get(kind) ?? [];
+  const stable = rest.slice(at);
+  const before = [...stable, ...of('vanished'), ...of('rate x3'), ...of('severity raised'), ...valued];
   const after = [
     ...stable,
-    ...tripled.map((message) => ({ ...message, weight: message.weight * 3 })),
-    ...raised.map((message) => ({ ...message, severity: 'ERROR' as const })),
-    ...valued.map((message) => ({ ...message, text: (own: Random) => withNewRegion(message.text(own), own) })),
-    ...added,
+    ...of('rate x3').map((line) => ({ ...line, weight: line.weight * 3 })),
+    ...of('severity raised').map((line) => ({ ...line, severity: 'ERROR' as const })),
+    ...of('new error').map((line) => ({ ...line, severity: 'ERROR' as const })),
+    ...of('new warning').map((line) => ({ ...line, severity: 'WARN' as const })),
+    ...valued.map((line) => ({
+      ...line,
+      text: (own: Random) => (own.chance(newValueShare) ? line.said.textWithNewValue(own) : line.text(own)),
+    })),
   ];
-  const injected: Injected[] = [
-    ...vanished.map(({ name }) => ({ kind: 'gone' as const, name })),
-    ...tripled.map(({ name }) => ({ kind: 'more' as const, name })),
-    ...raised.map(({ name }) => ({ kind: 'severity_raised' as const, name })),
-    ...valued.map(({ name }) => ({ kind: 'new_value' as const, name })),
-    ...added.map(({ name }) => ({ kind: 'new' as const, name })),
-  ];
+  const names = new Map<string, string>();
+  // So many rows a weight on either side, else what is new would make all else rarer.
+  const perWeight = rows / sumOf(before.map(({ weight }) => weight));
   return {
-    baseline: recordsOf(before, rows, '1.4.1', startMs, random),
-    target: recordsOf(after, Math.round(rows * 1.5), '1.4.2', startMs + 86_400_000, random),
-    injected,
+    baseline: recordsOf(before, perWeight, '1.4.1', startMs, random, names),
+    target: recordsOf(after, perWeight * 1.5, '1.4.2', startMs + dayMs, random, names),
+    injected: [...parts].flatMap(([kind, injected]) =>
+      injected.map(({ said }) => ({ kind, name: said.name, value: kind === 'new value' ? said.newValue : null })),
+    ),
+    names,
   };
 }
 
-function usualMessage(thing: string, verb: string, random: Random): Message {
-  const name = `${thing} ${verb}`;
-  const severity: Severity = random.chance(0.1) ? 'WARN' : 'INFO';
-  const shapes: Message['text'][] = [
-    (own) =>
-      `${name} for peer 10.0.${own.integer(0, 9)}.${own.integer(1, 250)} in ${own.integer(1, 900)} ms region=${pick(regions, own)}`,
-    (own) => `${name} id=${own.integer(1, 1e9).toString(16)} attempt ${own.integer(1, 3)} region=${pick(regions, own)}`,
-    (own) =>
-      `${name} by /srv/app/${own.integer(1, 99)}/main.log (${own.integer(1, 4096)} bytes) region=${pick(regions, own)}`,
-  ];
-  // Heavy and light ones, as everywhere.
+/** Heavy and light ones, as everywhere. */
+function usualLine(said: Said, random: Random): Line {
   const weight = 1 + 20 * random.next() ** 3;
-  return { name, weight, severity, text: pick(shapes, random) };
-}
-
-function withNewRegion(text: string, random: Random): string {
-  return random.chance(0.3) ? text.replace(/region=\S+/, 'region=sa-north') : text;
+  return { said, weight, severity: random.chance(0.1) ? 'WARN' : 'INFO', text: said.text };
 }
 
 function recordsOf(
-  messages: readonly Message[],
-  rows: number,
+  lines: readonly Line[],
+  perWeight: number,
   version: string,
   fromMs: number,
   random: Random,
+  names: Map<string, string>,
 ): LogRecord[] {
-  const total = messages.reduce((sum, { weight }) => sum + weight, 0);
   const application = { name: 'shop', version, environment: 'production' };
-  const records = messages.flatMap(({ weight, severity, text }) =>
-    Array.from({ length: Math.round((weight / total) * rows) }, () => ({ severity, message: text(random) })),
+  const records = lines.flatMap(({ said, weight, severity, text }) =>
+    Array.from({ length: Math.round(weight * perWeight) }, () => {
+      const message = text(random);
+      names.set(message, said.name);
+      return { severity, message, source: said.source };
+    }),
   );
-  return shuffled(records, random).map(({ severity, message }, index) => {
-    const atMs = fromMs + Math.floor((index / rows) * 86_000_000);
+  return shuffled(records, random).map((record, index) => {
+    const atMs = fromMs + Math.floor((index / records.length) * (dayMs - 1));
     const timestamp = new Date(atMs).toISOString().replace('Z', '000Z');
-    return { timestamp, severity, application, source: '/var/log/shop.log', message, metadata: [] };
+    return { timestamp, application, metadata: [], ...record };
   });
 }
 
-function pick<Item>(items: readonly Item[], random: Random): Item {
-  return items[random.integer(0, items.length - 1)] as Item;
-}
-
-function parted<Item>(items: readonly Item[], sizes: readonly number[]): Item[][] {
-  let at = 0;
-  const parts = sizes.map((size) => items.slice(at, (at += size)));
-  return [...parts, items.slice(at)];
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }
 
 export function shuffled<Item>(items: readonly Item[], random: Random): Item[] {
