@@ -11,18 +11,28 @@ export function maskWord(raw: string, hasDigit: boolean): string {
   const isQuotedValue = raw.includes('="');
   let start = 0;
   let end = raw.length;
-  while (start < end && '([{<"\'`'.includes(raw.charAt(start))) start++;
-  while (end > start && ')]}>"\'`,;:.!?'.includes(raw.charAt(end - 1))) {
+  while (start < end && isOpening(raw.charCodeAt(start))) start++;
+  while (end > start && isClosing(raw.charCodeAt(end - 1))) {
     if (isQuotedValue && raw.charAt(end - 1) === '"') break; // it closes the value
     end--;
   }
   if (start === end) return raw;
   const core = start === 0 && end === raw.length ? raw : raw.slice(start, end);
-  const masked = maskCore(core, hasDigit);
+  const masked = isBare(core) ? maskBare(core, hasDigit) : maskCore(core, hasDigit);
   if (core.length === raw.length) return masked;
   // [::1]:443 is one address
   if (masked === '<ip>' && raw.charAt(start - 1) === '[' && core.includes(']')) start--;
   return raw.slice(0, start) + masked + raw.slice(end);
+}
+
+/** Nothing but letters and digits, as most words: none of the forms that punctuation makes. */
+function isBare(core: string): boolean {
+  for (let at = 0; at < core.length; at++) if (!isWordCharacter(core.charCodeAt(at))) return false;
+  return true;
+}
+
+function maskBare(core: string, hasDigit: boolean): string {
+  return hasDigit ? maskPart(core) : core;
 }
 
 function maskCore(core: string, hasDigit: boolean): string {
@@ -169,28 +179,62 @@ function isWordEnd(text: string, at: number): boolean {
   return code === 62 || (kindOf(code) & (digit | letter)) !== 0;
 }
 
-const hexOnly = /^[0-9a-fA-F]+$/;
-const lettersThenDigits = /^(\D+?)[\d.,]+$/;
-const numberThenUnit = /^\d+(?:[.,]\d+)*([a-zA-Z]{1,4})$/;
-
-/** One run of letters and digits. */
+/** One run of letters and digits, and of points between digits. */
 function maskPart(part: string): string {
-  if (isNumber(part, 0, part.length)) return '<num>';
   let digits = 0;
   let turns = 0;
-  for (let at = 0; at < part.length; at++) {
-    if (!isDigitAt(part, at)) continue;
-    if (at === 0 || !isDigitAt(part, at - 1)) turns++;
-    digits++;
+  let first = -1;
+  let isHex = true;
+  /** All behind the first digit is digits and points. */
+  let isTail = true;
+  let isInDigits = false;
+  const { length } = part;
+  for (let at = 0; at < length; at++) {
+    const code = part.charCodeAt(at);
+    if (code >= 48 && code <= 57) {
+      if (!isInDigits) turns++;
+      isInDigits = true;
+      if (first < 0) first = at;
+      digits++;
+      continue;
+    }
+    isInDigits = false;
+    if (isHex && !isHexLetter(code)) isHex = false;
+    if (first >= 0 && code !== 46 && code !== 44) isTail = false;
   }
   if (digits === 0) return part;
-  if (part.charCodeAt(0) === 48 && (part.charCodeAt(1) | 32) === 120 && hexOnly.test(part.slice(2))) return '<hex>';
-  if (part.length >= 4 && (digits >= 2 || part.length >= 8) && hexOnly.test(part)) return '<hex>';
-  const name = lettersThenDigits.exec(part)?.[1];
-  if (name !== undefined) return `${name}<num>`;
-  const unit = numberThenUnit.exec(part)?.[1]?.toLowerCase();
+  if (first === 0 && isTail) return '<num>';
+  if (part.charCodeAt(0) === 48 && (part.charCodeAt(1) | 32) === 120 && isHexFrom(part, 2)) return '<hex>';
+  if (isHex && length >= 4 && (digits >= 2 || length >= 8)) return '<hex>';
+  if (isTail) return `${part.slice(0, first)}<num>`;
+  const unit = first === 0 ? numberThenUnit.exec(part)?.[1]?.toLowerCase() : undefined;
   if (unit !== undefined)
     return sizeUnits.has(unit) ? '<size>' : durationUnits.has(unit) ? '<duration>' : `<num>${unit}`;
-  if (turns >= 2 || digits >= 4 || part.length >= 20) return '<id>';
+  if (turns >= 2 || digits >= 4 || length >= 20) return '<id>';
   return part;
+}
+
+const numberThenUnit = /^\d+(?:[.,]\d+)*([a-zA-Z]{1,4})$/;
+
+function isHexFrom(part: string, start: number): boolean {
+  for (let at = start; at < part.length; at++)
+    if (!isHexLetter(part.charCodeAt(at)) && !isDigitAt(part, at)) return false;
+  return part.length > start;
+}
+
+/** a to f, in capitals or not. */
+function isHexLetter(code: number): boolean {
+  return (code | 32) >= 97 && (code | 32) <= 102;
+}
+
+/** ([{<"'` */
+function isOpening(code: number): boolean {
+  return code === 40 || code === 91 || code === 123 || code === 60 || code === 34 || code === 39 || code === 96;
+}
+
+/** )]}>"'`,;:.!? */
+function isClosing(code: number): boolean {
+  // oxfmt-ignore
+  return code === 41 || code === 93 || code === 125 || code === 62 || code === 34 || code === 39 || code === 96 ||
+    code === 44 || code === 59 || code === 58 || code === 46 || code === 33 || code === 63;
 }
