@@ -50,7 +50,7 @@ export interface LocalPipelineOptions {
 }
 
 /** Text of rows that sinks find in memory; those that are further behind read the store. */
-const maxRecentBytes = 16 * 1024 * 1024;
+const maxRecentBytes = 4 * 1024 * 1024;
 
 /** @throws RegressionError `DATA_DIR_LOCKED`, `DATA_DIR_UNUSABLE`, and what opening the store throws. */
 export async function openLocalPipeline(options: LocalPipelineOptions): Promise<LocalPipeline> {

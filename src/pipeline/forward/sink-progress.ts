@@ -1,6 +1,9 @@
 /**
  * How far a sink is, in memory and in the store, and what became of its rows. An outcome is stored once the upstream has said yes, however
  * long that takes: what it has taken must not be sent again because our own disk was full.
+ *
+ * Where a batch need not come again as it was, the next one goes out while the outcome is stored: under load the store's writer has others
+ * to serve first. One outcome at a time is on its way; a crash meanwhile has its rows sent again, as one before the answer has.
  */
 import type { Clock } from '../../runtime/clock.ts';
 import { RegressionError } from '../../runtime/errors.ts';
@@ -12,6 +15,8 @@ import { backoffMs } from '../backoff.ts';
 
 export interface SinkProgressOptions {
   readonly name: string;
+  /** A batch that comes again is the very same: then nothing goes out before the outcome of the one before it is stored. */
+  readonly repeatsBatches: boolean;
   readonly store: Pick<Store, 'state'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -31,6 +36,8 @@ export class SinkProgress {
   #savedAtMs = 0;
   #deliveredRows = 0;
   #droppedRows = 0;
+  /** The outcome that was last given to the store. */
+  #storing: Promise<void> = Promise.resolve();
 
   constructor(options: SinkProgressOptions) {
     this.#options = options;
@@ -67,24 +74,19 @@ export class SinkProgress {
     await this.#options.store.state.beginBatch(this.#options.name, range);
   }
 
-  /** @throws RegressionError `STORE_CLOSED`; the signal's reason when the store does not take it until then. */
+  /**
+   * Resolves when the next batch may go out.
+   * @throws RegressionError `STORE_CLOSED`; the signal's reason when the store does not take it until then. Of this outcome or the one before.
+   */
   async finish(finished: FinishedBatch, signal: AbortSignal): Promise<void> {
-    const { name, store, clock, logger, metrics, onStoreFailure } = this.#options;
-    for (let failures = 0; ; failures++) {
-      try {
-        await store.state.finishBatch(name, finished);
-        break;
-      } catch (error) {
-        if (error instanceof RegressionError && error.code === 'STORE_CLOSED') throw error;
-        if (signal.aborted) throw error;
-        onStoreFailure(error);
-        logger.error({ err: error, sink: name }, 'how far a sink is could not be stored; it is tried again');
-        await clock.delay(backoffMs(failures, storeRetryLimits), signal);
-      }
-    }
+    const { name, repeatsBatches, logger, metrics } = this.#options;
     const { position, deliveredRows, droppedRows, deadLetters } = finished;
-    this.#position = this.#savedPosition = position;
-    this.#savedAtMs = clock.monotonicMs();
+    await this.#storing;
+    this.#storing = this.#store(finished, signal);
+    this.#storing.catch(() => undefined); // whoever awaits it is told
+    // What is lost or refused is said when it is stored.
+    if (repeatsBatches || droppedRows > 0 || deadLetters.length > 0) await this.#storing;
+    this.#position = position;
     this.#deliveredRows += deliveredRows;
     this.#droppedRows += droppedRows;
     metrics.sinkRows.inc({ sink: name }, deliveredRows);
@@ -99,6 +101,24 @@ export class SinkProgress {
     );
   }
 
+  async #store(finished: FinishedBatch, signal: AbortSignal): Promise<void> {
+    const { name, store, clock, logger, onStoreFailure } = this.#options;
+    for (let failures = 0; ; failures++) {
+      try {
+        await store.state.finishBatch(name, finished);
+        this.#savedPosition = finished.position;
+        this.#savedAtMs = clock.monotonicMs();
+        return;
+      } catch (error) {
+        if (error instanceof RegressionError && error.code === 'STORE_CLOSED') throw error;
+        if (signal.aborted) throw error;
+        onStoreFailure(error);
+        logger.error({ err: error, sink: name }, 'how far a sink is could not be stored; it is tried again');
+        await clock.delay(backoffMs(failures, storeRetryLimits), signal);
+      }
+    }
+  }
+
   /** Rows that nobody wants cost no transaction each. */
   async passOver(position: number, signal: AbortSignal): Promise<void> {
     this.#position = position;
@@ -108,6 +128,7 @@ export class SinkProgress {
   }
 
   async save(signal: AbortSignal): Promise<void> {
+    await this.#storing;
     if (this.#savedPosition === this.#position) return;
     await this.finish({ position: this.#position, deliveredRows: 0, droppedRows: 0, deadLetters: [] }, signal);
   }
