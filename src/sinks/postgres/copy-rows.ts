@@ -11,7 +11,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import type { LogRow } from '../../search/request.ts';
 
 /** Of a log's metadata, as in SQLite: `log_id * 1024 + place`. */
-const metadataPerLog = 1024n;
+const metadataPerLog = 1024;
 const UNIQUE_VIOLATION = '23505';
 
 const logsColumns = '(id, timestamp, severity, application_id, source, message)';
@@ -30,13 +30,22 @@ export async function copyRows(target: Target, rows: readonly LogRow[]): Promise
   const ids = await target.applications.resolve(client, rows);
   const texts = textsOf(rows, target.firstId, ids);
   try {
-    await inTransaction(client, async () => {
-      await copy(client, `COPY logs ${logsColumns} FROM STDIN`, texts.logs);
-      await copy(client, `COPY logs_metadata ${metadataColumns} FROM STDIN`, texts.metadata);
-    });
+    await insert(client, texts);
   } catch (error) {
     if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error;
     await inTransaction(client, () => merge(client, texts));
+  }
+}
+
+/** Begins and commits with the copies: each answer waited for is a turn of the event loop, which is long while rows come in. */
+async function insert(client: ClientBase, texts: Texts): Promise<void> {
+  try {
+    await copy(client, `BEGIN; COPY logs ${logsColumns} FROM STDIN`, texts.logs);
+    if (texts.metadata === '') await client.query('COMMIT');
+    else await copy(client, `COPY logs_metadata ${metadataColumns} FROM STDIN; COMMIT`, texts.metadata);
+  } catch (error) {
+    await rollBack(client);
+    throw error;
   }
 }
 
@@ -55,9 +64,14 @@ async function inTransaction(client: ClientBase, work: () => Promise<void>): Pro
     await work();
     await client.query('COMMIT');
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined); // the connection is gone, and the transaction with it
+    await rollBack(client);
     throw error;
   }
+}
+
+/** Where it fails the connection is gone, and the transaction with it. */
+async function rollBack(client: ClientBase): Promise<void> {
+  await client.query('ROLLBACK').catch(() => undefined);
 }
 
 async function copy(client: ClientBase, sql: string, text: string): Promise<void> {
@@ -75,12 +89,12 @@ interface Texts {
 function textsOf(rows: readonly LogRow[], firstId: bigint, applicationId: (row: LogRow) => string): Texts {
   let logs = '';
   let metadata = '';
-  const isPlain = firstId === 0n; // then ids are exact as numbers: 2^40 * 1024 is less than 2^53
+  const isPlain = firstId === 0n; // then ids are exact as numbers, those of metadata too: 2^40 * 1024 is less than 2^53
   for (const row of rows) {
     const id = isPlain ? row.id : BigInt(row.id) + firstId;
     logs += `${id}\t${row.timestamp}\t${row.severity}\t${applicationId(row)}\t${escaped(row.source)}\t${escaped(row.message)}\n`;
     const version = row.version === null ? '\\N' : escaped(row.version);
-    let metadataId = typeof id === 'number' ? BigInt(id) * metadataPerLog : id * metadataPerLog;
+    let metadataId = typeof id === 'number' ? id * metadataPerLog : id * BigInt(metadataPerLog);
     for (const key in row.metadata) {
       const value = row.metadata[key] ?? '';
       metadata += `${metadataId++}\t${id}\t${escaped(key)}\t${escaped(value)}\t${version}\n`;
