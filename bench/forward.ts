@@ -2,7 +2,8 @@
  * Forwarding into real servers while the daemon ingests: records/s from the first line read to the last row upstream, CPU seconds a million
  * records, peak memory; rsyslog's ompgsql into the same PostgreSQL beside it; a backlog drained; and how long a line takes to arrive.
  *
- * `node bench/forward.ts [--rows 100000] [--rounds 3] [--backlog 1000000]`. Needs `npm run build`; what is not installed is left out.
+ * `node bench/forward.ts [--rows 100000] [--rounds 3] [--backlog 1000000] [--lines 200] [--only REGEX]`; 0 leaves a part out. Needs
+ * `npm run build`; what is not installed is left out.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +19,7 @@ import { find, rsyslogModules } from '../test/clients/programs.ts';
 import type { DaemonSummary } from '../src/daemon.ts';
 import { clientOf } from '../test/daemon-process.ts';
 import { startClickhouse } from '../test/servers/clickhouse.ts';
-import { needsPostgres, startPostgres } from '../test/servers/postgres.ts';
+import { type PostgresServer, needsPostgres, startPostgres } from '../test/servers/postgres.ts';
 import {
   type Usage,
   interleaved,
@@ -29,6 +30,7 @@ import {
   tableText,
   usageOf,
 } from './measure.ts';
+import { hasModule, incoming, rsyslog } from './rsyslog-postgres.ts';
 import { writeWorkload } from './workload.ts';
 
 const { values } = parseArgs({
@@ -37,6 +39,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     backlog: { type: 'string', default: '1000000' },
     lines: { type: 'string', default: '200' },
+    only: { type: 'string', default: '' },
   },
 });
 const rows = Number(values.rows);
@@ -49,25 +52,6 @@ interface Run {
   readonly seconds: number;
   readonly usage: Usage;
 }
-
-/** ompgsql sends one statement a line: a trigger makes of it the rows that ours are. */
-const incoming = `
-  DROP TABLE IF EXISTS incoming; DROP SEQUENCE IF EXISTS log_ids;
-  CREATE SEQUENCE log_ids;
-  CREATE TABLE incoming (time timestamptz, level int, name text, message text, line jsonb);
-  CREATE OR REPLACE FUNCTION take() RETURNS trigger LANGUAGE plpgsql AS $$
-  DECLARE log bigint := nextval('log_ids'); application bigint;
-  BEGIN
-    SELECT id INTO application FROM applications WHERE applications.name = NEW.name AND version IS NULL;
-    IF application IS NULL THEN
-      INSERT INTO applications (name, created_at) VALUES (NEW.name, now()) RETURNING id INTO application;
-    END IF;
-    INSERT INTO logs VALUES (log, NEW.time, (ARRAY['TRACE','DEBUG','INFO','WARN','ERROR','FATAL'])[NEW.level / 10], application, 'w1', NEW.message);
-    INSERT INTO logs_metadata SELECT log * 1024 + row_number() OVER (), log, key, value, NULL
-      FROM jsonb_each_text(NEW.line - '{time,level,name,msg}'::text[]);
-    RETURN NULL;
-  END $$;
-  CREATE TRIGGER take BEFORE INSERT ON incoming FOR EACH ROW EXECUTE FUNCTION take();`;
 
 const directory = await mkdtemp(join(tmpdir(), 'regression-bench-'));
 try {
@@ -83,6 +67,7 @@ try {
       const sink = `{ type: postgres, url: '${postgres.url}', create_tables: true }`;
       return regression(inputPath, sink, () => count('logs').catch(() => 0));
     };
+    contenders['COPY of the same rows in the server, postgres: its ceiling'] = () => ceiling(postgres);
     if (rsyslogModules() !== '' && (await hasModule('ompgsql'))) {
       contenders['rsyslog mmjsonparse, ompgsql: the same tables, rows and indexes'] = async () => {
         await postgres.query('DROP TABLE IF EXISTS logs, logs_metadata, origins');
@@ -90,7 +75,8 @@ try {
           await readFile(join(import.meta.dirname, '../migrations/postgres/0001-tables.sql'), 'utf8'),
         );
         await postgres.query(incoming);
-        return rsyslog(inputPath, new URL(postgres.url), () => count('logs'));
+        const home = await mkdtemp(join(directory, 'rsyslog-'));
+        return rsyslog({ home, inputPath, rows, url: new URL(postgres.url), upstreamRows: () => count('logs') });
       };
     }
   }
@@ -111,7 +97,8 @@ try {
       receiver.close,
     );
   };
-  const found = await interleaved(Number(values.rounds), contenders);
+  const chosen = Object.entries(contenders).filter(([name]) => new RegExp(values.only).test(name));
+  const found = await interleaved(Number(values.rounds), Object.fromEntries(chosen));
   const [base] = Object.values(found);
   const rateOf = (runs: readonly Run[]) => spreadOf(runs.map(({ seconds }) => rows / seconds));
   const table = Object.entries(found).map(([name, runs]) => [
@@ -126,10 +113,24 @@ try {
     tableText(['program and upstream', 'records/s', 'CPU s a million', 'peak MB', 'first / its records/s'], table),
   );
   if (Number(values.backlog) > 0) console.log(await backlogText(Number(values.backlog)));
-  console.log(await latencyText(Number(values.lines)));
+  if (Number(values.lines) > 0) console.log(await latencyText(Number(values.lines)));
 } finally {
   for (const work of teardowns.toReversed()) await work();
   await rm(directory, { recursive: true, force: true });
+}
+
+/** Rows that are there already, into the same tables and indexes: what the server itself takes. Its CPU is not counted, as elsewhere. */
+async function ceiling({ query }: PostgresServer): Promise<Run> {
+  const [setting] = await query<{ data_directory: string }>('SHOW data_directory');
+  const tables = ['logs', 'logs_metadata'].map((name) => ({ name, path: `${setting?.data_directory}/${name}.copy` }));
+  for (const { name, path } of tables) await query(`COPY (SELECT * FROM ${name} ORDER BY id) TO '${path}'`);
+  await query('TRUNCATE logs, logs_metadata');
+  const startedAtMs = performance.now();
+  for (const { name, path } of tables) await query(`COPY ${name} FROM '${path}'`);
+  return {
+    seconds: (performance.now() - startedAtMs) / 1000,
+    usage: { cpuSeconds: 0, residentBytes: 0, peakBytes: 0 },
+  };
 }
 
 /** A daemon on an empty data directory, until all rows are upstream. */
@@ -167,59 +168,6 @@ async function startDaemon(home: string, inputs: string, sink: string) {
       await ended;
     },
   };
-}
-
-async function hasModule(name: string): Promise<boolean> {
-  return readFile(join(rsyslogModules(), `${name}.so`)).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** imfile, mmjsonparse and ompgsql, batched as its documentation advises. */
-async function rsyslog(inputPath: string, { port, username }: URL, upstreamRows: () => Promise<number>): Promise<Run> {
-  const home = await mkdtemp(join(directory, 'rsyslog-'));
-  const config = join(home, 'rsyslog.conf');
-  const modules = rsyslogModules();
-  await writeFile(
-    config,
-    `global(workDirectory="${home}" maxMessageSize="64k")
-module(load="${modules}/imfile" mode="inotify")
-module(load="${modules}/mmjsonparse")
-module(load="${modules}/ompgsql")
-template(name="insert" type="list" option.stdsql="on") {
-  constant(value="INSERT INTO incoming VALUES ('") property(name="$!time")
-  constant(value="', ") property(name="$!level")
-  constant(value=", '") property(name="$!name")
-  constant(value="', '") property(name="$!msg")
-  constant(value="', '") property(name="$!all-json") constant(value="')")
-}
-input(type="imfile" file="${inputPath}" tag="w1" ruleset="forward")
-ruleset(name="forward") {
-  action(type="mmjsonparse" cookie="")
-  action(type="ompgsql" server="127.0.0.1" port="${port}" user="${username}" pass="" db="postgres" template="insert"
-    queue.type="LinkedList" queue.size="200000" queue.dequeueBatchSize="5000" queue.workerThreads="1" action.resumeRetryCount="-1")
-}
-`,
-  );
-  const startedAtMs = performance.now();
-  const child = spawn(find('rsyslogd') ?? 'rsyslogd', ['-n', '-f', config, '-i', join(home, 'pid')], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, RSYSLOG_MODDIR: modules },
-  });
-  try {
-    while ((await upstreamRows()) < rows) {
-      if (child.exitCode !== null) throw new Error(`rsyslogd ended with ${child.exitCode}`);
-      await delay(20);
-    }
-    const usage = usageOf(child.pid ?? 0);
-    if (usage === null) throw new Error('rsyslogd has ended');
-    return { seconds: (performance.now() - startedAtMs) / 1000, usage };
-  } finally {
-    const ended = once(child, 'close');
-    child.kill('SIGKILL');
-    await ended;
-  }
 }
 
 async function ndjsonReceiver(onLines: (text: string) => void = () => undefined) {
