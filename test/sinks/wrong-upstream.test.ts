@@ -63,7 +63,7 @@ void test(
 );
 
 void test(
-  'PostgreSQL: a password that is not set, TLS that it does not speak',
+  'PostgreSQL: a password that is not set, TLS that it does not speak, tables that are not there or may not be made',
   { timeout, ...needsPostgres() },
   async (t) => {
     const server = await startPostgres(t, { hba: 'host all app 127.0.0.1/32 scram-sha-256' });
@@ -78,5 +78,11 @@ void test(
       state: 'held',
       lastError: { hint: /set the sink's `password`/ },
     });
+    t.match(await complaint(t, 'postgres', { url: server.url }), { lastError: { hint: /create_tables/ } });
+    await server.query('CREATE ROLE reader LOGIN; REVOKE CREATE ON SCHEMA public FROM public');
+    url.username = 'reader';
+    const refused = await complaint(t, 'postgres', { url: url.toString(), create_tables: true });
+    t.match(refused, { state: 'held', lastError: { hint: /grant it/ } });
+    t.notMatch(refused.lastError?.hint, 'create_tables', 'which is set');
   },
 );

@@ -140,7 +140,11 @@ export class Forwarder implements Service {
   /** Dead letters of a sink are to be sent once more. @throws RegressionError `NOT_FOUND`. */
   wake(name: string): void {
     const runner = this.#runners.find((candidate) => candidate.name === name);
-    if (runner === undefined) throw new RegressionError('NOT_FOUND', `there is no sink ${name} in the configuration`);
+    if (runner === undefined) {
+      throw new RegressionError('NOT_FOUND', `there is no sink ${name} in the configuration`, {
+        hint: `Its sinks: ${this.#runners.map((known) => known.name).join(', ') || 'none'}.`,
+      });
+    }
     runner.wake();
   }
 }

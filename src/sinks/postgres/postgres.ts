@@ -102,6 +102,12 @@ const withoutCode: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+const tableHints: Readonly<Record<string, string>> = {
+  '42501':
+    "The sink's user may not do that: grant it the right to make tables, or to read and write those of migrations/postgres.",
+  '42P01': 'The tables are not there: `create_tables: true` makes them, or migrations/postgres.',
+};
+
 /** By the class of SQLSTATE: postgresql.org/docs/current/errcodes-appendix.html */
 function deliveryOf(error: unknown, signal: AbortSignal): Delivery {
   if (signal.aborted) return { kind: 'unavailable', reason: messageOf(signal.reason) };
@@ -122,11 +128,7 @@ function deliveryOf(error: unknown, signal: AbortSignal): Delivery {
     case '3D': // no such database
       return { kind: 'refused', reason, hint: "Check the sink's url and password; rows wait until they are right." };
     case '42': // access rule violation, undefined table or column
-      return {
-        kind: 'refused',
-        reason,
-        hint: 'Check the tables and who may write them; `create_tables: true` makes them.',
-      };
+      return { kind: 'refused', reason, hint: tableHints[code] ?? 'Are the tables those of migrations/postgres?' };
     default:
       return { kind: 'unavailable', reason, hint: connectionHintOf(error) };
   }
