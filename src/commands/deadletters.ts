@@ -58,7 +58,11 @@ export const deadletters: Command<Flags> = {
       }
       const { letters } = await client.changeDeadLetters(action, sink ?? '', id);
       const done = action === 'retry' ? 'to be sent once more' : 'dropped';
-      stdout.write(flags.json ? `${JSON.stringify({ letters })}\n` : `${letters} dead letters ${done}\n`);
+      stdout.write(
+        flags.json
+          ? `${JSON.stringify({ letters })}\n`
+          : `${letters} dead ${letters === 1 ? 'letter' : 'letters'} ${done}\n`,
+      );
     } finally {
       await endpoint.close();
     }

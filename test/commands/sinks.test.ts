@@ -79,6 +79,6 @@ void test(
 
     const left = await regression(['status', ...asked]);
     t.match(left.stdout, /sink +upstream: 1 rows behind/);
-    t.match(await regression(['deadletters', 'drop', 'upstream', ...asked]), { stdout: '1 dead letters dropped\n' });
+    t.match(await regression(['deadletters', 'drop', 'upstream', ...asked]), { stdout: '1 dead letter dropped\n' });
   },
 );
