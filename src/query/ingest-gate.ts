@@ -280,6 +280,7 @@ function requestOf(request: FastifyRequest, body: Buffer, isKeyed: boolean): Ing
       400,
       'IDEMPOTENCY_KEY_INVALID',
       `Idempotency-Key: expected 1 to ${maxKeyLength} characters`,
+      { hint: 'A UUID does: a new one for each request, the same one for its repetitions.' },
     );
   }
   // Two senders may choose the same key.

@@ -409,3 +409,13 @@ void test('the routes are described in the OpenAPI document', async (t) => {
     '/_bulk': { post: {} },
   });
 });
+
+void test('a Content-Type that is empty is refused with what to send', async (t) => {
+  const sent = await serve(t);
+
+  t.match((await sent.post('/loki/api/v1/push', '{}', { 'content-type': '' })).json, {
+    status: 415,
+    code: 'MEDIA_TYPE_UNKNOWN',
+    hint: /application\/json/,
+  });
+});

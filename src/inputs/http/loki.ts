@@ -55,13 +55,26 @@ function streamsIn(body: string): { labels: Labels; values: readonly unknown[] }
   return (streams as unknown[]).map((stream, place) => {
     const { stream: labels, values } = (stream ?? {}) as { stream?: unknown; values?: unknown };
     if (!Array.isArray(values)) throw new UnreadableBody(`streams[${place}].values: expected a list`);
-    return { labels: labelsOf(labels), values: values as unknown[] };
+    const read = labelsOf(labels);
+    if (typeof read === 'string') throw new UnreadableBody(`streams[${place}].stream: ${read}`);
+    return { labels: read, values: values as unknown[] };
   });
 }
 
-function labelsOf(value: unknown): Labels {
+function shown(value: unknown): string {
+  return typeof value === 'object' && value !== null
+    ? 'a list or an object'
+    : JSON.stringify(value ?? null).slice(0, 40);
+}
+
+/** The labels, or why they are none. */
+function labelsOf(value: unknown): Labels | string {
   const pairs = typeof value === 'object' && value !== null ? Object.entries(value) : [];
-  return new Map(pairs.map(([key, one]) => [key, typeof one === 'string' ? one : JSON.stringify(one)]));
+  try {
+    return new Map(pairs.map(([key, one]) => [key, typeof one === 'string' ? one : JSON.stringify(one)]));
+  } catch {
+    return 'a value is nested too deep'; // to be written as text again: a RangeError
+  }
 }
 
 function readValue(value: unknown, labels: Labels, parser: Parser): ReadEntry | string {
@@ -70,11 +83,12 @@ function readValue(value: unknown, labels: Labels, parser: Parser): ReadEntry | 
   if (typeof line !== 'string') return 'the line is not text';
   if (line.length > maxEntryBytes) return `longer than ${maxEntryBytes} bytes`;
   const timestamp = typeof nanos === 'string' ? timestampOfNanos(nanos) : null;
-  if (timestamp === null)
-    return `the time is not nanoseconds since 1970 as text: ${JSON.stringify(nanos)?.slice(0, 40)}`;
+  if (timestamp === null) return `the time is not nanoseconds since 1970 as text: ${shown(nanos)}`;
   const result = parser.parse(line);
   const entry: Entry = result.ok ? result.entry : { message: line, metadata: [] };
-  const said = new Map([...labels, ...labelsOf(structured)]);
+  const ofEntry = labelsOf(structured);
+  if (typeof ofEntry === 'string') return ofEntry;
+  const said = new Map([...labels, ...ofEntry]);
   const take = (keys: readonly string[]): string | undefined => {
     const key = keys.find((name) => said.get(name));
     const found = key === undefined ? undefined : said.get(key);

@@ -25,6 +25,12 @@ export function ingestRoutes(options: IngestGateOptions): FastifyPluginAsyncZod 
       // fastify's own word for what it cuts off while it comes in
       if (systemCodeOf(error) === 'FST_ERR_CTP_BODY_TOO_LARGE')
         return sendRefusal(reply, bodyTooLarge(`the body is longer than ${bodyLimit} bytes`));
+      if (systemCodeOf(error) === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+        const refusal = new IngestRefusal(415, 'MEDIA_TYPE_UNKNOWN', 'the Content-Type is empty or no media type', {
+          hint: 'Send application/json, application/x-ndjson or what the route takes otherwise.',
+        });
+        return sendRefusal(reply, refusal);
+      }
       throw error; // the server's own handler knows the rest
     });
 

@@ -140,3 +140,24 @@ void test('bulk: a line that is no action spoils the whole body, as with Elastic
     t.throws(() => readBulk(body, '', options), UnreadableBody, body);
   }
 });
+
+void test('Loki: values nested without end cost their entry, or the body where a stream has them, and no more (F31)', async (t) => {
+  const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+  const time = '"1764000000000000000"';
+  const push = (stream: string, structured: string): string =>
+    `{"streams":[{"stream":{"app":${stream}},"values":[[${time},"good"],[${time},"bad",{"a":${structured}}]]}]}`;
+  const { entries, rejected } = readLokiPush(push('"shop"', deep), options);
+
+  t.strictSame(
+    entries.map(({ entry }) => entry.message),
+    ['good'],
+  );
+  t.strictSame(rejected, [{ index: 1, reason: 'a value is nested too deep' }]);
+  t.match(readLokiPush(`{"streams":[{"values":[[${deep},"line"]]}]}`, options).rejected, [
+    { index: 0, reason: /list/ },
+  ]);
+  t.throws(
+    () => readLokiPush(push(deep, '"b"'), options),
+    new UnreadableBody('streams[0].stream: a value is nested too deep'),
+  );
+});
