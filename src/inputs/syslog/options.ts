@@ -26,7 +26,7 @@ export const syslogOptions = z.strictObject({
     .prefault('64KiB')
     .describe('Longer messages are cut and marked `truncated`; of a datagram 64 KiB are kept at most'),
   queue_bytes: bytes({ min: 256 * KiB, max: 1024 * MiB })
-    .prefault('32MiB')
+    .prefault('64MiB')
     .describe(
       'Datagrams waiting for the store; beyond it they are dropped and counted, since a sender cannot be made to wait. Also bounds the unfinished messages of all stream connections together',
     ),
