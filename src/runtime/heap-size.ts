@@ -8,7 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 
 /** For the whole process, its threads included. Call it once, before the work begins. */
 export function keepHeapSmall(): void {
-  // V8 reads both whenever it decides how far to grow, so they can be set in a running process; sizes (`--max-semi-space-size`)
+  // V8 reads these whenever it decides how far to grow, so they can be set in a running process; sizes (`--max-semi-space-size`)
   // are read once, before our code runs.
   setFlagsFromString('--semi-space-growth-factor=1');
   setFlagsFromString('--heap-growing-percent=50');
