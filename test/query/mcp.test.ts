@@ -100,6 +100,43 @@ void test('answers are capped and marked, log text cannot end its block, mistake
   t.match((await asked.send('POST', '/mcp', rpc('resources/list'))).json, { error: { code: -32_601 } });
 });
 
+void test('no tool answers with more than its cap, and each says what it cut', async (t) => {
+  const many = Array.from({ length: 900 }, (_, index) => {
+    const word = String(index).replaceAll(/\d/g, (digit) => 'abcdefghij'.charAt(Number(digit)));
+    return aRecord({
+      timestamp: new Date(Date.parse('2026-11-24T03:00:00Z') + index * 1000).toISOString().replace('Z', '000Z'),
+      application: { name: 'shop', version: index < 450 ? '1' : '2', environment: null },
+      message: `${word} ${'x'.repeat(300)}`,
+      severity: 'ERROR',
+      metadata: [['user', `${word} ${'y'.repeat(300)}`]],
+    });
+  });
+  const usual = ['1', '2'].flatMap((version) =>
+    ['order taken', 'cart saved', 'mail sent', 'page shown', 'stock counted', 'user seen'].flatMap((message) =>
+      someRecords(50, { message, application: { name: 'shop', version, environment: null } }),
+    ),
+  );
+  const news = Array.from({ length: 4 }, () => many.slice(450)).flat();
+  const asked = await serve(t, { store: await minedStore([...many, ...news, ...usual]) });
+  await asked.client.createConsumer('nightly', { from: 'beginning' });
+
+  const calls: Readonly<Record<string, object>> = {
+    overview: { tokens: 50_000 },
+    search_logs: { limit: 500 },
+    log_context: { id: 500, before: 100, after: 100 },
+    hits: { start: '2026-11-24T03:00:00Z', end: '2026-11-24T03:50:00Z', step: '1s' },
+    field_values: { field: 'meta.user', limit: 100 },
+    patterns: { limit: 1000 },
+    compare: { baseline: '1', target: '2', limit: 1000 },
+    pull_batch: { consumer: 'nightly', max_rows: 500 },
+  };
+  for (const [name, given] of Object.entries(calls)) {
+    const text = await toolText(asked, name, given);
+    t.ok(tokensOf(text) < 6100, `${name}: ${tokensOf(text)} tokens`);
+    t.match(text, /<\/log-data>\n\[cut: the first 6000 of \d+ tokens; ask for less/, name);
+  }
+});
+
 void test('a list of too many messages is answered as far as it goes, and each of the rest is told that it was cut', async (t) => {
   const { send } = await serve(t, { store: await minedStore(someRecords(1)) });
   const list = Array.from({ length: 23 }, (_, id) => ({ jsonrpc: '2.0', id, method: 'ping' }));
