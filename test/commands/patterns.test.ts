@@ -76,11 +76,10 @@ void test('patterns and digests are printed for people and for programs', { time
 
   await t.test('a span in which nothing was logged is no failure', async (t) => {
     const digest = await regression('digest', '--start', '2020-01-01', '--end', '2020-01-02');
-    const patterns = await regression('patterns', '--start', '2020-01-01', '--end', '2020-01-01');
+    const patterns = await regression('patterns', '--start', '2020-01-01', '--end', '2020-01-01', '--json');
 
     t.match(digest, { code: 0, stdout: /^# Logs from 2020-01-01T00:00:00\.000000Z to .*\n\n0 records, 0 patterns\. / });
-    t.match(patterns, { code: 0, stdout: /^id +count/ });
-    t.equal((await regression('patterns', '--start', '2020-01-01', '--json', '--end', '2020-01-02')).stdout, '');
+    t.match(patterns, { code: 0, stdout: '' });
   });
 
   await t.test('what cannot be asked ends with its exit code and says what can', async (t) => {
