@@ -10,6 +10,7 @@ import { countFields } from './field-counts.ts';
 import { damageOfTable, tablesOf } from './file-checks.ts';
 import { copyHot } from './hot-copy.ts';
 import type { HotCopy, Segment } from '../segments.ts';
+import { giveWay } from './give-way.ts';
 import { capWasmMemory } from './memory-cap.ts';
 import { OpenSegments } from './open-segments.ts';
 import { patternHistory } from './pattern-history.ts';
@@ -27,6 +28,9 @@ import { UnsealedTexts } from './unsealed-texts.ts';
 if (parentPort === null) throw new Error('reader-thread.ts runs in a worker thread');
 const { hotPath, directory, maxMemoryBytes } = workerData as ReaderOptions;
 if (maxMemoryBytes !== null) capWasmMemory(maxMemoryBytes);
+
+// A flood of questions keeps both readers busy all the time: taking rows in goes before, sealing and backups (10) behind.
+giveWay(5);
 
 let hot: Snapshot | null = null;
 let segments: readonly Segment[] = [];
