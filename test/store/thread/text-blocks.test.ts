@@ -1,4 +1,5 @@
 /** Blocks narrow a search down and never lose a row: what they leave holds every row that LIKE finds. */
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { test } from 'tap';
@@ -9,6 +10,7 @@ import { countHits } from '../../../src/store/thread/hit-counts.ts';
 import { searchRows } from '../../../src/store/thread/queries.ts';
 import type { Sources } from '../../../src/store/thread/sources.ts';
 import { SegmentAnswers } from '../../../src/store/thread/segment-answers.ts';
+import { dropIndexesOfSealing } from '../../../src/store/thread/segment-applications.ts';
 import { Sqlite, type SqlValue } from '../../../src/store/thread/sqlite.ts';
 import { SqliteStore } from '../../../src/store/thread/sqlite-store.ts';
 import { TextBlocks, blockCandidates, storeTextBlocks, storedBitmaps } from '../../../src/store/thread/text-blocks.ts';
@@ -107,6 +109,12 @@ void test('an id among many rows is found by reading few of them, in a segment, 
   await append();
   const segments = await store.segments();
   await store.close();
+  const packed = join(directory, 'packed.db');
+  copyFileSync(segments[0]?.path ?? '', packed);
+  const unindexed = openSqlite(packed);
+  dropIndexesOfSealing(unindexed);
+  t.strictSame(unindexed.all("SELECT name FROM sqlite_schema WHERE name LIKE 'logs_text%'"), [], 'an archive has none');
+  unindexed.close();
   const [sealed, hot] = [openSqlite(segments[0]?.path ?? ''), openSqlite(join(directory, hotFileName))];
   t.teardown(() => [sealed, hot].forEach((database) => database.close()));
   const plain: Sources = { hot, segments, open: () => sealed, answers: new SegmentAnswers() };
