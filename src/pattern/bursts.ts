@@ -50,11 +50,21 @@ export class ApplicationHours {
 
   /** Whether the day around `hour`, one of the days before `judged`, is known well enough to say what is usual for `pattern`. */
   isKnown(hour: number, judged: number, { buckets }: PatternSummary): boolean {
+    if (!this.#isAmidst(hour)) return false;
     const [then, now] = [this.#dayAround(hour, buckets), this.#dayAround(judged, buckets)];
     // A burst is no measure of what else was logged, unless nothing was.
     const isAlone = now.records === now.own;
     const recordsOf = ({ records, own }: typeof now): number => (isAlone ? records : records - own);
     return then.hours >= Math.max(now.hours * leastHours, 1) && recordsOf(then) >= recordsOf(now) * leastRecords;
+  }
+
+  /** Logged in it, or both before and after it: the night before the first record was not a quiet one. */
+  #isAmidst(hour: number): boolean {
+    const isIn = (first: number, last: number): boolean => {
+      for (let bucket = first; bucket <= last; bucket++) if (this.#counts.has(bucket)) return true;
+      return false;
+    };
+    return isIn(hour - hoursPerDay / 2, hour) && isIn(hour, hour + hoursPerDay / 2);
   }
 
   #dayAround(hour: number, ownCounts: ReadonlyMap<number, number>): { records: number; own: number; hours: number } {

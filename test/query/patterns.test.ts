@@ -56,6 +56,22 @@ void test('one line with a wrong clock makes no earlier day known, and no burst 
   t.strictSame((await client.patterns({ sort: 'burst' })).patterns, [], 'nor does it stretch the span that is judged');
 });
 
+void test('the night before the first record was not a quiet one', async (t) => {
+  const at = (day: number, hour: number, count: number): LogRecord[] =>
+    ['cache miss', 'page shown'].flatMap((message) =>
+      Array.from({ length: message === 'cache miss' ? count : 20 }, () =>
+        aRecord({ message, timestamp: `2026-11-${day}T${String(hour).padStart(2, '0')}:30:00.000000Z` }),
+      ),
+    );
+  const hours = Array.from({ length: 24 }, (_, hour) => hour);
+  const records = hours.flatMap((hour) => [...at(23, hour, 6), ...at(24, hour, hour === 21 ? 60 : 6)]);
+  const { client } = await serve(t, { store: await minedStore(records) });
+
+  const { patterns } = await client.patterns({ sort: 'burst', start: '2026-11-24' });
+
+  t.match(patterns, [{ burst: { count: 60, expected: 6, days: 0 } }]);
+});
+
 void test('a span that begins within an hour or a bucket has nothing from before it', async (t) => {
   const at = (time: string, count: number): LogRecord[] =>
     Array.from({ length: count }, (_, index) =>
