@@ -2,9 +2,12 @@
 // Arguments are passed on: `npm test -- test/store` runs the files whose path begins with test/store.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, globSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 
 const tap = 'node_modules/tap/dist/esm/run.mjs';
 const tapMarker = 'node_modules/.regression-tap-built';
+// Each test file is a process, and so is each command that it runs: they compile the same code over and over, a second each.
+const compileCache = resolve('node_modules/.cache/regression-test');
 const maxLineLength = 300;
 
 mustSucceed('scripts/build.js'); // the end-to-end tests run what users run: dist/
@@ -31,6 +34,7 @@ let block = [];
 
 const child = spawn(process.execPath, [tap, 'run', '--reporter=tap', ...files], {
   stdio: ['ignore', 'pipe', 'inherit'],
+  env: { NODE_COMPILE_CACHE: compileCache, ...process.env },
 });
 let rest = '';
 child.stdout.setEncoding('utf8');
