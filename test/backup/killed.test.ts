@@ -17,7 +17,7 @@ import { walk } from '../store/store.contract.ts';
 import { jobsInThisThread as jobs } from '../tasks/task-place.ts';
 import { tempDir } from '../temp-dir.ts';
 
-const kills = 3;
+const kills = 2;
 const rows = 3000;
 const signal = new AbortController().signal;
 const progress = (): void => undefined;

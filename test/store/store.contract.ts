@@ -314,11 +314,11 @@ export function storeContract(name: string, openStore: (t: Test) => Promise<Stor
     'a page ends where its text would be too long, and the next one goes on there, in every order',
     async (t, store) => {
       const second = (id: number): string => `2026-11-24T03:00:${String((id * 7) % 60).padStart(2, '0')}.000000Z`;
-      for (let file = 0; file < 3; file++) {
-        const records = Array.from({ length: 4 }, (_, row) =>
+      for (let file = 0; file < 2; file++) {
+        const records = Array.from({ length: 3 }, (_, row) =>
           aRecord({
-            timestamp: second(file * 4 + row + 1),
-            message: 'x'.repeat(row === file ? 17_000_000 : 5_000_000),
+            timestamp: second(file * 3 + row + 1),
+            message: 'x'.repeat(row === file ? 17_000_000 : 6_000_000),
           }),
         );
         await store.append({ records, positions: [], gaps: [] });
@@ -336,9 +336,9 @@ export function storeContract(name: string, openStore: (t: Test) => Promise<Stor
           after = page.last ?? undefined;
           hasMore = page.hasMore;
         }
-        const ids = Array.from({ length: 12 }, (_, index) => index + 1);
+        const ids = Array.from({ length: 6 }, (_, index) => index + 1);
         const byTime = ids.toSorted((a, b) => (second(a) < second(b) ? -1 : second(a) > second(b) ? 1 : a - b));
-        t.equal(rows, 12);
+        t.equal(rows, 6);
         t.strictSame(seen, { arrival: ids, asc: byTime, desc: byTime.toReversed() }[order]);
       }
     },
