@@ -44,13 +44,14 @@ export async function judge(
     else seen[number] = 1;
   }
   const gaps = gapsByLife(program, answer);
+  const spans = new Map([...gaps].map(([life, some]) => [life, joined(some)]));
   const complaints: string[] = [];
   let [lost, silent, avoidable] = [0, 0, 0];
   lines.forEach((line, number) => {
     if (seen[number] === 1) return;
     lost++;
     const isKept = line.life.keptBytes === null || line.start < line.life.keptBytes;
-    const isCovered = (gaps.get(line.life) ?? []).some((gap) => covers(gap, line, program.textOf(number), others));
+    const isCovered = (spans.get(line.life) ?? []).some((span) => covers(span, line, program.textOf(number), others));
     if (isKept) avoidable++;
     if (!isCovered) silent++;
     if (isKept || !isCovered) complaints.push(complaintOf(program, number, line, gaps.get(line.life) ?? []));
@@ -93,8 +94,21 @@ function gapsByLife({ lives, path }: Program, { gaps, generations }: Pick<Inputs
   return new Map([...Map.groupBy(found, ({ life }) => life)].map(([life, some]) => [life, some.map(({ gap }) => gap)]));
 }
 
+type Span = Pick<Gap, 'start_offset' | 'end_offset'>;
+
+/** Gaps that meet as one: what was known to be lost, and what may have come behind it, meet within a line that was being written. */
+function joined(gaps: readonly Gap[]): Span[] {
+  const spans: Span[] = [];
+  for (const { start_offset, end_offset } of gaps.toSorted((a, b) => a.start_offset - b.start_offset)) {
+    const last = spans.at(-1);
+    if (last !== undefined && last.end_offset === start_offset) spans[spans.length - 1] = { ...last, end_offset };
+    else spans.push({ start_offset, end_offset });
+  }
+  return spans;
+}
+
 /** The whole line; or the rest of it, when its beginning is a row: that row is taken out of `others`. */
-function covers({ start_offset, end_offset }: Gap, line: WrittenLine, text: string, others: string[]): boolean {
+function covers({ start_offset, end_offset }: Span, line: WrittenLine, text: string, others: string[]): boolean {
   if (start_offset >= line.end || (end_offset !== null && end_offset < line.end)) return false;
   if (start_offset <= line.start) return true;
   const row = others.indexOf(text.slice(0, start_offset - line.start));
