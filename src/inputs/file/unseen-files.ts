@@ -8,7 +8,7 @@ import type { FilePosition, StoredPosition } from '../../record/batch.ts';
 import type { Continuations } from './continuations.ts';
 import { type Copies, likenessToKnown, likenessToTail } from './copies.ts';
 import type { FileWork } from './file-work.ts';
-import { readAt } from './fingerprint.ts';
+import { packingOf, readAt } from './fingerprint.ts';
 import type { FileGlobs } from './glob.ts';
 import { KnownGenerations, inodeKey, isRepetitive, tellingBytes } from './known-generations.ts';
 import type { PackedReadings } from './packed-readings.ts';
@@ -92,6 +92,8 @@ export class UnseenFiles {
     const head = await headOf(neighbour, this.#work.options.fingerprint_bytes).catch(() => null);
     if (head === null) return this.#onceStoodStill(neighbour, () => this.#giveUp(neighbour));
     if (head.length === 0) return 'known'; // nothing that could be read
+    // Being packed, under a name of its own until it is whole. Not settled: what it is called then says what it is.
+    if (!neighbour.isPacked && packingOf(head) !== null) return this.#onceStoodStill(neighbour, () => 'known');
     const tails = [...this.#work.followed].map(({ tail }) => tail).filter((tail) => isAlike(tail.head, head));
     const alike = this.#work.known.withHead(head);
     const known = alike.filter(({ offset }) => offset > 0);

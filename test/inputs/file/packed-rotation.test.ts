@@ -47,6 +47,27 @@ void test('stopped; both rotated files packed: also the one never seen is read, 
   t.strictSame(logs.context.texts.toSorted(), linesOf(numbered('first', 0, 20) + numbered('second', 0, 20)).toSorted());
 });
 
+void test('stopped while a rotated file is packed under a name of its own: what stands there is never read as lines (F6)', async (t) => {
+  const logs = await follow(t);
+  await logs.append('app.log', numbered('first', 0, 10));
+  await logs.start();
+  await logs.stop();
+  await logs.append('app.log', numbered('first', 10, 20));
+  await logs.move('app.log', 'app.log.2');
+  await logs.append('app.log', numbered('second', 0, 2000));
+  await logs.move('app.log', 'app.log.1');
+  await writeFile(logs.path('app.log.1.gz.tmp'), gzipSync(await readFile(logs.path('app.log.1'))));
+  await logs.append('app.log', numbered('third', 0, 10));
+  await logs.restart();
+  await logs.move('app.log.1.gz.tmp', 'app.log.1.gz');
+  await unlink(logs.path('app.log.1'));
+  await logs.waitOutRotation();
+  await logs.restart();
+
+  const wanted = linesOf(numbered('first', 0, 20) + numbered('second', 0, 2000) + numbered('third', 0, 10));
+  t.strictSame(logs.context.texts.toSorted(), wanted.toSorted());
+});
+
 void test('rename and packing at once, unread: read through the descriptor, and the packed file is not read again (F5)', async (t) => {
   const logs = await follow(t);
   await logs.restart({ include: [logs.path('app.log*')] });
