@@ -6,10 +6,10 @@
  * Masks know forms, never a system's own vocabulary: what only experience can tell (that this word is a user's name) is the
  * template tree's work. Linear in the length of the message; at most `maxWords` words of its first line are looked at.
  */
+import { ownText } from '../record/own-text.ts';
 import { digit, kindOf, lineEnd, space, special } from './characters.ts';
 import { foldInto, mayFold } from './fold.ts';
 import { maskWord } from './mask-word.ts';
-import { ownText } from './own-text.ts';
 
 /** Words behind this many are one `<rest>`: what tells messages apart stands at their beginning. */
 export const maxWords = 64;

@@ -6,10 +6,10 @@
  *
  * Looked at for every record that is stored, so nothing is cut out of a message that is known already.
  */
+import { ownText } from '../record/own-text.ts';
 import { isDigitAt } from './characters.ts';
 import { durationUnits, sizeUnits } from './fold.ts';
 import type { Masker } from './mask.ts';
-import { ownText } from './own-text.ts';
 
 export const maxValues = 16;
 const maxSlots = 12;

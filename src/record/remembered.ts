@@ -2,6 +2,7 @@
  * Remembers what was made of texts that come again and again (a host, a program, a process id), so that the rows that say the same share
  * one object: rows wait for the store by the ten thousand, and what they are made of is what the garbage collector has to carry.
  */
+import { ownText } from './own-text.ts';
 
 /** Longer texts are no names. */
 const maxLength = 64;
@@ -21,8 +22,7 @@ export class Remembered<Made> {
     if (known !== undefined) return known;
     if (text.length > maxLength) return this.#make(text);
     if (this.#made.size === maxTexts) this.#made.clear();
-    // A piece of a line is a view of it: remembered as it is, it would keep the whole line in memory.
-    const own = JSON.parse(JSON.stringify(text)) as string;
+    const own = ownText(text);
     const made = this.#make(own);
     this.#made.set(own, made);
     return made;
