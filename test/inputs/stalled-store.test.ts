@@ -2,7 +2,6 @@
  * A store that stalls, seen from every input at once: who can wait is made to wait, what cannot is dropped and counted, who can come again
  * is told so; and all of them go on when the store does (F64).
  */
-import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
@@ -24,6 +23,7 @@ import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
 import { makeCertificates } from '../certificates.ts';
 import { authorization, serve } from '../query/serve.ts';
 import { tempDir } from '../temp-dir.ts';
+import { spawnUnixSender } from './syslog/unix-sender.ts';
 
 const lineBytes = 8000;
 const linesOfFile = 300;
@@ -33,19 +33,6 @@ const datagrams = 600;
 
 const textOf = (index: number): string => `text ${String(index).padEnd(lineBytes, '.')}`;
 const messageOf = (index: number): string => `<13>Nov 24 03:00:00 host app: ${textOf(index)}\n`;
-
-/** Sends datagrams of 1,000 bytes as fast as they are taken; says so the first time that it has to wait. */
-const unixSender = `import socket, sys
-sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-sender.connect(sys.argv[1])
-said = False
-for index in range(int(sys.argv[2])):
-  datagram = ('<13>Nov 24 03:00:00 host app: %d' % index).ljust(1000).encode()
-  try: sender.send(datagram, socket.MSG_DONTWAIT)
-  except BlockingIOError:
-    if not said: print('waits', flush=True)
-    said = True
-    sender.send(datagram)`;
 
 /** A store whose appends wait for `release`; `asked` resolves with the first of them. */
 function stalled(store: Store) {
@@ -167,7 +154,7 @@ void test('while the store stalls, each input waits, counts or says so; then all
   t.teardown(() => udp.close());
   const sent = new Map([['file', linesOfFile]]);
   for (const [name, socket] of Object.entries(streams)) sent.set(name, await writeUntilItWaits(socket));
-  const unixgram = spawn('python3', ['-c', unixSender, at('datagram'), String(datagrams)]);
+  const unixgram = spawnUnixSender(at('datagram'), datagrams);
   const unixgramEnded = once(unixgram, 'close');
   await once(unixgram.stdout, 'data'); // it waits
   const sendDatagram = (text: string): Promise<void> =>

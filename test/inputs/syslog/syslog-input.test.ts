@@ -9,6 +9,7 @@ import { SyslogInput } from '../../../src/inputs/syslog/syslog-input.ts';
 import { seededRandom } from '../../random.ts';
 import { tempDir } from '../../temp-dir.ts';
 import { RecordingContext } from '../recording-context.ts';
+import { spawnUnixSender } from './unix-sender.ts';
 
 async function listen(t: Test, context: RecordingContext, options: Record<string, unknown> = {}): Promise<SyslogInput> {
   const input = new SyslogInput(syslogOptions.parse({ listen: 'udp://127.0.0.1:0', ...options }), context);
@@ -167,7 +168,7 @@ void test('a Unix datagram socket makes its senders wait instead of dropping, an
   const release = context.hold();
   const input = await listen(t, context, { listen: `unixgram://${path}`, queue_bytes: '256KiB', socket_mode: '0600' });
   const count = 2000;
-  const child = spawn('python3', ['-c', unixSender, path, String(count)]);
+  const child = spawnUnixSender(path, count);
   const ended = once(child, 'close');
   t.equal((await stat(path)).mode & 0o777, 0o600);
   await t.rejects(listen(t, new RecordingContext(), { listen: `unixgram://${path}` }), { code: 'INPUT_UNAVAILABLE' });
@@ -191,19 +192,6 @@ void test('a Unix datagram socket that a killed process left is replaced', async
 
   t.equal(input.describe(), `syslog on unixgram://${path}`);
 });
-
-/** Sends datagrams of 1,000 bytes to a Unix socket, as fast as it takes them; says so the first time that it has to wait. */
-const unixSender = `import socket, sys
-sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-sender.connect(sys.argv[1])
-said = False
-for index in range(int(sys.argv[2])):
-  datagram = ('<13>%d' % index).ljust(1000).encode()
-  try: sender.send(datagram, socket.MSG_DONTWAIT)
-  except BlockingIOError:
-    if not said: print('waits', flush=True)
-    said = True
-    sender.send(datagram)`;
 
 void test('an address in use is refused with a hint', async (t) => {
   const context = new RecordingContext();
