@@ -4,6 +4,14 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { test } from 'tap';
 import { type Followed, follow, linesOf, numbered } from './followed.ts';
 
+/** Ten lines are stored when the daemon stops, and ten more come behind them. */
+async function stoppedHalfway(logs: Followed): Promise<void> {
+  await logs.append('app.log', numbered('first', 0, 10));
+  await logs.start();
+  await logs.stop();
+  await logs.append('app.log', numbered('first', 10, 20));
+}
+
 for (const kind of ['gz', 'zst'] as const) {
   void test(`stopped; rotated twice, the older packed (.${kind}): every line of both, also of the one never seen (F6)`, async (t) => {
     const logs = await follow(t);
@@ -32,10 +40,7 @@ void test('stopped; both rotated files packed: also the one never seen is read, 
   const logs = await follow(t);
   await writeFile(logs.path('app.log.3.gz'), gzipSync(numbered('history', 0, 10)));
   await utimes(logs.path('app.log.3.gz'), 1e9, 1e9);
-  await logs.append('app.log', numbered('first', 0, 10));
-  await logs.start();
-  await logs.stop();
-  await logs.append('app.log', numbered('first', 10, 20));
+  await stoppedHalfway(logs);
   await logs.move('app.log', 'app.log.2');
   await logs.pack('app.log.2');
   await logs.append('app.log', numbered('second', 0, 20));
@@ -49,10 +54,7 @@ void test('stopped; both rotated files packed: also the one never seen is read, 
 
 void test('stopped while a rotated file is packed under a name of its own: what stands there is never read as lines (F6)', async (t) => {
   const logs = await follow(t);
-  await logs.append('app.log', numbered('first', 0, 10));
-  await logs.start();
-  await logs.stop();
-  await logs.append('app.log', numbered('first', 10, 20));
+  await stoppedHalfway(logs);
   await logs.move('app.log', 'app.log.2');
   await logs.append('app.log', numbered('second', 0, 2000));
   await logs.move('app.log', 'app.log.1');
@@ -253,10 +255,7 @@ void test('a packed file that stays damaged: what can be read, and a gap behind 
 
 void test('a file that rotated away unseen is read, though the reader was late with the one before and killed behind it (F6, F36)', async (t) => {
   const logs = await follow(t);
-  await logs.append('app.log', numbered('first', 0, 10));
-  await logs.start();
-  await logs.stop();
-  await logs.append('app.log', numbered('first', 10, 20));
+  await stoppedHalfway(logs);
   await logs.move('app.log', 'app.log.2');
   await logs.pack('app.log.2');
   await new Promise((resolve) => setTimeout(resolve, 100)); // times of files say nothing within the kernel's tick
