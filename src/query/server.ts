@@ -204,7 +204,9 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
     if (isKnown)
       void reply.header('allow', methods.includes('GET') ? [...methods, 'HEAD'].join(', ') : methods.join(', '));
     const answer = isKnown
-      ? problem(405, 'METHOD_NOT_ALLOWED', `${request.method} is not possible here`)
+      ? problem(405, 'METHOD_NOT_ALLOWED', `${request.method} is not possible here`, {
+          hint: `Here goes ${methods.join(', ')}. All routes: GET /openapi.json`,
+        })
       : problem(404, 'NOT_FOUND', 'there is no such route', { hint: 'All routes: GET /openapi.json' });
     return reply.code(answer.status).type('application/problem+json').serializer(JSON.stringify).send(answer);
   });

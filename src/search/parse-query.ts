@@ -9,7 +9,15 @@
 import { type Token, type Value, queryError, scanQuery } from './query-scanner.ts';
 import { isNumber } from './predicates.ts';
 import type { Operator, Query } from './query.ts';
-import { type NamedField, expectedValue, fieldEquals, fieldOf, messageTerm, severityTerm } from './query-terms.ts';
+import {
+  type NamedField,
+  checkValue,
+  expectedValue,
+  fieldEquals,
+  fieldOf,
+  messageTerm,
+  severityTerm,
+} from './query-terms.ts';
 import { readTime } from './time.ts';
 
 /** Deeper nesting is refused: SQLite bounds the depth of an expression. */
@@ -153,6 +161,7 @@ class QueryParser {
         'See GET /api/v1/patterns or `regression patterns`.',
       );
     }
+    if (value.kind !== 'regex') checkValue(field, operator, value, column);
     if (operator === undefined || operator === '=') {
       return fieldEquals(field.field, this.#literal(field, value, column), operator === '=', column);
     }

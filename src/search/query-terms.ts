@@ -4,6 +4,7 @@ import { messageOf } from '../runtime/errors.ts';
 import { LinearPattern } from '../runtime/linear-pattern.ts';
 import { nearestName } from '../runtime/nearest.ts';
 import { columns } from './columns.ts';
+import { isNumber } from './predicates.ts';
 import { type Value, queryError } from './query-scanner.ts';
 import type { Field, Operator, Query } from './query.ts';
 
@@ -55,6 +56,34 @@ export function fieldEquals(field: Field, value: Value, isExact: boolean, column
   return { kind: 'test', field, test: { kind: value.kind === 'prefix' ? 'starts' : 'is', value: value.text } };
 }
 
+/** A value that a row can have in the field: what can find nothing is a slip, and is said. @param value no regular expression. */
+export function checkValue(
+  { field, name }: NamedField,
+  operator: Operator | '=' | undefined,
+  value: Value,
+  column: number,
+): void {
+  const { kind, text } = value;
+  const isRange = operator !== undefined && operator !== '=';
+  const refuse = (expected: string, hint: string): never => {
+    throw queryError(column, `${JSON.stringify(text)} is no ${expected}`, hint);
+  };
+  if (!('column' in field)) {
+    // Texts have an order too, but who means that says so: a number, a version or a name with a number is what ranges are of.
+    if (isRange && kind === 'word' && !/\d/.test(text))
+      refuse(
+        `number: ${operator} expects one, or a text with digits in it`,
+        `Like ${name}:${operator}1; the order of texts: ${name}:${operator}"${text}".`,
+      );
+    return;
+  }
+  if (kind === 'prefix' && text === '') return;
+  if (field.column === 'id' && !(isRange ? isNumber(text) : /^(?:0|[1-9]\d*)$/.test(text)))
+    refuse('id: a whole number is expected', 'Like id:42, id:>42 or id:/^42/.');
+  if (field.column === 'timestamp' && kind === 'prefix' && !/^\d[\dTZ:.-]*$/.test(text))
+    refuse('beginning of a time', 'Like timestamp:2026-11-24T03*.');
+}
+
 function regexTerm(field: Field, { text, ignoreCase }: Value, column: number): Query {
   if (text.length > maxPatternLength) {
     throw queryError(column, `the pattern is longer than ${maxPatternLength} characters`, 'Ask in several queries.');
@@ -75,7 +104,13 @@ export function severityTerm(operator: Operator | '=' | undefined, value: Value,
   const field = { column: 'severity' } as const;
   if (value.kind === 'regex') return regexTerm(field, value, column);
   if (value.kind === 'prefix') {
-    return { kind: 'severity', among: severities.filter((name) => name.startsWith(value.text.toUpperCase())) };
+    const among = severities.filter((name) => name.startsWith(value.text.toUpperCase()));
+    if (among.length > 0) return { kind: 'severity', among };
+    throw queryError(
+      column,
+      `no severity begins with ${JSON.stringify(value.text)}; they are ${severities.join(', ')}`,
+      'Like severity:>=warn.',
+    );
   }
   const wanted = severityOfWord(value.text)?.severity;
   if (wanted === undefined) {

@@ -315,6 +315,10 @@ void test('unknown routes and methods are told apart', async (t) => {
   const posted = await fetch(`${url}/api/v1/logs`, { method: 'DELETE', headers: authorization });
   t.equal(posted.status, 405);
   t.equal(posted.headers.get('allow'), 'GET, HEAD');
+  t.match(await posted.json(), {
+    code: 'METHOD_NOT_ALLOWED',
+    hint: /^Here goes GET\. All routes: GET \/openapi\.json/,
+  });
 });
 
 void test('a page of another site cannot ask through its reader (Host and Origin)', async (t) => {

@@ -99,7 +99,7 @@ const time = fc
   .integer({ min: 0, max: 10_000_000 })
   .map((second) => new Date(nowMs - second * 1000).toISOString().replace('Z', '000Z'));
 
-const column = fc.constantFrom<Column>('id', 'application', 'version', 'environment', 'source');
+const column = fc.constantFrom<Column>('application', 'version', 'environment', 'source');
 const field: fc.Arbitrary<Field> = fc.oneof(
   column.map((name) => ({ column: name })),
   fc
@@ -132,6 +132,16 @@ const term: fc.Arbitrary<Query> = fc.oneof(
       word.map((value): Test => ({ kind: 'starts', value })),
     )
     .map((test): Query => ({ kind: 'test', field: { column: 'message' }, test })),
+  fc
+    .oneof(
+      fc.constantFrom('0', '7', '42').map((value): Test => ({ kind: 'is', value })),
+      fc.constantFrom('4', '42').map((value): Test => ({ kind: 'starts', value })),
+      fc
+        .tuple(operator, fc.constantFrom('7', '-3', '1e2'))
+        .map(([sign, value]): Test => ({ kind: 'compare', operator: sign as '>', value, as: 'number' })),
+      fc.constantFrom<Test>({ kind: 'exists' }, { kind: 'regex', pattern: '^4', ignoreCase: false }),
+    )
+    .map((test): Query => ({ kind: 'test', field: { column: 'id' }, test })),
   fc.tuple(operator, time).map(([sign, value]): Query => ({
     kind: 'test',
     field: { column: 'timestamp' },

@@ -59,7 +59,6 @@ const field = fc.constantFrom(
   'env',
   'source',
   'message',
-  'id',
   'k',
   'cpu',
   'meta.source',
@@ -72,7 +71,7 @@ const value = fc.oneof(literal, prefix, pattern, fc.constant('*'));
 const comparison = fc
   .tuple(
     fc.constantFrom('>', '>=', '<', '<=', '='),
-    fc.constantFrom('0.5', '7', '-3', '100', '1.9', '1.10.0', 'ab', '12abc'),
+    fc.constantFrom('0.5', '7', '-3', '100', '1.9', '1.10.0', '"ab"', '12abc'),
   )
   .map(([operator, operand]) => `${operator}${operand}`);
 const term = fc.oneof(
@@ -80,7 +79,13 @@ const term = fc.oneof(
   prefix,
   pattern,
   fc.tuple(field, fc.oneof(value, comparison)).map(([name, test]) => `${name}:${test}`),
+  fc
+    .tuple(fc.constantFrom('', '=', '>', '>=', '<', '<='), fc.constantFrom('1', '3', '7', '12'))
+    .map(([operator, id]) => `id:${operator}${id}`),
   fc.constantFrom(
+    'id:1*',
+    'id:/^1/',
+    'id:*',
     'severity:>=warn',
     'severity:info',
     'level:<error',
