@@ -3,11 +3,10 @@
  */
 import type { FieldCounts, FieldCountsRequest, FieldValues } from '../../search/request.ts';
 import { type Segment, mayMatch, uncutBy } from '../segments.ts';
+import { narrowingOf } from './narrowing.ts';
 import type { Sources } from './sources.ts';
-import { newestRowsQuery } from './search-to-sql.ts';
+import { type Narrowing, newestRowsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
-import { candidatesIn } from './text-candidates.ts';
-import type { TextCandidates } from './text-index.ts';
 
 /** Columns that may be counted: expressions over a row and its application. */
 const columns: Readonly<Record<string, string>> = {
@@ -43,7 +42,10 @@ export function countFields(sources: Sources, request: FieldCountsRequest): Fiel
   let truncated = false;
   for (const source of [null, ...segments]) {
     const asked = { ...request, maxRows: request.maxRows - rows };
-    const counted = source === null ? countIn(sources.hot, asked, null) : countInSegment(sources, source, asked);
+    const counted =
+      source === null
+        ? countIn(sources.hot, asked, narrowingOf(sources, null, request.filter, 10))
+        : countInSegment(sources, source, asked);
     rows += counted.rows;
     for (const [field, values] of counted.hits) {
       const ofField = valuesOf(hits, field);
@@ -60,8 +62,7 @@ function countInSegment(sources: Sources, segment: Segment, request: FieldCounts
   const whole = uncutBy(segment, request.filter);
   const ask = (maxRows: number): Counted => {
     const database = sources.open(segment);
-    const candidates = candidatesIn(sources, segment, request.filter, 10);
-    return countIn(database, { ...request, maxRows }, candidates);
+    return countIn(database, { ...request, maxRows }, narrowingOf(sources, segment, request.filter, 10));
   };
   if (whole === null) return ask(request.maxRows);
   // A bound beyond its rows is none: it depends on how many rows the newer files have, and they grow.
@@ -75,12 +76,8 @@ function countInSegment(sources: Sources, segment: Segment, request: FieldCounts
 }
 
 /** Of every field that has a value among the rows, all values: what is rare in one file may be frequent in all. */
-function countIn(
-  database: Sqlite,
-  { filter, fields, maxRows }: FieldCountsRequest,
-  candidates: TextCandidates | null,
-): Counted {
-  const { sql, values } = newestRowsQuery(filter, maxRows + 1, candidates);
+function countIn(database: Sqlite, { filter, fields, maxRows }: FieldCountsRequest, narrowing: Narrowing): Counted {
+  const { sql, values } = newestRowsQuery(filter, maxRows + 1, narrowing);
   const ids = arrayOf<number>(
     database.get<{ ids: string }>(`SELECT json_group_array(id) AS ids FROM (${sql})`, values)?.ids,
   );

@@ -10,10 +10,10 @@ import { timestampOfMs } from '../../record/timestamp.ts';
 import type { Filter, HitsBucket, HitsRequest } from '../../search/request.ts';
 import { type Segment, type SegmentRange, mayMatch } from '../segments.ts';
 import { rangesOf } from './file-checks.ts';
+import { narrowingOf } from './narrowing.ts';
 import type { Sources } from './sources.ts';
-import { hitsQuery } from './search-to-sql.ts';
+import { type Narrowing, hitsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
-import { candidatesIn } from './text-candidates.ts';
 
 /** By the second in which a unit (a minute, or a second) begins, since 1970. */
 type Counts = Map<number, number>;
@@ -165,8 +165,10 @@ function countIn(
   walksIds = false,
 ): [seconds: number, count: number][] {
   const database: Sqlite = segment === null ? sources.hot : sources.open(segment);
-  const candidates = walksIds ? null : candidatesIn(sources, segment, filter, 3);
-  const { sql, values } = hitsQuery({ filter, stepSeconds: unitSeconds }, { candidates, walksIds });
+  const narrowing: Narrowing = walksIds
+    ? { candidates: null, pairs: 'of each row' }
+    : narrowingOf(sources, segment, filter, 3);
+  const { sql, values } = hitsQuery({ filter, stepSeconds: unitSeconds }, { ...narrowing, walksIds });
   return database
     .all<{ prefix: string; count: number }>(sql, values)
     .map(({ prefix, count }) => [Date.parse(prefix.length === 16 ? `${prefix}:00Z` : `${prefix}Z`) / 1000, count]);

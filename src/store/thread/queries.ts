@@ -5,8 +5,9 @@ import type { IdRange, RowPlace, SearchPage, SearchRequest } from '../../search/
 import { type Segment, isAhead, mayMatch, uncutBy } from '../segments.ts';
 import { CollectedRows, type FileRows, maxPageText, placeOf, rowsOfFile } from './row-lines.ts';
 import { WrittenRows, isForPages, writeRowsOfPages } from './row-pages.ts';
+import { narrowingOf } from './narrowing.ts';
 import type { Sources } from './sources.ts';
-import { candidatesIn } from './text-candidates.ts';
+import type { Narrowing } from './search-to-sql.ts';
 
 export function searchRows(sources: Sources, request: SearchRequest): SearchPage {
   // One row more than wanted tells whether there is a next page.
@@ -92,8 +93,7 @@ function inOrderOfArrival(sources: Sources, asked: SearchRequest): FileRows {
 
 function rowsOfEngine(sources: Sources, segment: Segment | null, asked: SearchRequest): FileRows {
   if (segment !== null) return rowsIn(sources, segment, asked);
-  const candidates = candidatesIn(sources, null, asked.filter, 10);
-  return rowsOfFile(sources.hot, asked, { candidates, hasMetadataIndex: false });
+  return rowsOfFile(sources.hot, asked, narrowingFor(sources, null, asked));
 }
 
 interface PlacedLine {
@@ -149,11 +149,16 @@ function rowsIn(sources: Sources, segment: Segment, asked: SearchRequest): FileR
   const known = question === null ? undefined : sources.answers.get<FileRows>(segment.firstId, question);
   if (known !== undefined) return known;
   const database = sources.open(segment);
-  // Words that many rows hold fill a page sooner by reading from its end than by looking all of them up.
-  const candidates = candidatesIn(sources, segment, asked.filter, 10);
-  const found = rowsOfFile(database, asked, { candidates, hasMetadataIndex: segment.state === 'sealed' });
+  const found = rowsOfFile(database, asked, narrowingFor(sources, segment, asked));
   if (question !== null) sources.answers.put(segment.firstId, question, found, bytesOf(found));
   return found;
+}
+
+/** Words that many rows hold fill a page sooner by reading from its end than by looking all of them up. */
+function narrowingFor(sources: Sources, segment: Segment | null, { filter, order }: SearchRequest): Narrowing {
+  const narrowing = narrowingOf(sources, segment, filter, 10);
+  // Without an index, looking up a pair reads all of them: who walks from an id on, and not far, looks at each row's own.
+  return order === 'arrival' && segment?.state !== 'sealed' ? { ...narrowing, pairs: 'of each row' } : narrowing;
 }
 
 function bytesOf({ lines }: FileRows): number {

@@ -6,6 +6,7 @@
  */
 import { literalsOf } from '../../pattern/message-words.ts';
 import type { Column, Field, Query as SearchQuery, Test } from '../../search/query.ts';
+import { literalsIn } from '../../search/pattern-literals.ts';
 import type { Filter } from '../../search/request.ts';
 import type { SqlValue } from './sqlite.ts';
 
@@ -62,6 +63,7 @@ function textsOf(query: SearchQuery): readonly string[] {
   if (query.kind !== 'test' || !('column' in query.field) || query.field.column !== 'message') return [];
   const { test } = query;
   if (test.kind === 'fits') return literalsOf(test.template);
+  if (test.kind === 'regex') return literalsIn(test);
   const holds = test.kind === 'contains' || test.kind === 'word_starts' || test.kind === 'starts' || test.kind === 'is';
   return holds ? [test.value] : [];
 }
@@ -89,6 +91,8 @@ function testCondition(field: Field, test: Test): Condition {
   const { column } = field;
   const needsApplication = columns[column].startsWith('application.');
   const isNullable = column === 'version' || column === 'environment';
+  if (column === 'id' && test.kind === 'compare' && test.as === 'number')
+    return onLog(`log.id ${test.operator} ?`, [Number(test.value)]);
   if (isNullable || column === 'id') return { ...satisfied(columns[column], test), needsApplication };
   return { ...textCondition(columns[column], test), needsApplication };
 }
@@ -102,28 +106,47 @@ function textCondition(text: string, test: Test): Condition {
       return onLog(`${text} = ?`, [test.value]);
     case 'contains':
       return onLog(`${text} LIKE ? ESCAPE '\\'`, [`%${escapeLike(test.value)}%`]);
-    case 'word_starts': {
-      // LIKE first: it is quick, and leaves few rows to look at closely.
-      const rough = textCondition(text, { kind: 'contains', value: test.value });
-      const exact = satisfied(text, test);
-      return onLog(`(${rough.sql} AND ${exact.sql})`, [...rough.values, ...exact.values]);
-    }
-    case 'fits': {
-      // LIKE first, as above.
-      const rough = literalsOf(test.template).map((value) => textCondition(text, { kind: 'contains', value }));
-      const parts = [...rough, satisfied(text, test)];
-      return onLog(
-        `(${parts.map(({ sql }) => sql).join(' AND ')})`,
-        parts.flatMap(({ values }) => values),
+    case 'word_starts':
+      return roughly([textCondition(text, { kind: 'contains', value: test.value })], satisfied(text, test));
+    case 'fits':
+      return roughly(
+        literalsOf(test.template).map((value) => textCondition(text, { kind: 'contains', value })),
+        satisfied(text, test),
       );
-    }
-    case 'starts':
     case 'regex':
+      return roughly(
+        literalsIn(test).map((value) => textCondition(text, { kind: 'contains', value })),
+        satisfied(text, test),
+      );
     case 'compare':
+      return roughly(
+        test.as === 'number' && Number.isFinite(Number(test.value)) ? [nearly(text, test)] : [],
+        satisfied(text, test),
+      );
+    case 'starts':
       return satisfied(text, test);
     default:
       return test satisfies never;
   }
+}
+
+/** What the engine says itself goes first: it is quick, and leaves few rows to look at closely. */
+function roughly(rough: readonly Condition[], exact: Condition): Condition {
+  if (rough.length === 0) return exact;
+  const parts = [...rough, exact];
+  return onLog(
+    `(${parts.map(({ sql }) => sql).join(' AND ')})`,
+    parts.flatMap(({ values }) => values),
+  );
+}
+
+/** Holds for every number that the comparison does, however the engine rounds it, and for some texts that are none. */
+function nearly(text: string, { operator, value }: Extract<Test, { readonly kind: 'compare' }>): Condition {
+  const bound = Number(value);
+  const margin = Math.abs(bound) * 1e-9 + Number.MIN_VALUE;
+  return operator === '>' || operator === '>='
+    ? onLog(`CAST(${text} AS REAL) >= ?`, [bound - margin])
+    : onLog(`CAST(${text} AS REAL) <= ?`, [bound + margin]);
 }
 
 function satisfied(text: string, test: Test): Condition {

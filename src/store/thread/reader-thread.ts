@@ -20,10 +20,10 @@ import { searchRows } from './queries.ts';
 import type { Sources } from './sources.ts';
 import { SegmentAnswers } from './segment-answers.ts';
 import { serve } from './serve.ts';
-import { Snapshot } from './snapshot.ts';
+import { Snapshot, walOf } from './snapshot.ts';
 import { filesOf } from './sql-files.ts';
 import { runSql } from './sql-statement.ts';
-import { UnsealedTexts } from './unsealed-texts.ts';
+import { UnsealedRows } from './unsealed-rows.ts';
 
 if (parentPort === null) throw new Error('reader-thread.ts runs in a worker thread');
 const { hotPath, directory, maxMemoryBytes } = workerData as ReaderOptions;
@@ -36,12 +36,13 @@ let hot: Snapshot | null = null;
 let segments: readonly Segment[] = [];
 const openSegments = new OpenSegments(directory);
 const answers = new SegmentAnswers();
-const texts = new UnsealedTexts();
+const unsealed = new UnsealedRows();
+const wal = walOf(hotPath);
 
 function sourcesAt(snapshot: string): Sources {
   if (hot?.directory !== snapshot) {
     hot?.close();
-    hot = new Snapshot(hotPath, snapshot);
+    hot = new Snapshot(hotPath, snapshot, wal);
   }
   const opened = hot;
   return {
@@ -50,7 +51,7 @@ function sourcesAt(snapshot: string): Sources {
     open: (segment) => openSegments.get(segment),
     openPages: (segment) => (segment === null ? opened.openPages() : new PageFile(segment.path, 'r')),
     answers,
-    texts,
+    unsealed,
   };
 }
 
@@ -73,7 +74,7 @@ serve<ReaderCalls>(parentPort, {
     segments = list;
     openSegments.keepOnly(list);
     answers.keepOnly(list);
-    texts.keepOnly(list);
+    unsealed.keepOnly(list);
   },
   search: (snapshot, request) => consistent(snapshot, (sources) => searchRows(sources, request)),
   hits: (snapshot, request) => consistent(snapshot, (sources) => countHits(sources, request)),

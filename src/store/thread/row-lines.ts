@@ -2,7 +2,7 @@
  * The rows of one file, as JSON texts: what a statement gives, or as many as have room on a page.
  */
 import type { RowPlace, SearchRequest } from '../../search/request.ts';
-import { type FileTraits, pageQuery } from './search-to-sql.ts';
+import { type Narrowing, pageQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
 
 /** Text of a page's rows, at most, in characters; a first row that is longer comes all the same. */
@@ -42,13 +42,13 @@ export class CollectedRows implements FileRows {
 }
 
 /** At most `limit` rows. */
-export function rowsOfFile(database: Sqlite, asked: SearchRequest, file?: FileTraits): FileRows {
+export function rowsOfFile(database: Sqlite, asked: SearchRequest, narrowing?: Narrowing): FileRows {
   const rows = new CollectedRows();
   let { after } = asked;
   let rowsAtOnce = firstRowsAtOnce;
   while (rows.lines.length < asked.limit) {
     const limit = Math.min(rowsAtOnce, asked.limit - rows.lines.length);
-    const found = readLines(database, { ...asked, after, limit }, file);
+    const found = readLines(database, { ...asked, after, limit }, narrowing);
     const hasRoom = rows.add(found);
     const last = rows.lines.at(-1);
     if (!hasRoom || found.length < limit || last === undefined) break;
@@ -59,8 +59,8 @@ export function rowsOfFile(database: Sqlite, asked: SearchRequest, file?: FileTr
 }
 
 /** By one statement, however long the rows are. */
-export function readLines(database: Sqlite, asked: SearchRequest, file?: FileTraits): string[] {
-  const { sql, values } = pageQuery(asked, file);
+export function readLines(database: Sqlite, asked: SearchRequest, narrowing?: Narrowing): string[] {
+  const { sql, values } = pageQuery(asked, narrowing);
   return database.get<{ lines: string | null }>(sql, values)?.lines?.split('\n') ?? [];
 }
 

@@ -12,24 +12,22 @@ export interface Query {
   readonly values: readonly SqlValue[];
 }
 
-/** What the file that is asked has, beside the rows. */
-export interface FileTraits {
+/** How few rows of the file are looked at (narrowing.ts). */
+export interface Narrowing {
+  /** All rows of the answer are among them; null where any row may be. */
   readonly candidates: TextCandidates | null;
-  readonly hasMetadataIndex: boolean;
+  /** Where a metadata pair is looked for: among all pairs of the file, or at those of each row that is met. */
+  readonly pairs: 'of the file' | 'of each row';
 }
 
-const hotFileTraits: FileTraits = { candidates: null, hasMetadataIndex: false };
+const unnarrowed: Narrowing = { candidates: null, pairs: 'of each row' };
 
 /**
  * One column, `lines`: the JSON texts of at most `limit` rows, separated by newlines, which JSON text never holds; null for none. As one
  * value they leave the engine in two thirds of the time that they take as rows.
  */
-export function pageQuery(
-  { filter, order, limit, after }: SearchRequest,
-  { candidates, hasMetadataIndex }: FileTraits = hotFileTraits,
-): Query {
-  // Without an index, looking up a pair reads all of them: who walks from an id on, and not far, looks at each row's own.
-  const conditions = conditionsOf(filter, candidates, order !== 'arrival' || hasMetadataIndex);
+export function pageQuery({ filter, order, limit, after }: SearchRequest, narrowing: Narrowing = unnarrowed): Query {
+  const conditions = conditionsOf(filter, narrowing);
   if (after !== undefined && order === 'arrival') conditions.add('log.id > ?', after.id);
   else if (after !== undefined) {
     // A row value comparison is an index range: (timestamp, rowid) is the order of the index logs_timestamp.
@@ -37,7 +35,7 @@ export function pageQuery(
   }
   const sorted = { asc: 'log.timestamp, log.id', desc: 'log.timestamp DESC, log.id DESC', arrival: 'log.id' }[order];
   // Pages in the order of arrival walk the table itself.
-  const index = order === 'arrival' ? 'NOT INDEXED' : timeOrderIndex(filter, candidates);
+  const index = order === 'arrival' ? 'NOT INDEXED' : timeOrderIndex(filter, narrowing);
   const sql = `
     SELECT group_concat(row, char(10)) AS lines FROM (SELECT json_object(
       'id', log.id, 'timestamp', log.timestamp, 'severity', log.severity, 'application', application.name,
@@ -57,23 +55,23 @@ export function pageQuery(
  */
 export function hitsQuery(
   { filter, stepSeconds }: HitsRequest,
-  { candidates, walksIds = false }: { readonly candidates: TextCandidates | null; readonly walksIds?: boolean },
+  { walksIds, ...narrowing }: Narrowing & { readonly walksIds: boolean },
 ): Query {
-  const conditions = conditionsOf(filter, candidates, !walksIds);
+  const conditions = conditionsOf(filter, narrowing);
   const prefix = `substr(log.timestamp, 1, ${stepSeconds % 60 === 0 ? 16 : 19})`;
   const sql = `
     SELECT ${prefix} AS prefix, count(*) AS count
-    FROM logs log ${walksIds ? 'NOT INDEXED' : timeOrderIndex(filter, candidates)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
+    FROM logs log ${walksIds ? 'NOT INDEXED' : timeOrderIndex(filter, narrowing)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
     ${conditions.where()} GROUP BY 1 ORDER BY 1`;
   return { sql, values: conditions.values };
 }
 
 /** Column `id` of the newest rows that the filter finds. */
-export function newestRowsQuery(filter: Filter, maxRows: number, candidates: TextCandidates | null): Query {
-  const conditions = conditionsOf(filter, candidates, true);
+export function newestRowsQuery(filter: Filter, maxRows: number, narrowing: Narrowing): Query {
+  const conditions = conditionsOf(filter, narrowing);
   const sql = `
     SELECT log.id AS id
-    FROM logs log ${timeOrderIndex(filter, candidates)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
+    FROM logs log ${timeOrderIndex(filter, narrowing)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
     ${conditions.where()} ORDER BY log.timestamp DESC, log.id DESC LIMIT ?`;
   return { sql, values: [...conditions.values, maxRows] };
 }
@@ -82,9 +80,9 @@ export function newestRowsQuery(filter: Filter, maxRows: number, candidates: Tex
  * Pages come in time order, so the time index drives, unless a metadata pair or words that are far more selective can. Left to
  * itself the planner would fetch and sort every row of an application to answer with the newest hundred.
  */
-function timeOrderIndex(filter: Filter, candidates: TextCandidates | null): string {
+function timeOrderIndex(filter: Filter, { candidates, pairs }: Narrowing): string {
   if (candidates !== null) return 'NOT INDEXED'; // they are ids
-  return requiredPairs(filter).length > 0 ? '' : 'INDEXED BY logs_timestamp';
+  return pairs === 'of the file' && requiredPairs(filter).length > 0 ? '' : 'INDEXED BY logs_timestamp';
 }
 
 class Conditions {
@@ -107,8 +105,8 @@ class Conditions {
   }
 }
 
-/** @param looksUpPairs by way of all pairs of the value, rather than the pairs of each row. */
-function conditionsOf(filter: Filter, candidates: TextCandidates | null, looksUpPairs: boolean): Conditions {
+function conditionsOf(filter: Filter, { candidates, pairs }: Narrowing): Conditions {
+  const looksUpPairs = pairs === 'of the file';
   const conditions = new Conditions();
   if (candidates !== null) conditions.add(candidates.sql, ...candidates.values);
   if (filter.start !== undefined) conditions.add('log.timestamp >= ?', filter.start);

@@ -18,10 +18,17 @@ export class Snapshot {
   readonly database: Sqlite;
   readonly #hotPath: string;
   readonly #openedOn: string;
-  #wal: Wal | null = null;
+  readonly #wal: Wal;
+  readonly #ownsWal: boolean;
+  #isWalRead = false;
 
-  /** @param directory does not exist yet; it is removed by `close`, or by the store when the thread was ended. */
-  constructor(hotPath: string, directory: string) {
+  /**
+   * @param directory does not exist yet; it is removed by `close`, or by the store when the thread was ended.
+   * @param wal of the file, read as far as a snapshot before this one needed it; it outlives this one.
+   */
+  constructor(hotPath: string, directory: string, wal?: Wal) {
+    this.#wal = wal ?? walOf(hotPath);
+    this.#ownsWal = wal === undefined;
     this.directory = directory;
     this.#hotPath = hotPath;
     this.#openedOn = filesAt(hotPath);
@@ -56,7 +63,8 @@ export class Snapshot {
   openPages(): PageReader {
     const file = new PageFile(this.#hotPath, 'r');
     try {
-      this.#wal ??= new Wal(`${this.#hotPath}-wal`, file);
+      if (!this.#isWalRead) this.#wal.readOn(file);
+      this.#isWalRead = true;
       return new WalPages(file, this.#wal);
     } catch (error) {
       file.close();
@@ -65,9 +73,13 @@ export class Snapshot {
   }
 
   close(): void {
-    this.#wal?.close();
+    if (this.#ownsWal) this.#wal.close();
     closeAlias(this.database, this.directory);
   }
+}
+
+export function walOf(hotPath: string): Wal {
+  return new Wal(`${hotPath}-wal`);
 }
 
 /** While a snapshot is pinned the writer only appends to the WAL: the database file's time and the WAL's identity stand still. */

@@ -3,7 +3,7 @@ import type { Segment } from '../segments.ts';
 import type { PageReader } from './pages/page-file.ts';
 import type { SegmentAnswers } from './segment-answers.ts';
 import type { Sqlite } from './sqlite.ts';
-import type { UnsealedTexts } from './unsealed-texts.ts';
+import type { UnsealedRows } from './unsealed-rows.ts';
 
 export interface Sources {
   /** A snapshot of the hot file, or the writer's own connection. */
@@ -15,6 +15,6 @@ export interface Sources {
   /** Of a segment, or of `hot` as it is or with more rows at the end; without it the engine reads all there is. */
   readonly openPages?: (segment: Segment | null) => PageReader;
   readonly answers: SegmentAnswers;
-  /** Of the files that are not sealed; without it they are read through. */
-  readonly texts?: UnsealedTexts;
+  /** What is known of the files that are not sealed; without it they are read through. */
+  readonly unsealed?: UnsealedRows;
 }

@@ -7,14 +7,14 @@
  * by the search's own condition.
  *
  * A sealed segment has the table `logs_text_blocks`. Of the hot file, and of a closed one, each reader thread keeps the bits that it needed
- * (unsealed-texts.ts).
+ * (unsealed-rows.ts).
  */
 import type { SegmentRange } from '../segments.ts';
 import type { PageReader } from './pages/page-file.ts';
 import { Columns } from './pages/record-columns.ts';
 import { TableCursor } from './pages/table-pages.ts';
 import type { Sqlite } from './sqlite.ts';
-import type { TextCandidates } from './text-index.ts';
+import { type TextCandidates, idCandidates } from './text-index.ts';
 
 const rowsPerBlock = 64;
 const bitCount = 8192;
@@ -119,7 +119,7 @@ export function blockCandidates(
       if (ids.length > most) return null;
     }
   }
-  return { sql: 'log.id IN (SELECT value FROM json_each(?))', values: [JSON.stringify(ids)], maxRows: ids.length };
+  return idCandidates(ids);
 }
 
 /** All that a message with the texts sets. */

@@ -29,6 +29,10 @@ export interface TextCandidates {
   readonly maxRows: number;
 }
 
+export function idCandidates(ids: readonly number[]): TextCandidates {
+  return { sql: 'log.id IN (SELECT value FROM json_each(?))', values: [JSON.stringify(ids)], maxRows: ids.length };
+}
+
 /** More alternatives than this for one word: it is too short to narrow anything down. */
 const maxTermsPerRun = 500;
 

@@ -11,10 +11,11 @@ import { searchRows } from '../../../src/store/thread/queries.ts';
 import type { Sources } from '../../../src/store/thread/sources.ts';
 import { SegmentAnswers } from '../../../src/store/thread/segment-answers.ts';
 import { dropIndexesOfSealing } from '../../../src/store/thread/segment-applications.ts';
+import { PageFile } from '../../../src/store/thread/pages/page-file.ts';
 import { Sqlite, type SqlValue } from '../../../src/store/thread/sqlite.ts';
 import { SqliteStore } from '../../../src/store/thread/sqlite-store.ts';
 import { TextBlocks, blockCandidates, storeTextBlocks, storedBitmaps } from '../../../src/store/thread/text-blocks.ts';
-import { UnsealedTexts } from '../../../src/store/thread/unsealed-texts.ts';
+import { UnsealedRows } from '../../../src/store/thread/unsealed-rows.ts';
 import { aRecord } from '../../records.ts';
 import { memoryDir } from '../../temp-dir.ts';
 import { openSqlite } from '../open-sqlite.ts';
@@ -117,7 +118,13 @@ void test('an id among many rows is found by reading few of them, in a segment, 
   unindexed.close();
   const [sealed, hot] = [openSqlite(segments[0]?.path ?? ''), openSqlite(join(directory, hotFileName))];
   t.teardown(() => [sealed, hot].forEach((database) => database.close()));
-  const plain: Sources = { hot, segments, open: () => sealed, answers: new SegmentAnswers() };
+  const plain: Sources = {
+    hot,
+    segments,
+    open: () => sealed,
+    openPages: (segment) => new PageFile(segment?.path ?? join(directory, hotFileName), 'r'),
+    answers: new SegmentAnswers(),
+  };
   const counted: number[] = [];
   for (const database of [sealed, hot]) {
     const all = database.all.bind(database);
@@ -132,11 +139,11 @@ void test('an id among many rows is found by reading few of them, in a segment, 
     const asked: SearchRequest = { filter: { search: search(q) }, order: 'desc', limit: 50 };
     const expected = searchRows({ ...plain, answers: new SegmentAnswers() }, asked);
     counted.length = 0;
-    const found = searchRows({ ...plain, answers: new SegmentAnswers(), texts: new UnsealedTexts() }, asked);
+    const found = searchRows({ ...plain, answers: new SegmentAnswers(), unsealed: new UnsealedRows() }, asked);
     t.equal(found.ndjson, expected.ndjson, q);
     t.ok(counted.length === 2 && Math.max(...counted) <= 300, `${q}: ${String(counted)} rows were left`);
     const hits = countHits(
-      { ...plain, answers: new SegmentAnswers(), texts: new UnsealedTexts() },
+      { ...plain, answers: new SegmentAnswers(), unsealed: new UnsealedRows() },
       { filter: asked.filter, stepSeconds: 3600 },
     );
     t.strictSame(
@@ -144,32 +151,4 @@ void test('an id among many rows is found by reading few of them, in a segment, 
       countHits({ ...plain, answers: new SegmentAnswers() }, { filter: asked.filter, stepSeconds: 3600 }),
     );
   }
-});
-
-void test('of a file that is not sealed so many rows are read at once, and those that come later are found', async (t) => {
-  const database = new Sqlite(':memory:');
-  t.teardown(() => database.close());
-  database.exec('CREATE TABLE logs (id INTEGER PRIMARY KEY, message TEXT)');
-  const fill = (from: number, to: number): void =>
-    database.run(
-      `WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i < ?) INSERT INTO logs SELECT i, 'row ' || i || '.' FROM n`,
-      [from, to],
-    );
-  fill(1, 70_000);
-  const texts = new UnsealedTexts();
-  const rowsLeft = (wanted: string): number | undefined => texts.candidates(database, [wanted])?.maxRows;
-
-  t.strictSame([rowsLeft('row 123.'), rowsLeft('row 123.')], [undefined, undefined], 'thirty thousand at a time');
-  t.ok((rowsLeft('row 123.') ?? 0) > 0);
-  t.equal(rowsLeft('rov'), 0);
-  fill(70_001, 70_100);
-  const left = texts.candidates(database, ['row 70100.']);
-  const found = database.all(
-    `SELECT id FROM logs log WHERE ${left?.sql} AND message = 'row 70100.'`,
-    left?.values ?? [],
-  );
-  t.strictSame(found, [{ id: 70_100 }]);
-  t.equal(rowsLeft('ro'), undefined, 'too short to tell');
-  texts.keepOnly([]);
-  t.equal(rowsLeft('rov'), 0, 'the hot file is still known');
 });

@@ -2,7 +2,7 @@
  * The pages of a database file with those of its WAL over them (https://sqlite.org/walformat.html), as of the last commit that the WAL
  * held when it was read. Nobody may checkpoint while it is in use; the WAL may grow.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import type { RegressionError } from '../../../runtime/errors.ts';
 import type { PageFile, PageReader } from './page-file.ts';
 
@@ -12,51 +12,84 @@ const frameHeaderBytes = 24;
 const magic = 0x377f0682;
 const framesAtOnce = 32;
 
-/** Where in a WAL the committed pages are. */
+/**
+ * Where in the WAL of a file the committed pages are. Kept while the file is asked again and again: of a WAL that has only grown, what is new is
+ * read.
+ */
 export class Wal {
-  readonly descriptor: number;
+  readonly #path: string;
+  #descriptor: number | null = null;
+  /** What tells one WAL from the next: its salts are in it. */
+  readonly #header = Buffer.alloc(headerBytes);
   /** By page. */
   readonly #offsets = new Map<number, number>();
+  /** Behind the last commit that was read, with the checksum up to there. */
+  #position = 0;
+  #sum = new Checksum();
 
-  /** @throws RegressionError `STORE_CORRUPT` for what is no WAL of ours; an error of the file system where there is none. */
-  constructor(path: string, file: PageFile) {
-    this.descriptor = openSync(path, 'r');
-    try {
-      this.#read(file);
-    } catch (error) {
-      closeSync(this.descriptor);
-      throw error;
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /**
+   * Up to the last commit that is there now.
+   * @throws RegressionError `STORE_CORRUPT` for what is no WAL of ours; an error of the file system where there is none.
+   */
+  readOn(file: PageFile): void {
+    if (this.#descriptor !== null && isAt(this.#path, this.#descriptor)) {
+      if (this.#hasGrown()) return this.#read(file);
+    } else {
+      this.close();
+      this.#descriptor = openSync(this.#path, 'r');
     }
+    this.#forget();
+    this.#read(file);
   }
 
   offsetOf(page: number): number | undefined {
     return this.#offsets.get(page);
   }
 
+  readPage(page: Buffer, offset: number): void {
+    if (this.#descriptor !== null) readSync(this.#descriptor, page, 0, page.length, offset);
+  }
+
   close(): void {
-    closeSync(this.descriptor);
+    if (this.#descriptor !== null) closeSync(this.#descriptor);
+    this.#descriptor = null;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#offsets.clear();
+    this.#position = 0;
+    this.#sum = new Checksum();
+  }
+
+  #hasGrown(): boolean {
+    if (this.#descriptor === null || this.#position === 0) return false;
+    const header = Buffer.alloc(headerBytes);
+    const bytes = readSync(this.#descriptor, header, 0, headerBytes, 0);
+    return bytes === headerBytes && header.equals(this.#header) && fstatSync(this.#descriptor).size >= this.#position;
   }
 
   #read(file: PageFile): void {
-    const header = Buffer.alloc(headerBytes);
-    const { size } = fstatSync(this.descriptor);
+    const descriptor = this.#descriptor ?? 0;
+    const { size } = fstatSync(descriptor);
     if (size === 0) return;
-    readSync(this.descriptor, header, 0, headerBytes, 0);
-    const sum = new Checksum();
-    sum.add(header, 0, 24);
-    const isOurs = header.readUInt32BE(0) === magic && header.readUInt32BE(8) === file.pageSize && sum.isAt(header, 24);
-    if (!isOurs) throw file.corrupt('an unexpected header of the WAL');
+    if (this.#position === 0) this.#readHeader(descriptor, file);
 
     const frameBytes = frameHeaderBytes + file.pageSize;
-    const frames = Buffer.alloc(framesAtOnce * frameBytes);
+    const frames = Buffer.alloc(Math.min(framesAtOnce * frameBytes, Math.max(size - this.#position, 0)));
+    const sum = this.#sum.copy();
     /** Those behind the last commit. */
     let pending: [page: number, offset: number][] = [];
-    for (let position = headerBytes; position + frameBytes <= size;) {
-      const bytes = readSync(this.descriptor, frames, 0, frames.length, position);
+    for (let position = this.#position; position + frameBytes <= size;) {
+      const bytes = readSync(descriptor, frames, 0, frames.length, position);
       const count = Math.floor(bytes / frameBytes);
       if (count === 0) return;
       for (let at = 0; at < count * frameBytes; at += frameBytes) {
-        if (frames.compare(header, 16, 24, at + 8, at + 16) !== 0) return; // of an older WAL
+        if (frames.compare(this.#header, 16, 24, at + 8, at + 16) !== 0) return; // of an older WAL
         sum.add(frames, at, 8);
         sum.add(frames, at + frameHeaderBytes, file.pageSize);
         if (!sum.isAt(frames, at + 16)) return; // being written
@@ -64,10 +97,31 @@ export class Wal {
         if (frames.readUInt32BE(at + 4) === 0) continue;
         for (const [page, offset] of pending) this.#offsets.set(page, offset);
         pending = [];
+        this.#position = position + at + frameBytes;
+        this.#sum = sum.copy();
       }
       position += count * frameBytes;
     }
   }
+
+  #readHeader(descriptor: number, file: PageFile): void {
+    const header = this.#header.fill(0);
+    readSync(descriptor, header, 0, headerBytes, 0);
+    const sum = new Checksum();
+    sum.add(header, 0, 24);
+    const isOurs = header.readUInt32BE(0) === magic && header.readUInt32BE(8) === file.pageSize && sum.isAt(header, 24);
+    if (!isOurs) throw file.corrupt('an unexpected header of the WAL');
+    this.#position = headerBytes;
+    this.#sum = sum;
+  }
+}
+
+function isAt(path: string, descriptor: number): boolean {
+  const [there, open] = [
+    statSync(path, { bigint: true, throwIfNoEntry: false }),
+    fstatSync(descriptor, { bigint: true }),
+  ];
+  return there?.ino === open.ino && there.dev === open.dev;
 }
 
 export class WalPages implements PageReader {
@@ -89,7 +143,7 @@ export class WalPages implements PageReader {
   read(page: number): Buffer {
     const offset = this.#wal.offsetOf(page);
     if (offset === undefined) return this.#file.read(page);
-    readSync(this.#wal.descriptor, this.#page, 0, this.#page.length, offset);
+    this.#wal.readPage(this.#page, offset);
     return this.#page;
   }
 
@@ -115,6 +169,13 @@ class Checksum {
     }
     this.#first = first;
     this.#second = second;
+  }
+
+  copy(): Checksum {
+    const copy = new Checksum();
+    copy.#first = this.#first;
+    copy.#second = this.#second;
+    return copy;
   }
 
   isAt(bytes: Buffer, at: number): boolean {
