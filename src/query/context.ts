@@ -59,7 +59,7 @@ export interface QueryContext {
   /** Absent where no tasks run. */
   readonly tasks?: TaskDesk | undefined;
   /** Absent where nothing is forwarded. */
-  readonly forwarder?: Pick<Forwarder, 'status' | 'wake' | 'measure'> | undefined;
+  readonly forwarder?: Pick<Forwarder, 'status' | 'names' | 'wake' | 'measure'> | undefined;
 }
 
 /** What the server adds for its routes. */

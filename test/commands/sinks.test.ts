@@ -66,7 +66,9 @@ void test(
     });
     while ((await sink())?.dead_letters !== 1) await new Promise((resolve) => setTimeout(resolve, 20));
     t.ok(rowsIn(upstream.received).filter(({ message }) => message === 'poison a').length > 1);
-    await t.rejects(client.changeDeadLetters('retry', 'nobody'), { code: 'NOT_FOUND' });
+    for (const action of ['retry', 'drop'] as const) {
+      await t.rejects(client.changeDeadLetters(action, 'nobody'), { code: 'NOT_FOUND', hint: 'Its sinks: upstream.' });
+    }
 
     await upstream.close();
     await appendFile(log, 'four\n');
@@ -79,6 +81,7 @@ void test(
 
     const left = await regression(['status', ...asked]);
     t.match(left.stdout, /sink +upstream: 1 rows behind/);
+    t.match(await regression(['deadletters', 'retry', 'nobody', ...asked]), { code: 1, stderr: /no sink nobody/ });
     t.match(await regression(['deadletters', 'drop', 'upstream', ...asked]), { stdout: '1 dead letter dropped\n' });
   },
 );

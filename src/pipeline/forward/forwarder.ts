@@ -4,7 +4,6 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../runtime/clock.ts';
-import { RegressionError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Service } from '../../runtime/service.ts';
@@ -137,15 +136,14 @@ export class Forwarder implements Service {
     for (const gauge of gauges) gauge.remove({ sink });
   }
 
-  /** Dead letters of a sink are to be sent once more. @throws RegressionError `NOT_FOUND`. */
+  /** Of the configuration. */
+  get names(): readonly string[] {
+    return this.#runners.map(({ name }) => name);
+  }
+
+  /** Dead letters of a sink are to be sent once more. */
   wake(name: string): void {
-    const runner = this.#runners.find((candidate) => candidate.name === name);
-    if (runner === undefined) {
-      throw new RegressionError('NOT_FOUND', `there is no sink ${name} in the configuration`, {
-        hint: `Its sinks: ${this.#runners.map((known) => known.name).join(', ') || 'none'}.`,
-      });
-    }
-    runner.wake();
+    this.#runners.find((candidate) => candidate.name === name)?.wake();
   }
 }
 

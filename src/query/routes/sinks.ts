@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { SinkStatus } from '../../pipeline/forward/sink-status.ts';
+import { RegressionError } from '../../runtime/errors.ts';
 import type { DeadLetter, SinkState } from '../../store/sink-state.ts';
 import type { RouteContext } from '../context.ts';
 import { remoteOf } from '../guard.ts';
@@ -59,6 +60,7 @@ const changedSchema = z.object({ letters: z.int().describe('How many it concerne
 export function sinkRoutes({ store, forwarder, audit, queryTimeoutMs }: RouteContext): FastifyPluginAsyncZod {
   const log = (request: FastifyRequest, action: string, object: string) =>
     audit({ actor: request.principal.name, action, object, remote: remoteOf(request) });
+  const storedNames = async () => (await store.state.sinks()).map(({ name }) => name);
 
   return async (server) => {
     server.get(
@@ -122,6 +124,7 @@ export function sinkRoutes({ store, forwarder, audit, queryTimeoutMs }: RouteCon
       },
       async (request) => {
         const { name } = request.params;
+        requireOneOf(forwarder?.names ?? (await storedNames()), name);
         const letters = await store.state.retryDeadLetters(name, request.body.ids ?? null);
         forwarder?.wake(name);
         await log(request, 'retry dead letters', `sink ${name}`);
@@ -144,12 +147,21 @@ export function sinkRoutes({ store, forwarder, audit, queryTimeoutMs }: RouteCon
       },
       async (request) => {
         const { name } = request.params;
+        requireOneOf(await storedNames(), name); // one that is configured no more may have left some
         const letters = await store.state.dropDeadLetters(name, request.body.ids ?? null);
         await log(request, 'drop dead letters', `sink ${name}`);
         return { letters };
       },
     );
   };
+}
+
+/** @throws RegressionError `NOT_FOUND`. */
+function requireOneOf(known: readonly string[], name: string): void {
+  if (known.includes(name)) return;
+  throw new RegressionError('NOT_FOUND', `there is no sink ${name}`, {
+    hint: `Its sinks: ${known.join(', ') || 'none'}.`,
+  });
 }
 
 function runningSink(status: SinkStatus): z.output<typeof sinkSchema> {
