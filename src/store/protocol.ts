@@ -127,6 +127,7 @@ export interface WriterStats {
   readonly segments: number;
   /** Of those, the ones still to be sealed. */
   readonly unsealedSegments: number;
+  readonly hotRowBytes: number;
   readonly segmentBytes: number;
   readonly lostRows: number;
 }

@@ -110,6 +110,8 @@ export interface StoreStats {
   readonly segments: number;
   /** Of those, the ones still to be sealed. */
   readonly unsealedSegments: number;
+  /** What rows take in the hot file and its WAL, each page once; 0 while every table still fits into its first page. */
+  readonly hotRowBytes: number;
   readonly segmentBytes: number;
   /** Rows lost to damaged files, as far as they could be counted; ever, in this data directory. */
   readonly lostRows: number;

@@ -62,12 +62,9 @@ export class RowSource {
     return Math.max(this.#recent.lastId, this.#seenLastId);
   }
 
-  /**
-   * In the store, with all its indexes, on average; 1 while there were no rows to measure. Rows that have come since take nothing until
-   * it is measured anew: in a store that was nearly empty a row seemed to take a hundred times what it does.
-   */
+  /** In the store, with all its indexes, on average. Rows that have come since it was measured take nothing until it is measured anew. */
   get bytesPerRow(): number {
-    return Math.max(this.#storedBytes / Math.max(this.#storedRows, 1), 1);
+    return Math.max(this.#storedBytes / Math.max(this.#storedRows, 1), bytesBesideTexts);
   }
 
   /** What a row takes is known, or nearly so. */
@@ -77,10 +74,10 @@ export class RowSource {
 
   /** Looks how many rows there are and what they take. @throws what `Store.stats` throws. */
   async measure(): Promise<void> {
-    const { databaseBytes, walBytes, segmentBytes, lastId } = await this.#store.stats();
+    const { hotRowBytes, segmentBytes, lastId } = await this.#store.stats();
     this.#seenLastId = Math.max(this.#seenLastId, lastId);
     if (this.#storedRows <= 0) return;
-    this.#storedBytes = databaseBytes + walBytes + segmentBytes;
+    this.#storedBytes = hotRowBytes + segmentBytes;
     this.#measuredRows = this.#storedRows;
   }
 

@@ -198,6 +198,7 @@ export class Writer {
       lastId: this.#lastId,
       databaseBytes: this.#hot.databaseBytes(),
       walBytes: this.#hot.walBytes(),
+      hotRowBytes: this.#hot.rowBytes(),
       checkpoints: this.#hot.checkpoints,
       pins: this.#pins.count,
       segments: this.segments.length,
