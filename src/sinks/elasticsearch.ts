@@ -1,6 +1,6 @@
 /**
  * Sends rows to Elasticsearch, OpenSearch or VictoriaLogs by `_bulk`. Each row has its `_id`, and `create` refuses one that is there:
- * what is sent again is stored once.
+ * what is sent again is stored once; VictoriaLogs has no ids, and `event.id` tells there what came twice.
  *
  * elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk
  */
@@ -88,11 +88,12 @@ function deliveryOf(text: string, count: number): Delivery {
   for (const [index, item] of items.entries()) {
     const [result] = Object.values(item);
     const status = result?.status ?? 500;
-    if (status === 401 || status === 403) {
+    // 404: an index that is not there, and is not made by itself. Of several items some may be stored: they answer 409 next time.
+    if (status === 401 || status === 403 || status === 404) {
       return {
         kind: 'refused',
         reason: `${status} ${textOf(result?.error)}`,
-        hint: "Check the sink's auth and index.",
+        hint: "Check the sink's auth and index; rows wait until they are right.",
       };
     }
     // 409: the row is there already, from a request whose answer was lost.

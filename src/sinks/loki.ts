@@ -1,6 +1,8 @@
 /**
- * Sends rows to Grafana Loki: `POST /loki/api/v1/push`, JSON. Few labels, as Loki asks for; everything else is structured metadata. Loki
- * drops an entry that equals one of its stream in time, line and metadata, so what is sent again is stored once.
+ * Sends rows to Grafana Loki: `POST /loki/api/v1/push`, JSON. Few labels, as Loki asks for; everything else is structured metadata.
+ *
+ * Loki drops an entry that equals one of its stream in time and line, whatever its metadata: what is sent again is stored once, and so would
+ * be a line that was logged twice in a microsecond. Rows have microseconds, so the nanoseconds tell neighbours apart.
  *
  * grafana.com/docs/loki/latest/reference/loki-http-api/#ingest-logs
  */
@@ -56,7 +58,7 @@ function streamsOf(rows: readonly LogRow[], labels: Readonly<Record<string, stri
       streams.set(key, stream);
     }
     const more = { ...metadata, source, record_id: `${origin}-${id}`, ...(version === null ? {} : { version }) };
-    stream.values.push([nanosOf(timestamp), message, more]);
+    stream.values.push([String(BigInt(nanosOf(timestamp)) + BigInt(id % 1000)), message, more]);
   }
   return [...streams.values()];
 }

@@ -1,12 +1,16 @@
 /** docs/scaling.md: its SQL is run by the servers that it is for, and the sinks write into what it makes. */
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'tap';
 import { parse } from 'yaml';
+import { loadConfig } from '../../src/config/load.ts';
 import { needs } from '../clients/programs.ts';
 import { configured, forwarding } from '../pipeline/forward/forwarding.ts';
 import { someRecords } from '../records.ts';
 import { startClickhouse } from '../servers/clickhouse.ts';
 import { needsPostgres, startPostgres } from '../servers/postgres.ts';
+import { tempDir } from '../temp-dir.ts';
 
 const timeout = 390_000;
 const rows = 20;
@@ -24,6 +28,17 @@ function statementsWith(word: string): readonly string[] {
     .map((sql) => sql.trim())
     .filter((sql) => sql !== '');
 }
+
+void test('every configuration is one that is taken', async (t) => {
+  const cwd = await tempDir(t);
+  const blocks = [...text.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, yaml]) => yaml ?? '');
+  t.ok(blocks.length > 3);
+  for (const [index, block] of blocks.entries()) {
+    await writeFile(join(cwd, `${index}.yaml`), block);
+    const { config } = await loadConfig({ configPath: `${index}.yaml`, env: {}, cwd });
+    t.ok(config.sinks.length > 0);
+  }
+});
 
 void test('PostgreSQL: logs by month take rows, and repetitions once', { timeout, ...needsPostgres() }, async (t) => {
   const server = await startPostgres(t);

@@ -104,13 +104,13 @@ void test('Loki: streams by application, environment and level; the rest is stru
     streams: [
       {
         stream: { cluster: 'eu', service_name: 'shop', level: 'error', environment: 'production' },
-        values: [['1795489200123456000', 'boom\n  at x', { user: 'u-1', 'http.status': '500', ...more(1) }]],
+        values: [['1795489200123456001', 'boom\n  at x', { user: 'u-1', 'http.status': '500', ...more(1) }]],
       },
       {
         stream: { cluster: 'eu', service_name: 'shop', level: 'info', environment: 'production' },
         values: [
-          ['1795489200000000000', 'fine', more(2)],
-          ['-1000', 'fine too', more(3)],
+          ['1795489200000000002', 'fine', more(2)],
+          ['-997', 'fine too', more(3)],
         ],
       },
     ],
