@@ -5,10 +5,9 @@
  *
  * postgresql.org/docs/current/sql-copy.html, "Text Format".
  */
-import { finished } from 'node:stream/promises';
 import type { ClientBase } from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
 import type { LogRow } from '../../search/request.ts';
+import { copyIn } from './copy-in.ts';
 
 /** Of a log's metadata, as in SQLite: `log_id * 1024 + place`. */
 const metadataPerLog = 1024;
@@ -16,6 +15,15 @@ const UNIQUE_VIOLATION = '23505';
 
 const logsColumns = '(id, timestamp, severity, application_id, source, message)';
 const metadataColumns = '(id, log_id, metadata_type, metadata_value, app_version)';
+
+const insertion = `COPY logs ${logsColumns} FROM STDIN; COPY logs_metadata ${metadataColumns} FROM STDIN`;
+const merging = `
+  CREATE TEMPORARY TABLE IF NOT EXISTS incoming_logs (LIKE logs) ON COMMIT DELETE ROWS;
+  CREATE TEMPORARY TABLE IF NOT EXISTS incoming_metadata (LIKE logs_metadata) ON COMMIT DELETE ROWS;
+  COPY incoming_logs ${logsColumns} FROM STDIN;
+  COPY incoming_metadata ${metadataColumns} FROM STDIN;
+  INSERT INTO logs SELECT * FROM incoming_logs ON CONFLICT DO NOTHING;
+  INSERT INTO logs_metadata SELECT * FROM incoming_metadata ON CONFLICT DO NOTHING`;
 
 export interface Target {
   readonly client: ClientBase;
@@ -28,57 +36,13 @@ export interface Target {
 export async function copyRows(target: Target, rows: readonly LogRow[]): Promise<void> {
   const { client } = target;
   const ids = await target.applications.resolve(client, rows);
-  const texts = textsOf(rows, target.firstId, ids);
+  const { logs, metadata } = textsOf(rows, target.firstId, ids);
   try {
-    await insert(client, texts);
+    await copyIn(client, insertion, [logs, metadata]);
   } catch (error) {
     if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error;
-    await inTransaction(client, () => merge(client, texts));
+    await copyIn(client, merging, [logs, metadata]);
   }
-}
-
-/** Begins and commits with the copies: each answer waited for is a turn of the event loop, which is long while rows come in. */
-async function insert(client: ClientBase, texts: Texts): Promise<void> {
-  try {
-    await copy(client, `BEGIN; COPY logs ${logsColumns} FROM STDIN`, texts.logs);
-    if (texts.metadata === '') await client.query('COMMIT');
-    else await copy(client, `COPY logs_metadata ${metadataColumns} FROM STDIN; COMMIT`, texts.metadata);
-  } catch (error) {
-    await rollBack(client);
-    throw error;
-  }
-}
-
-async function merge(client: ClientBase, texts: Texts): Promise<void> {
-  await client.query(`CREATE TEMPORARY TABLE IF NOT EXISTS incoming_logs (LIKE logs) ON COMMIT DELETE ROWS;
-    CREATE TEMPORARY TABLE IF NOT EXISTS incoming_metadata (LIKE logs_metadata) ON COMMIT DELETE ROWS`);
-  await copy(client, `COPY incoming_logs ${logsColumns} FROM STDIN`, texts.logs);
-  await copy(client, `COPY incoming_metadata ${metadataColumns} FROM STDIN`, texts.metadata);
-  await client.query(`INSERT INTO logs SELECT * FROM incoming_logs ON CONFLICT DO NOTHING;
-    INSERT INTO logs_metadata SELECT * FROM incoming_metadata ON CONFLICT DO NOTHING`);
-}
-
-async function inTransaction(client: ClientBase, work: () => Promise<void>): Promise<void> {
-  await client.query('BEGIN');
-  try {
-    await work();
-    await client.query('COMMIT');
-  } catch (error) {
-    await rollBack(client);
-    throw error;
-  }
-}
-
-/** Where it fails the connection is gone, and the transaction with it. */
-async function rollBack(client: ClientBase): Promise<void> {
-  await client.query('ROLLBACK').catch(() => undefined);
-}
-
-async function copy(client: ClientBase, sql: string, text: string): Promise<void> {
-  if (text === '') return;
-  const stream = client.query(copyFrom(sql));
-  stream.end(text);
-  await finished(stream);
 }
 
 interface Texts {
