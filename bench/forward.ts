@@ -67,7 +67,8 @@ try {
     await watcher.connect();
     teardowns.push(() => watcher.end());
     const newest = async (): Promise<number> => {
-      const ask = async (what: string) => (await watcher.query<{ n: number }>(`SELECT ${what}::int AS n FROM logs`)).rows;
+      const ask = async (what: string) =>
+        (await watcher.query<{ n: number }>(`SELECT ${what}::int AS n FROM logs`)).rows;
       const [found] = await ask('coalesce(max(id), 0)');
       const isThere = found !== undefined && found.n >= rows;
       return (isThere ? await ask('count(*)') : [found])[0]?.n ?? 0;

@@ -67,7 +67,10 @@ void test('Loki: lines that are equal in a microsecond are all there, each once;
 
   t.match(status, { deliveredRows: records.length - 2, deadLetters: 2 });
   const letters = await store.state.deadLetters(null, 5);
-  t.match(letters, [{ logId: 6, reason: /Max entry size/ }, { logId: 7, reason: /entry too far behind/ }]);
+  t.match(letters, [
+    { logId: 6, reason: /Max entry size/ },
+    { logId: 7, reason: /entry too far behind/ },
+  ]);
   const origin = await store.state.origin();
   const ids = loki.stored.map(([, , metadata]) => Number(metadata['record_id']?.replace(`${origin}-`, '')));
   t.same(
@@ -79,7 +82,10 @@ void test('Loki: lines that are equal in a microsecond are all there, each once;
 void test('Elasticsearch: too many at once, too large, and an index that is not there: nothing is lost or taken for a poison row', async (t) => {
   const upstream = await ScriptedUpstream.listen(t);
   const documents = new Set<string>();
-  const missing = { type: 'index_not_found_exception', reason: 'no such index and [action.auto_create_index] is [false]' };
+  const missing = {
+    type: 'index_not_found_exception',
+    reason: 'no such index and [action.auto_create_index] is [false]',
+  };
   let requests = 0;
   let isThere = false;
   upstream.always((received, response, request) => {
@@ -117,14 +123,23 @@ void test('Elasticsearch: too many at once, too large, and an index that is not 
 void test('VictoriaLogs takes rows as bulk and as JSON lines, under the fields that its parameters name', async (t) => {
   const upstream = await ScriptedUpstream.listen(t);
   upstream.always((received, response, request) => {
-    const bulk = JSON.stringify({ took: 0, errors: false, items: [{ create: { status: 201 } }, { create: { status: 201 } }] });
+    const bulk = JSON.stringify({
+      took: 0,
+      errors: false,
+      items: [{ create: { status: 201 } }, { create: { status: 201 } }],
+    });
     answer(200, received.path.includes('_bulk') ? bulk : '')(received, response, request);
   });
   const bulk = `${upstream.url}/insert/elasticsearch?_time_field=@timestamp&_msg_field=message&_stream_fields=service.name,log.level`;
   const lines = `${upstream.url}/insert/jsonline?_time_field=timestamp&_msg_field=message&_stream_fields=application,severity`;
-  for (const [type, url] of [['elasticsearch', bulk], ['http', lines]] as const) {
+  for (const [type, url] of [
+    ['elasticsearch', bulk],
+    ['http', lines],
+  ] as const) {
     upstream.received.length = 0;
-    const { until } = await forwarding(t, [configured(type, { url, compression: 'none' })], { records: someRecords(2) });
+    const { until } = await forwarding(t, [configured(type, { url, compression: 'none' })], {
+      records: someRecords(2),
+    });
     t.match(await until(({ position }) => position === 2), { deliveredRows: 2, deadLetters: 0 });
     const [request] = upstream.received;
     const { searchParams, pathname } = new URL(request?.path ?? '', upstream.url);
