@@ -27,7 +27,8 @@ USER node
 VOLUME /data
 EXPOSE 8514 5514/udp
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["/app/bin/healthcheck"]
+# As long as the Kubernetes example grants it: on a tenth of a core a start takes 35 seconds. One that is ready sooner is healthy at once.
+HEALTHCHECK --interval=10s --timeout=6s --start-period=120s CMD ["/app/bin/healthcheck"]
 # Reads /etc/regression/regression.yaml, if it is there; becomes Node, so that signals reach the daemon as pid 1.
 ENTRYPOINT ["/app/bin/regression"]
 CMD ["run"]

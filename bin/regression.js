@@ -8,7 +8,9 @@ if (major < 22 || (major === 22 && minor < 22)) {
   );
   process.exit(2);
 }
-// Before all else is loaded: loading makes garbage enough for the heap to grow by a third of what the daemon takes.
+// Before all else is loaded, as the next two: the first process of a container would be deaf until then.
+(await import('../dist/runtime/first-process.js')).endByEarlySignals();
+// Loading makes garbage enough for the heap to grow by a third of what the daemon takes.
 (await import('../dist/runtime/heap-size.js')).keepHeapSmall();
 (await import('../dist/runtime/compile-cache.js')).keepCompiledCode(process.env);
 await import('../dist/main.js');

@@ -2,9 +2,11 @@
  * The process edge: arguments, environment, signals, exit codes. The only file that knows the real process.
  */
 import { fstatSync, readlinkSync } from 'node:fs';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { runCli } from './commands/cli.ts';
 import { version } from './package-info.ts';
 import { RegressionError, messageOf, systemCodeOf } from './runtime/errors.ts';
+import { leaveSignals, signalNumbers } from './runtime/first-process.ts';
 import { isJournalStream } from './runtime/journal.ts';
 import { journalPrefix } from './runtime/log-lines.ts';
 
@@ -12,14 +14,15 @@ const isJournal = isJournalStream(process.env, 2);
 /** Of pino. */
 const errorLevel = 50;
 const stop = new AbortController();
-const signalNumbers = { SIGINT: 2, SIGTERM: 15 } as const;
 
+await turnOfTheLoop(); // what was sent while this was loaded arrives
 for (const [name, number] of Object.entries(signalNumbers)) {
   process.on(name, () => {
     if (stop.signal.aborted) process.exit(128 + number); // asked twice: at once
     stop.abort();
   });
 }
+leaveSignals();
 
 // `regression parse ... | head`: the reader has gone, which is no error.
 process.stdout.on('error', (error) => {

@@ -1,5 +1,6 @@
 /** `regression run`: the daemon. */
 import { join, relative } from 'node:path';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { version } from '../package-info.ts';
 import type { Command, Surroundings } from './command.ts';
 import type { DaemonSummary } from '../daemon.ts';
@@ -41,6 +42,8 @@ export const run: Command<object> = {
       onReloading: (isReloading) => (isReloading ? serviceManager.reloading() : serviceManager.reloaded()),
     });
     const serviceManager = new ServiceManager({ env, logger, status: () => daemon.status });
+    await turnOfTheLoop(); // a signal that was sent while all this was loaded arrives
+    if (signal.aborted) return;
     await serviceManager.starting();
     const started = daemon.start();
     // The daemon's own log says what came of it; who asks over the endpoint is told as well.

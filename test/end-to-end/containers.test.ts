@@ -1,6 +1,6 @@
 /** The daemon where a container puts it: nothing of the host's files, any user, first process of its own world (F72). */
 import { spawnSync } from 'node:child_process';
-import { appendFile, chmod, chown, mkdir, readFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Test, test } from 'tap';
@@ -120,3 +120,30 @@ void test('as pid 1, a second signal ends it at once', needsNamespaces, async (t
   const { code } = await daemon.ended;
   t.ok(code === 128 + 2 || code === 128 + 15, `ended with ${code}`);
 });
+
+/** Whether somebody in the process listens to SIGTERM, be it Node itself. */
+async function hearsSigterm(pid: number): Promise<boolean> {
+  const caught = /^SigCgt:\s*([0-9a-f]+)$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return (BigInt(`0x${caught ?? 0}`) & (1n << 14n)) !== 0n;
+}
+
+for (const when of ['before any of its code runs', 'while it loads']) {
+  void test(`as pid 1, which no signal ends by default, SIGTERM ends it ${when}`, needsNamespaces, async (t) => {
+    const { directory, config } = await place(t);
+    const cache = await tempDir(t);
+    // What the test runner would have loaded before the program (NODE_OPTIONS) listens to signals itself.
+    const env = { XDG_CACHE_HOME: cache, NODE_OPTIONS: '' };
+    const daemon = startDaemon(t, ['--config', config], { through: firstProcess, env });
+    let pid = 0;
+    while (pid === 0) pid = await childOf(daemon.pid);
+    while (!(await hearsSigterm(pid))) await delay(0);
+    // The directory for compiled code is made before the program proper is loaded.
+    while (when === 'while it loads' && (await readdir(cache)).length === 0) await delay(0);
+
+    process.kill(pid, 'SIGTERM');
+
+    const { code } = await daemon.ended;
+    t.ok(code === 128 + 15 || code === 0, `ended with ${code}`);
+    if (when === 'before any of its code runs') t.strictSame(await readdir(join(directory, 'data')), []);
+  });
+}
