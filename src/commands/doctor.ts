@@ -106,7 +106,7 @@ function nextAction(seen: Seen, { is_running, files, generations, inputs, left_o
   if (seen.includedBy.length === 0) return ofNoInput(seen, files, generations);
   if (seen.excludedBy.length > 0)
     return `It is left out by exclude: ${seen.excludedBy.join(' ')}. Take that out to follow it.`;
-  if (seen.code === 'EACCES' || seen.code === 'EPERM' || /\((?:EACCES|EPERM)\b/.test(leftOut?.reason ?? ''))
+  if ([seen.code, leftOut?.code].some((code) => code === 'EACCES' || code === 'EPERM'))
     return `It cannot be read: give the daemon's user read permission (setfacl -m u:USER:r ${seen.path}).`;
   if (!is_running) return 'The daemon is not running: start `regression run`; it goes on at the stored position.';
   if (leftOut !== undefined) return `The daemon does not follow it: ${leftOut.reason}.`;

@@ -35,7 +35,7 @@ export interface FilesStatus {
   readonly openFiles: number;
   readonly files: readonly FollowedStatus[];
   /** Named by the globs and not followed; a thousand at most. */
-  readonly leftOut: readonly { readonly path: string; readonly reason: string }[];
+  readonly leftOut: readonly { readonly path: string; readonly reason: string; readonly code: string | null }[];
 }
 
 /** `watching`: file system events make a look come sooner. `scanning`: files are found by looking alone. */

@@ -1,11 +1,11 @@
 /** The daemon where a container puts it: nothing of the host's files, any user, first process of its own world (F72). */
 import { spawnSync } from 'node:child_process';
-import { appendFile, chmod, chown, mkdir, readFile, readdir } from 'node:fs/promises';
+import { appendFile, chmod, chown, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Test, test } from 'tap';
 import type { RegressionClient } from '../../src/client/client.ts';
-import { clientOf, startDaemon, writeConfig } from '../daemon-process.ts';
+import { clientOf, regression, startDaemon, writeConfig } from '../daemon-process.ts';
 import { ScriptedUpstream, hang } from '../sinks/scripted-upstream.ts';
 import { storedMessages } from '../stored-messages.ts';
 import { tempDir } from '../temp-dir.ts';
@@ -77,6 +77,23 @@ for (const [what, hiding] of [
     t.notMatch(stderr, /"level":[56]0/);
   });
 }
+
+void test('doctor, asked by root, says which right the user of the daemon lacks', needsNamespaces, async (t) => {
+  const { directory, log } = await place(t);
+  const secret = join(directory, 'secret.log');
+  await writeFile(secret, 'a line\n', { mode: 0o600 });
+  const config = await writeConfig(directory, [log, secret]);
+  const user = ['setpriv', '--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups'];
+  const daemon = startDaemon(t, ['--config', config], { through: user });
+  await daemon.started;
+
+  const { stdout } = await regression(['doctor', secret, '--json', '--config', config]);
+
+  t.match(JSON.parse(stdout), {
+    left_out: [{ path: secret, code: 'EACCES' }],
+    next_action: `It cannot be read: give the daemon's user read permission (setfacl -m u:USER:r ${secret}).`,
+  });
+});
 
 const firstProcess = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
 

@@ -4,7 +4,6 @@
 import { type BigIntStats, fstatSync, realpathSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { FilePosition, StoredPosition } from '../../record/batch.ts';
-import { messageOf } from '../../runtime/errors.ts';
 import { isAnotherLife } from './births.ts';
 import { type Copies, asOriginal, plainLikenessTo } from './copies.ts';
 import type { FileWork } from './file-work.ts';
@@ -119,7 +118,7 @@ export class Encounters {
       return isTaken;
     } catch (error) {
       if (isMissing(error)) return false;
-      this.#work.leftOut.found(path, `it cannot be read (${messageOf(error)})`);
+      this.#work.leftOut.foundUnreadable(path, error);
       this.#work.report(path, `cannot read ${path}`, error);
       return false;
     }

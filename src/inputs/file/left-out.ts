@@ -1,9 +1,12 @@
 /** Files that the globs name and that are not followed, with the reason, as the last look at all of them found it: for `status` and `doctor`. */
+import { messageOf, systemCodeOf } from '../../runtime/errors.ts';
 
 export interface FileLeftOut {
   readonly path: string;
   /** A sentence of its own: `it is a binary file`. */
   readonly reason: string;
+  /** The system's, of a file that it does not let us read: `EACCES`. */
+  readonly code: string | null;
 }
 
 /** A host with more of them has one reason for all. */
@@ -18,8 +21,12 @@ export class FilesLeftOut {
     return this.#all;
   }
 
-  found(path: string, reason: string): void {
-    if (this.#found.size < maxRemembered) this.#found.set(path, { path, reason });
+  found(path: string, reason: string, code: string | null = null): void {
+    if (this.#found.size < maxRemembered) this.#found.set(path, { path, reason, code });
+  }
+
+  foundUnreadable(path: string, error: unknown): void {
+    this.found(path, `it cannot be read (${messageOf(error)})`, systemCodeOf(error) ?? null);
   }
 
   endScan(): void {

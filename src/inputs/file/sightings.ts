@@ -1,7 +1,7 @@
 /** Which files there are: every path that the globs name, with the inode behind it. */
 import type { BigIntStats } from 'node:fs';
 import { stat as statPath } from 'node:fs/promises';
-import { messageOf, systemCodeOf } from '../../runtime/errors.ts';
+import { systemCodeOf } from '../../runtime/errors.ts';
 import { learnFromDirectoryOf } from './births.ts';
 import type { FileWork } from './file-work.ts';
 import type { FileGlobs } from './glob.ts';
@@ -46,7 +46,7 @@ async function sightingOf(path: string, work: FileWork): Promise<Sighting | null
     if (stat.isDirectory()) work.report(path, `${path} is a directory, not a file`);
   } catch (error) {
     if (systemCodeOf(error) === 'ENOENT') return null;
-    work.leftOut.found(path, `it cannot be read (${messageOf(error)})`);
+    work.leftOut.foundUnreadable(path, error);
     work.report(path, `cannot read ${path}`, error);
   }
   return null;

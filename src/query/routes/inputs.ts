@@ -73,7 +73,13 @@ export const inputsSchema = z.object({
   ),
   files: z.array(fileSchema),
   left_out: z
-    .array(z.object({ path: z.string(), reason: z.string() }))
+    .array(
+      z.object({
+        path: z.string(),
+        reason: z.string(),
+        code: z.string().nullable().describe("The system's error, when it does not let the daemon read it: EACCES"),
+      }),
+    )
     .describe('Files that inputs name and that are not followed, and why; a thousand an input at most'),
   generations: z.array(generationSchema),
   forgotten: z
