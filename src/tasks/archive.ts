@@ -50,7 +50,7 @@ export const archive: TaskKind<typeof options> = {
     const { store, jobs, signal, progress } = context;
     if (taskOptions.dir === undefined) {
       throw new RegressionError('CONFIG_INVALID', 'tasks.archive.dir names no directory', {
-        hint: 'Set it in the configuration, or REGRESSION_TASKS_ARCHIVE_DIR.',
+        hint: 'Set it in the configuration, or REGRESSION_TASKS_ARCHIVE_DIR; where a daemon runs, it is the daemon that needs it.',
       });
     }
     const directory = resolve(taskOptions.dir);

@@ -50,6 +50,6 @@ export interface TaskOutcome {
 
 export function noBackupDir(): RegressionError {
   return new RegressionError('CONFIG_INVALID', 'tasks.backup.dir names no directory', {
-    hint: 'Set it in the configuration, or REGRESSION_TASKS_BACKUP_DIR.',
+    hint: 'Set it in the configuration, or REGRESSION_TASKS_BACKUP_DIR; where a daemon runs, it is the daemon that needs it.',
   });
 }
