@@ -1,42 +1,26 @@
 /**
- * Runs queries in reader threads, each on a snapshot of the hot file.
+ * Runs queries in reader threads, each on a snapshot of the hot file (reader-lane.ts).
  *
- * A query past its deadline, or whose asker went away, ends with its thread: the engine cannot be interrupted. The thread is
- * replaced when it is needed again; the writer never notices. A snapshot serves the queries of a short while, because
- * opening one reads the WAL; it is closed soon after the last of them, so that checkpoints can run.
+ * A query past its deadline ends with its thread, and so does one whose asker went away and that is not done soon after: the engine cannot
+ * be interrupted. The thread is replaced when it is needed again; the writer never notices.
  */
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { RegressionError } from '../runtime/errors.ts';
-import type { Clock } from '../runtime/clock.ts';
-import type { ReaderCalls, ReaderOptions, WriterCalls } from './protocol.ts';
-import type { Segment } from './segments.ts';
+import { Lane, type LaneOptions, type Work } from './reader-lane.ts';
 import type { QueryLimits } from './store.ts';
-import { ThreadLink } from './thread-link.ts';
 
-export interface ReaderPoolOptions {
-  readonly hotPath: string;
-  /** Directory of the alias directories; the pool makes and removes what is in it. */
-  readonly snapshotsPath: string;
-  readonly writer: ThreadLink<WriterCalls>;
-  /** The segments as the writer last announced them; a new array whenever they change. */
-  readonly segments: () => readonly Segment[];
-  readonly clock: Clock;
+export interface ReaderPoolOptions extends LaneOptions {
   /** Threads at most; further queries wait their turn, and their deadline runs meanwhile. */
   readonly maxThreads: number;
-  /** Most memory the engine may take in a thread; null for no bound of ours. */
-  readonly maxMemoryBytes: number | null;
 }
 
-/** How stale an answer may be: a snapshot this old is replaced before the next query. */
-const maxStalenessMs = 200;
-/** One that lacks a commit is replaced sooner: once it has served this many times as long as it took to open and ask. */
-const servedTimesCost = 4;
+/**
+ * A query whose asker went away has this long to end by itself: a new thread costs a tenth of a second of CPU and some 30 MB, and knows nothing of
+ * what this one remembers of the rows.
+ */
+const outlivedMs = 1000;
 
 /** A thread that nobody has needed for this long is ended: it takes some 30 MB, and is made anew in a tenth of a second. */
 const idleThreadMs = 60_000;
-
-type Work<Result> = (reader: ThreadLink<ReaderCalls>, snapshot: string) => Promise<Result>;
 
 export class ReaderPool {
   readonly #options: ReaderPoolOptions;
@@ -76,27 +60,45 @@ export class ReaderPool {
     cutShort.catch(() => undefined);
 
     try {
-      return await this.#runOnce(work, cutShort);
+      return await this.#runOnce(work, cutShort, signal);
     } catch (error) {
       if (!(error instanceof RegressionError && error.code === 'SNAPSHOT_LOST')) throw error;
-      return await this.#runOnce(work, cutShort);
+      return await this.#runOnce(work, cutShort, signal);
     } finally {
       ended.abort();
     }
   }
 
-  async #runOnce<Result>(work: Work<Result>, cutShort: Promise<never>): Promise<Result> {
+  async #runOnce<Result>(
+    work: Work<Result>,
+    cutShort: Promise<never>,
+    signal: AbortSignal | undefined,
+  ): Promise<Result> {
     const lane = await this.#acquire(cutShort);
+    const running = lane.run(work);
     try {
-      const answer = await Promise.race([lane.run(work), cutShort]);
+      const answer = await Promise.race([running, cutShort]);
       this.#giveBack(lane);
       return answer;
     } catch (error) {
       // Else the thread may still be at it, or is not well: it goes, with its snapshot.
       if (isRefusal(error)) this.#giveBack(lane);
+      else if (signal?.aborted === true) void this.#outlive(lane, running);
       else await this.#discard(lane);
       throw error;
     }
+  }
+
+  async #outlive(lane: Lane, running: Promise<unknown>): Promise<void> {
+    const ended = new AbortController();
+    const hasAnswered = running.then(() => true, isRefusal);
+    const isWell = await Promise.race([
+      hasAnswered,
+      this.#options.clock.delay(outlivedMs, ended.signal).then(() => false),
+    ]);
+    ended.abort();
+    if (isWell) this.#giveBack(lane);
+    else await this.#discard(lane);
   }
 
   /** Snapshots opened from now on see what is committed now: called when a foreign tool has changed the file under them. */
@@ -172,110 +174,4 @@ export class ReaderPool {
 /** The thread has answered, with what is wrong with the question. */
 function isRefusal(error: unknown): boolean {
   return error instanceof RegressionError && (error.code === 'QUERY_INVALID' || error.code === 'FORBIDDEN');
-}
-
-interface Snapshot {
-  readonly directory: string;
-  readonly pin: number;
-  readonly openedAtMs: number;
-  /** How long it took to open it and answer the first query; null until then. */
-  costMs: number | null;
-}
-
-/** One reader thread and the snapshot it has open. */
-class Lane {
-  static #lastLane = 0;
-
-  readonly #options: ReaderPoolOptions;
-  readonly #reader: ThreadLink<ReaderCalls>;
-  /** Of the thread: alias directories are made in it. */
-  readonly #directory: string;
-  #segmentsSent: readonly Segment[] = [];
-  readonly #lastCommitAtMs: () => number;
-  #snapshot: Snapshot | null = null;
-  #closing: NodeJS.Timeout | undefined;
-  #isClosed = false;
-  #lastSnapshot = 0;
-
-  constructor(options: ReaderPoolOptions, lastCommitAtMs: () => number) {
-    this.#options = options;
-    this.#lastCommitAtMs = lastCommitAtMs;
-    this.#directory = join(options.snapshotsPath, String(++Lane.#lastLane));
-    this.#reader = new ThreadLink<ReaderCalls>('reader-thread', {
-      hotPath: options.hotPath,
-      directory: this.#directory,
-      maxMemoryBytes: options.maxMemoryBytes,
-    } satisfies ReaderOptions);
-  }
-
-  async run<Result>(work: Work<Result>): Promise<Result> {
-    clearTimeout(this.#closing);
-    if (this.#snapshot !== null && this.#isStale(this.#snapshot)) await this.releaseSnapshot();
-    const snapshot = (this.#snapshot ??= await this.#pin());
-    try {
-      const answer = await work(this.#reader, snapshot.directory);
-      snapshot.costMs ??= this.#options.clock.monotonicMs() - snapshot.openedAtMs;
-      return answer;
-    } finally {
-      this.#closing = setTimeout(() => void this.releaseSnapshot().catch(() => undefined), maxStalenessMs);
-      this.#closing.unref();
-    }
-  }
-
-  #isStale({ openedAtMs, costMs }: Snapshot): boolean {
-    const ageMs = this.#options.clock.monotonicMs() - openedAtMs;
-    const lacksCommit = this.#lastCommitAtMs() >= openedAtMs;
-    return ageMs > maxStalenessMs || (lacksCommit && costMs !== null && ageMs > costMs * servedTimesCost);
-  }
-
-  /** The reader answers calls in order, so a query under way ends before its snapshot is closed. */
-  async releaseSnapshot(): Promise<void> {
-    const snapshot = this.#snapshot;
-    if (snapshot === null) return;
-    this.#snapshot = null;
-    try {
-      await this.#reader.call('release', []);
-    } finally {
-      // Also when the thread was ended meanwhile: nobody else knows of this pin any more, and rotations would wait for it for ever.
-      await this.#options.writer.call('unpin', [snapshot.pin]);
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    clearTimeout(this.#closing);
-    await this.#reader.terminate();
-    await rm(this.#directory, { recursive: true, force: true });
-    const snapshot = this.#snapshot;
-    this.#snapshot = null;
-    if (snapshot === null) return;
-    await this.#options.writer.call('unpin', [snapshot.pin]).catch(() => undefined); // the writer ended first
-  }
-
-  async #pin() {
-    const { writer, clock } = this.#options;
-    const { pin } = await writer.call('pin', []);
-    try {
-      if (this.#isClosed) {
-        throw new RegressionError('QUERY_TIMEOUT', 'the query was ended before its snapshot was granted');
-      }
-      await this.#sendSegments();
-    } catch (error) {
-      await writer.call('unpin', [pin]); // nobody else would give it back
-      throw error;
-    }
-    const directory = join(this.#directory, `hot-${++this.#lastSnapshot}`);
-    return { directory, pin, openedAtMs: clock.monotonicMs(), costMs: null };
-  }
-
-  /**
-   * The list that was announced before the pin was granted, or a newer one of the same rows: while the pin is held there is no
-   * rotation.
-   */
-  async #sendSegments(): Promise<void> {
-    const list = this.#options.segments();
-    if (list === this.#segmentsSent) return;
-    await this.#reader.call('useSegments', [list]);
-    this.#segmentsSent = list;
-  }
 }

@@ -47,6 +47,33 @@ void test('a reader thread that nobody needs for a minute is ended, and made ane
   t.equal(threads().length, 1);
 });
 
+void test('a thread outlives an asker who goes away, unless its query goes on', async (t) => {
+  const dataDir = await tempDir(t);
+  const clock = new ManualClock();
+  const store = await openStore({ dataDir, clock });
+  t.teardown(() => store.close());
+  await store.append({ records: someRecords(3), positions: [], gaps: [] });
+  const threads = (): string[] => readdirSync(join(dataDir, 'snapshots')).sort();
+  const goAway = async (ask: (signal: AbortSignal) => Promise<unknown>): Promise<void> => {
+    const asker = new AbortController();
+    const asked = ask(asker.signal);
+    while (threads().length === 0) await delay(5); // it has begun
+    asker.abort(new Error('gone'));
+    await t.rejects(asked, /gone/);
+  };
+  await goAway((signal) => store.hits({ filter: {}, stepSeconds: 60 }, { deadlineMs: 60_000, signal }));
+  const [thread] = threads();
+  t.equal((await rowsOf(store)).length, 3);
+  t.strictSame(threads(), [thread], 'the same thread answers the next question');
+  clock.advance(61_000);
+  while (threads().length > 0) await delay(5);
+
+  const endless = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n';
+  await goAway((signal) => store.sql({ sql: endless, maxRows: 1, maxBytes: 1000 }, { deadlineMs: 60_000, signal }));
+  clock.advance(1000);
+  while (threads().length > 0) await delay(5);
+});
+
 void test(
   'a query that is cut while its snapshot is given back or granted leaves no pin: rotations and checkpoints go on',
   { timeout: 120_000 },
