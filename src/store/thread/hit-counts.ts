@@ -10,13 +10,15 @@ import { timestampOfMs } from '../../record/timestamp.ts';
 import type { Filter, HitsBucket, HitsRequest } from '../../search/request.ts';
 import { type Segment, type SegmentRange, mayMatch } from '../segments.ts';
 import { rangesOf } from './file-checks.ts';
+import { hasMinuteCounts, isOfMinutes } from './minute-counts.ts';
 import { narrowingOf } from './narrowing.ts';
 import type { Sources } from './sources.ts';
-import { type Narrowing, hitsQuery } from './search-to-sql.ts';
+import { type Narrowing, type Query, hitsQuery, minuteHitsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
 
 /** By the second in which a unit (a minute, or a second) begins, since 1970. */
 type Counts = Map<number, number>;
+type SecondCounts = [seconds: number, count: number][];
 
 /** The counts of a part's rows up to and including `untilId`, whatever their times. */
 interface Table {
@@ -85,7 +87,9 @@ function tableOf(sources: Sources, part: Part, timeless: Filter, window: Window)
   const known = sources.answers.get<Table>(part.firstId, question);
   if (known?.untilId === part.lastId) return known;
   const missing = known === undefined ? Infinity : part.lastId - known.untilId;
-  if (known === undefined && shareAsked(part, window) < 0.5 && !comesAgain(sources, part, question)) return null;
+  const summed = known === undefined ? countByMinutes(sources, part, timeless, unitSeconds) : null;
+  const isCheap = summed !== null || shareAsked(part, window) >= 0.5;
+  if (known === undefined && !isCheap && !comesAgain(sources, part, question)) return null;
   let counts: Counts;
   if (known !== undefined && missing > 0 && missing <= (part.lastId - part.firstId) * maxShareWalked) {
     counts = known.counts; // ours alone: it is put back below
@@ -93,7 +97,7 @@ function tableOf(sources: Sources, part: Part, timeless: Filter, window: Window)
     for (const [seconds, count] of countIn(sources, part, fresh, unitSeconds, true)) {
       counts.set(seconds, (counts.get(seconds) ?? 0) + count);
     }
-  } else counts = new Map(countIn(sources, part, timeless, unitSeconds));
+  } else counts = new Map(summed ?? countIn(sources, part, timeless, unitSeconds));
   const table = { untilId: part.lastId, counts };
   sources.answers.put(part.firstId, question, table, counts.size * bytesPerCount);
   return table;
@@ -157,18 +161,28 @@ function unitsOf(part: Part, start: string | undefined, end: string | undefined,
   return { from, to, edges };
 }
 
+/** Null where the segment has no counts of minutes, or they do not tell. */
+function countByMinutes(sources: Sources, { segment }: Part, filter: Filter, unitSeconds: number): SecondCounts | null {
+  if (segment?.state !== 'sealed' || unitSeconds !== 60 || !isOfMinutes(filter)) return null;
+  const database = sources.open(segment);
+  return hasMinuteCounts(database) ? countsOf(database, minuteHitsQuery(filter)) : null;
+}
+
 function countIn(
   sources: Sources,
   { segment }: Part,
   filter: Filter,
   unitSeconds: number,
   walksIds = false,
-): [seconds: number, count: number][] {
+): SecondCounts {
   const database: Sqlite = segment === null ? sources.hot : sources.open(segment);
   const narrowing: Narrowing = walksIds
     ? { candidates: null, pairs: 'of each row' }
     : narrowingOf(sources, segment, filter, 3);
-  const { sql, values } = hitsQuery({ filter, stepSeconds: unitSeconds }, { ...narrowing, walksIds });
+  return countsOf(database, hitsQuery({ filter, stepSeconds: unitSeconds }, { ...narrowing, walksIds }));
+}
+
+function countsOf(database: Sqlite, { sql, values }: Query): SecondCounts {
   return database
     .all<{ prefix: string; count: number }>(sql, values)
     .map(({ prefix, count }) => [Date.parse(prefix.length === 16 ? `${prefix}:00Z` : `${prefix}Z`) / 1000, count]);

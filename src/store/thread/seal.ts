@@ -17,12 +17,15 @@ import {
   fillMetadataIndex,
   refuseIncompleteIndex,
 } from './metadata-index.ts';
+import { MinuteCounts } from './minute-counts.ts';
 import { removeDatabase } from './new-database.ts';
 import { PageFile } from './pages/page-file.ts';
+import { Columns } from './pages/record-columns.ts';
+import { readTable } from './pages/table-pages.ts';
 import { writeManifest } from './segment-manifest.ts';
 import { rangesOf } from './file-checks.ts';
 import { Sqlite } from './sqlite.ts';
-import { type TextBlocks, fewestRowsForBlocks, storeTextBlocks, textBlocksOf } from './text-blocks.ts';
+import { TextBlocks, fewestRowsForBlocks, storeTextBlocks } from './text-blocks.ts';
 import { buildTextIndex } from './text-index.ts';
 
 /** All others, the tokens among them, are state of the daemon and no part of the rows. */
@@ -66,10 +69,11 @@ function build(path: string, closed: Segment): { readonly rows: number; readonly
     return { ...declareMetadataIndex(database), logs: database.rootPageOf('logs') };
   });
   fillMetadataIndex(path, roots);
-  const blocks = closed.lastId - closed.firstId < fewestRowsForBlocks ? null : blocksIn(path, roots.logs, closed);
+  const summaries = closed.lastId - closed.firstId < fewestRowsForBlocks ? null : summariesOf(path, roots.logs, closed);
   return inCopy(path, (database) => {
     buildTextIndex(database);
-    if (blocks !== null) storeTextBlocks(database, blocks);
+    if (summaries !== null) storeTextBlocks(database, summaries.blocks);
+    summaries?.minutes.store(database);
     database.exec('PRAGMA analysis_limit = 1000; ANALYZE');
     check(database, closed);
     const count = (table: string): number =>
@@ -78,10 +82,22 @@ function build(path: string, closed: Segment): { readonly rows: number; readonly
   });
 }
 
-function blocksIn(path: string, root: number, closed: Segment): TextBlocks {
+interface Summaries {
+  readonly blocks: TextBlocks;
+  readonly minutes: MinuteCounts;
+}
+
+/** @param root of the table `logs`. */
+function summariesOf(path: string, root: number, closed: Segment): Summaries {
   const pages = new PageFile(path, 'r');
   try {
-    return textBlocksOf(pages, root, closed);
+    const [blocks, minutes, columns] = [new TextBlocks(closed), new MinuteCounts(), new Columns(6)];
+    readTable(pages, root, (id, bytes, at) => {
+      columns.find(bytes, at);
+      blocks.add(id, bytes, columns.start(5), columns.length(5));
+      minutes.add(bytes, columns);
+    });
+    return { blocks, minutes };
   } finally {
     pages.close();
   }

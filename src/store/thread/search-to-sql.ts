@@ -66,6 +66,16 @@ export function hitsQuery(
   return { sql, values: conditions.values };
 }
 
+/** The same columns, from the minutes' counts of a sealed segment (minute-counts.ts), for a filter that is of them. */
+export function minuteHitsQuery(filter: Filter): Query {
+  const conditions = conditionsOf(filter, unnarrowed);
+  const sql = `
+    SELECT log.timestamp AS prefix, sum(log.count) AS count
+    FROM logs_minutes log ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
+    ${conditions.where()} GROUP BY 1 ORDER BY 1`;
+  return { sql, values: conditions.values };
+}
+
 /** Column `id` of the newest rows that the filter finds. */
 export function newestRowsQuery(filter: Filter, maxRows: number, narrowing: Narrowing): Query {
   const conditions = conditionsOf(filter, narrowing);

@@ -59,7 +59,14 @@ export function renumberApplications(
 
 /** They can be built again, and are, by sealing. */
 export function dropIndexesOfSealing(database: Sqlite): void {
-  for (const table of ['logs_text', 'logs_text_terms', 'logs_text_blocks', 'sqlite_stat1', 'sqlite_stat4'])
+  for (const table of [
+    'logs_text',
+    'logs_text_terms',
+    'logs_text_blocks',
+    'logs_minutes',
+    'sqlite_stat1',
+    'sqlite_stat4',
+  ])
     database.exec(`DROP TABLE IF EXISTS "${table}"`);
   database.exec('DROP INDEX IF EXISTS logs_metadata_type_value');
 }

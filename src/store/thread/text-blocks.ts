@@ -10,9 +10,6 @@
  * (unsealed-rows.ts).
  */
 import type { SegmentRange } from '../segments.ts';
-import type { PageReader } from './pages/page-file.ts';
-import { Columns } from './pages/record-columns.ts';
-import { TableCursor } from './pages/table-pages.ts';
 import type { Sqlite } from './sqlite.ts';
 import { type TextCandidates, idCandidates } from './text-index.ts';
 
@@ -61,19 +58,6 @@ export class TextBlocks {
     this.#stride = stride;
     this.#bitmaps = bitmaps;
   }
-}
-
-/** @param root of the table `logs`. */
-export function textBlocksOf(pages: PageReader, root: number, range: IdRange): TextBlocks {
-  const blocks = new TextBlocks(range);
-  const rows = new TableCursor(pages, root);
-  const columns = new Columns(6);
-  rows.seek(range.firstId);
-  while (rows.next()) {
-    columns.find(rows.bytes, rows.at);
-    blocks.add(rows.id, rows.bytes, columns.start(5), columns.length(5));
-  }
-  return blocks;
 }
 
 export function storeTextBlocks(database: Sqlite, blocks: TextBlocks): void {
