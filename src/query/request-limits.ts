@@ -20,7 +20,7 @@ export interface RequestLimitOptions {
 export const defaultRequestLimits: RequestLimitOptions = {
   requestsPerSecond: 500,
   maxAtOnce: 128,
-  maxUnsentBytes: 64 * 1024 * 1024,
+  maxUnsentBytes: 32 * 1024 * 1024,
   stalledAnswerMs: 60_000,
 };
 

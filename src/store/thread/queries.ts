@@ -1,18 +1,20 @@
 /**
  * Answers searches over the hot file and the segments: each file is asked by itself, the answers are merged.
  */
-import type { IdRange, RowPlace, SearchPage, SearchRequest } from '../../search/request.ts';
+import type { IdRange, SearchPage, SearchRequest } from '../../search/request.ts';
 import { type Segment, isAhead, mayMatch, uncutBy } from '../segments.ts';
-import { CollectedRows, type FileRows, maxPageText, placeOf, rowsOfFile } from './row-lines.ts';
+import { CollectedRows, type FileRows, placeOf, rowsOfFile } from './row-lines.ts';
 import { WrittenRows, isForPages, writeRowsOfPages } from './row-pages.ts';
 import { narrowingOf } from './narrowing.ts';
 import type { Sources } from './sources.ts';
-import type { Narrowing } from './search-to-sql.ts';
+import { type PlacedRow, fewestPlaced, writePlacedRows } from './placed-rows.ts';
+import { type Narrowing, placesQuery } from './search-to-sql.ts';
+import { mergedByTime } from './merged-by-time.ts';
 
 export function searchRows(sources: Sources, request: SearchRequest): SearchPage {
   // One row more than wanted tells whether there is a next page.
   const asked = { ...request, limit: request.limit + 1 };
-  const page = pageFromPages(sources, asked) ?? pageFromLines(sources, asked);
+  const page = pageFromPages(sources, asked) ?? pageFromPlaces(sources, asked) ?? pageFromLines(sources, asked);
   const lastId = sources.hot.get<{ id: number }>(`SELECT seq AS id FROM sqlite_sequence WHERE name = 'logs'`)?.id ?? 0;
   const firstHotId = sources.hot.get<{ id: number }>('SELECT id FROM logs ORDER BY id LIMIT 1')?.id;
   return {
@@ -62,6 +64,37 @@ function pageFromPages(sources: Sources, asked: SearchRequest): RowsOfPage | nul
   return { ...text, rowCount, last, hasMore };
 }
 
+/** Where the engine says which rows, and they are written from pages; null where it is to give them as well. */
+function pageFromPlaces(sources: Sources, asked: SearchRequest): RowsOfPage | null {
+  if (sources.openPages === undefined || asked.order === 'arrival' || asked.limit < fewestPlaced) return null;
+  const merged = mergedByTime(sources, asked, (segment) => placesIn(sources, segment, asked));
+  const wanted = merged.rows.slice(0, asked.limit - 1);
+  const written = writePlacedRows(sources, sources.openPages, wanted);
+  if (written === null) return null;
+  const { bytes, rowCount } = written;
+  const hasMore = merged.isCut || merged.rows.length === asked.limit || rowCount < wanted.length;
+  const text = asked.asBytes
+    ? { ndjson: '', bytes }
+    : { ndjson: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString() };
+  return { ...text, rowCount, last: wanted[rowCount - 1]?.place ?? null, hasMore };
+}
+
+function placesIn(
+  sources: Sources,
+  segment: Segment | null,
+  asked: SearchRequest,
+): { readonly rows: readonly PlacedRow[]; readonly isCut: boolean } {
+  const database = segment === null ? sources.hot : sources.open(segment);
+  const { sql, values } = placesQuery(asked, narrowingFor(sources, segment, asked));
+  const found = database.get<{ ids: string; timestamps: string }>(sql, values);
+  const timestamps = JSON.parse(found?.timestamps ?? '[]') as string[];
+  const ids = JSON.parse(found?.ids ?? '[]') as number[];
+  return {
+    rows: ids.map((id, index) => ({ segment, place: { id, timestamp: timestamps[index] ?? '' } })),
+    isCut: false,
+  };
+}
+
 /** Ids of different files do not overlap, so the files follow each other. */
 function filesInOrderOfArrival({ segments }: Sources, asked: SearchRequest): readonly Segment[] {
   return segments.filter((segment) => mayMatch(segment, asked.filter) && isAhead(segment, asked));
@@ -96,50 +129,15 @@ function rowsOfEngine(sources: Sources, segment: Segment | null, asked: SearchRe
   return rowsOfFile(sources.hot, asked, narrowingFor(sources, null, asked));
 }
 
-interface PlacedLine {
-  readonly line: string;
-  readonly place: RowPlace;
-}
-
-/**
- * Times of different files do overlap: late entries, clocks that were set. The files are asked in the order in which their rows
- * begin, until the page is full and the next file begins behind its end.
- */
+/** Times of different files do overlap: late entries, clocks that were set. */
 function inOrderOfTime(sources: Sources, asked: SearchRequest): FileRows {
-  const { limit } = asked;
-  const isNewestFirst = asked.order === 'desc';
-  const isBefore = (a: string, b: string): boolean => (isNewestFirst ? a > b : a < b);
-  const compare = ({ place: a }: PlacedLine, { place: b }: PlacedLine): number => {
-    if (a.timestamp !== b.timestamp) return isBefore(a.timestamp, b.timestamp) ? -1 : 1;
-    return isNewestFirst ? b.id - a.id : a.id - b.id;
-  };
-  const beginOf = ({ minTimestamp, maxTimestamp }: Segment): string => (isNewestFirst ? maxTimestamp : minTimestamp);
-  const segments = sources.segments
-    .filter((segment) => mayMatch(segment, asked.filter) && isAhead(segment, asked))
-    .sort((a, b) => (isBefore(beginOf(a), beginOf(b)) ? -1 : 1));
-
-  let rows: readonly PlacedLine[] = [];
-  /** Behind this row a file has more that are not here. */
-  let end: PlacedLine | undefined;
-  for (const segment of [null, ...segments]) {
-    const lastWanted = rows.length >= limit ? rows[limit - 1] : end;
-    if (segment !== null && lastWanted !== undefined && isBefore(lastWanted.place.timestamp, beginOf(segment))) break;
-    const found = rowsOfEngine(sources, segment, asked);
-    const more = found.lines.map((line) => ({ line, place: placeOf(line) }));
-    const last = more.at(-1);
-    if (last === undefined) continue;
-    if (found.isCut && (end === undefined || compare(last, end) < 0)) end = last;
-    rows = rows.length === 0 ? more : [...rows, ...more].sort(compare).slice(0, limit);
-  }
-  const lines: string[] = [];
-  let text = 0;
-  for (const row of rows) {
-    text += row.line.length;
-    const isBehindEnd = end !== undefined && compare(row, end) > 0;
-    if (isBehindEnd || (text > maxPageText && lines.length > 0)) return { lines, isCut: true };
-    lines.push(row.line);
-  }
-  return { lines, isCut: end !== undefined };
+  const merged = mergedByTime(sources, asked, (segment) => {
+    const { lines, isCut } = rowsOfEngine(sources, segment, asked);
+    return { rows: lines.map((line) => ({ line, place: placeOf(line) })), isCut };
+  });
+  const rows = new CollectedRows();
+  const hasRoom = rows.add(merged.rows.map(({ line }) => line));
+  return hasRoom ? { lines: rows.lines, isCut: merged.isCut } : rows;
 }
 
 function rowsIn(sources: Sources, segment: Segment, asked: SearchRequest): FileRows {

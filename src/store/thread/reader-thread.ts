@@ -30,7 +30,7 @@ const { hotPath, directory, maxMemoryBytes } = workerData as ReaderOptions;
 if (maxMemoryBytes !== null) capWasmMemory(maxMemoryBytes);
 
 // A flood of questions keeps both readers busy all the time: taking rows in goes before, sealing and backups (10) behind.
-giveWay(5);
+giveWay(8);
 
 let hot: Snapshot | null = null;
 let segments: readonly Segment[] = [];

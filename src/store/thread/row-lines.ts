@@ -9,7 +9,9 @@ import type { Sqlite } from './sqlite.ts';
 export const maxPageText = 16 * 1024 * 1024;
 
 /** Rows read at once. At first few, since they may be long; then as many as there is room for, by those that have come. */
-const [firstRowsAtOnce, mostRowsAtOnce] = [128, 8192];
+export const [firstRowsAtOnce, mostRowsAtOnce] = [128, 8192];
+/** What is set aside for a row's text; what is missing is made room for. */
+export const expectedRowBytes = 600;
 
 export interface FileRows {
   /** A row each, in the order asked for. */

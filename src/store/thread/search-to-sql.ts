@@ -2,7 +2,7 @@
  * Turns a search request into one SELECT over the four tables. Values travel as parameters, never in the text.
  */
 import { severitiesFrom } from '../../record/severity.ts';
-import type { Filter, HitsRequest, SearchRequest } from '../../search/request.ts';
+import type { Filter, HitsRequest, RowPlace, SearchRequest } from '../../search/request.ts';
 import { queryCondition, requiredPairs } from './query-to-sql.ts';
 import type { SqlValue } from './sqlite.ts';
 import type { TextCandidates } from './text-index.ts';
@@ -20,6 +20,9 @@ export interface Narrowing {
   readonly pairs: 'of the file' | 'of each row';
 }
 
+const ascending = 'log.timestamp, log.id';
+const descending = 'log.timestamp DESC, log.id DESC';
+
 const unnarrowed: Narrowing = { candidates: null, pairs: 'of each row' };
 
 /**
@@ -29,11 +32,8 @@ const unnarrowed: Narrowing = { candidates: null, pairs: 'of each row' };
 export function pageQuery({ filter, order, limit, after }: SearchRequest, narrowing: Narrowing = unnarrowed): Query {
   const conditions = conditionsOf(filter, narrowing);
   if (after !== undefined && order === 'arrival') conditions.add('log.id > ?', after.id);
-  else if (after !== undefined) {
-    // A row value comparison is an index range: (timestamp, rowid) is the order of the index logs_timestamp.
-    conditions.add(`(log.timestamp, log.id) ${order === 'asc' ? '>' : '<'} (?, ?)`, after.timestamp, after.id);
-  }
-  const sorted = { asc: 'log.timestamp, log.id', desc: 'log.timestamp DESC, log.id DESC', arrival: 'log.id' }[order];
+  else if (after !== undefined) conditions.addAfter(order, after);
+  const sorted = { asc: ascending, desc: descending, arrival: 'log.id' }[order];
   // Pages in the order of arrival walk the table itself.
   const index = order === 'arrival' ? 'NOT INDEXED' : timeOrderIndex(filter, narrowing);
   const sql = `
@@ -46,6 +46,18 @@ export function pageQuery({ filter, order, limit, after }: SearchRequest, narrow
     FROM logs log ${index} CROSS JOIN applications application ON application.id = log.application_id
     ${conditions.where()}
     ORDER BY ${sorted} LIMIT ?)`;
+  return { sql, values: [...conditions.values, limit] };
+}
+
+/** One row: `ids` and `timestamps` of the rows of a page, as JSON arrays in the page's order. Not for the order of arrival. */
+export function placesQuery({ filter, order, limit, after }: SearchRequest, narrowing: Narrowing): Query {
+  const conditions = conditionsOf(filter, narrowing);
+  if (after !== undefined) conditions.addAfter(order, after);
+  const sql = `
+    SELECT json_group_array(id) AS ids, json_group_array(timestamp) AS timestamps FROM (
+      SELECT log.id AS id, log.timestamp AS timestamp
+      FROM logs log ${timeOrderIndex(filter, narrowing)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
+      ${conditions.where()} ORDER BY ${order === 'asc' ? ascending : descending} LIMIT ?)`;
   return { sql, values: [...conditions.values, limit] };
 }
 
@@ -108,6 +120,11 @@ class Conditions {
   addApplication(sql: string, value: string): void {
     this.needsApplication = true;
     this.add(sql, value);
+  }
+
+  /** A row value comparison is an index range: (timestamp, rowid) is the order of the index logs_timestamp. */
+  addAfter(order: SearchRequest['order'], { timestamp, id }: RowPlace): void {
+    this.add(`(log.timestamp, log.id) ${order === 'asc' ? '>' : '<'} (?, ?)`, timestamp, id);
   }
 
   where(): string {

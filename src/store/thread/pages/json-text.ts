@@ -41,6 +41,14 @@ export class JsonText {
     this.#length = to;
   }
 
+  /** Text of ours, as it is; of ASCII or not. */
+  append(text: Uint8Array): void {
+    this.#makeRoom(text.length);
+    this.#buffer.set(text, this.#length);
+    this.#allBits = 0xff;
+    this.#length += text.length;
+  }
+
   integer(value: number): void {
     this.#makeRoom(20);
     this.#length += this.#buffer.write(String(value), this.#length, 'latin1');
@@ -61,6 +69,15 @@ export class JsonText {
     buffer[to++] = quote;
     this.#allBits = bits;
     this.#length = to;
+  }
+
+  get capacity(): number {
+    return this.#buffer.length;
+  }
+
+  /** Good until more is written. */
+  part(start: number, end: number): Uint8Array {
+    return this.#buffer.subarray(start, end);
   }
 
   /** From `start` on, as far as it is ASCII. */

@@ -1,0 +1,146 @@
+/**
+ * Writes rows of one file as JSON texts from the pages of its tables: what the engine walks, parses and joins row by row is two tables in the
+ * same order here, whose texts are copied. The text is the one that the engine would give.
+ */
+import type { Filter } from '../../search/request.ts';
+import type { JsonText } from './pages/json-text.ts';
+import type { PageReader } from './pages/page-file.ts';
+import { Columns } from './pages/record-columns.ts';
+import { TableCursor } from './pages/table-pages.ts';
+import type { Sqlite } from './sqlite.ts';
+
+/** Rows passed over at most before their metadata is looked for anew. */
+const mostRowsPassed = 50;
+
+export class RowWriter {
+  readonly #logs: TableCursor;
+  readonly #pairs: PairCursor;
+  readonly #applications: ReadonlyMap<number, Buffer>;
+  readonly #columns = new Columns(6);
+  #application: Buffer | undefined;
+
+  /**
+   * @param open pages of the file of `database`, once a table.
+   * @param filter of which applications rows are wanted.
+   */
+  constructor(database: Sqlite, open: () => PageReader, filter: Filter) {
+    this.#logs = new TableCursor(open(), database.rootPageOf('logs'));
+    this.#pairs = new PairCursor(open(), database.rootPageOf('logs_metadata'));
+    this.#applications = applicationTexts(database, filter);
+  }
+
+  /** Of the row that `next` came to. */
+  get id(): number {
+    return this.#logs.id;
+  }
+
+  /** Before the first row whose id is at least `id`. */
+  seek(id: number): void {
+    this.#logs.seek(id);
+    this.#pairs.forget();
+  }
+
+  /** False behind the last row. */
+  next(): boolean {
+    return this.#logs.next();
+  }
+
+  /** False when no row of its application is wanted; else it may be looked at and written. */
+  find(): boolean {
+    this.#columns.find(this.#logs.bytes, this.#logs.at);
+    this.#application = this.#applications.get(this.#columns.integer(this.#logs.bytes, 3));
+    return this.#application !== undefined;
+  }
+
+  /** Of a column of ASCII, by its number. */
+  column(number: number): string {
+    return this.#columns.text(this.#logs.bytes, number);
+  }
+
+  write(text: JsonText): void {
+    const { bytes, id } = this.#logs;
+    const columns = this.#columns;
+    text.bytes(rowStart);
+    text.integer(id);
+    text.bytes(timestampKey);
+    text.string(bytes, columns.start(1), columns.length(1));
+    text.bytes(severityKey);
+    text.string(bytes, columns.start(2), columns.length(2));
+    text.bytes(this.#application ?? noApplication);
+    text.string(bytes, columns.start(4), columns.length(4));
+    text.bytes(messageKey);
+    text.string(bytes, columns.start(5), columns.length(5));
+    text.bytes(metadataKey);
+    this.#pairs.write(id, text);
+    text.bytes(rowEnd);
+  }
+}
+
+const rowStart = Buffer.from('{"id":');
+const timestampKey = Buffer.from(',"timestamp":');
+const severityKey = Buffer.from(',"severity":');
+const messageKey = Buffer.from(',"message":');
+const metadataKey = Buffer.from(',"metadata":{');
+const rowEnd = Buffer.from('}}\n');
+const comma = Buffer.from(',');
+const colon = Buffer.from(':');
+const noApplication = Buffer.alloc(0);
+
+/** By id, of those that the filter wants: their members of a row, and the key of what follows them. */
+function applicationTexts(database: Sqlite, { application, version, environment }: Filter): Map<number, Buffer> {
+  const found = database.all<{
+    id: number;
+    name: string;
+    version: string | null;
+    environment: string | null;
+    text: string;
+  }>(
+    `SELECT id, name, version, environment,
+       json_object('application', name, 'version', version, 'environment', environment) AS text FROM applications`,
+  );
+  const isWanted = (wanted: string | undefined, is: string | null): boolean => wanted === undefined || wanted === is;
+  return new Map(
+    found
+      .filter((row) => isWanted(application, row.name) && isWanted(version, row.version))
+      .filter((row) => isWanted(environment, row.environment))
+      .map(({ id, text }) => [id, Buffer.from(`,${text.slice(1, -1)},"source":`)]),
+  );
+}
+
+/** The metadata rows of one log after the other, in rising order. */
+class PairCursor {
+  readonly #rows: TableCursor;
+  readonly #columns = new Columns(4);
+  /** The log whose pair the cursor stands on; behind the last row there is none. */
+  #logId = -Infinity;
+
+  constructor(pages: PageReader, root: number) {
+    this.#rows = new TableCursor(pages, root);
+  }
+
+  /** Where it stands: what comes next may lie before that. */
+  forget(): void {
+    this.#logId = -Infinity;
+  }
+
+  /** Writes the pairs of the log as members of an object. */
+  write(logId: number, text: JsonText): void {
+    if (logId - this.#logId > mostRowsPassed) {
+      this.#rows.seek(logId * 1024);
+      this.#next();
+    }
+    while (this.#logId < logId) this.#next();
+    for (let isFirst = true; this.#logId === logId; isFirst = false, this.#next()) {
+      const { bytes, at } = this.#rows;
+      this.#columns.find(bytes, at);
+      if (!isFirst) text.bytes(comma);
+      text.string(bytes, this.#columns.start(2), this.#columns.length(2));
+      text.bytes(colon);
+      text.string(bytes, this.#columns.start(3), this.#columns.length(3));
+    }
+  }
+
+  #next(): void {
+    this.#logId = this.#rows.next() ? Math.floor(this.#rows.id / 1024) : Infinity;
+  }
+}
