@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LogRecord } from '../src/record/log-record.ts';
-import { encodeRows } from '../src/store/batch-encoding.ts';
+import { encodedRows } from '../src/store/batch-encoding.ts';
 import { aBatch, application } from './insert-records.ts';
 import { interleaved, machineText, measureCommand, percentile, spreadOf, spreadText, tableText } from './measure.ts';
 
@@ -114,7 +114,7 @@ const contenders: Readonly<Record<string, (directory: string) => Promise<Contend
   async 'native, JSONB'(directory) {
     const database = await openNative(directory);
     const insertLogs = database.prepare(`INSERT INTO logs (id, timestamp, severity, application_id, source, message)
-      SELECT @first + key, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM jsonb_each(@rows)`);
+      SELECT @first + key, value ->> 0, value ->> 1, 1, value ->> 3, value ->> 4 FROM jsonb_each(@rows)`);
     const insertPairs =
       database.prepare(`INSERT INTO logs_metadata (id, log_id, metadata_type, metadata_value, app_version)
       SELECT (@first + log.key) * 1024 + unicode(pair.key) - 1, @first + log.key, substr(pair.key, 2), pair.value, '1.0.0'
@@ -122,7 +122,7 @@ const contenders: Readonly<Record<string, (directory: string) => Promise<Contend
     let nextId = 1;
     return {
       append(records) {
-        const rows = Buffer.from(encodeRows(records, () => 1).buffer);
+        const rows = Buffer.from(encodedRows(records).bytes.buffer);
         database.exec('BEGIN IMMEDIATE');
         insertLogs.run({ first: nextId, rows });
         insertPairs.run({ first: nextId, rows });

@@ -114,7 +114,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
     logger,
     maxQueuedBytes: config.store.queue_bytes,
     rowsPerBatch: config.store.batch_rows,
-    patternsOf: miner === undefined ? undefined : (records) => miner.observe(records),
+    patterns: miner,
     onFatal,
   });
   return {

@@ -1,6 +1,9 @@
 /** Records for tests: all parts given, those a test cares about overridden. */
-import type { FilePosition } from '../src/record/batch.ts';
+import type { Batch, FilePosition } from '../src/record/batch.ts';
 import type { LogRecord } from '../src/record/log-record.ts';
+import type { LogRow } from '../src/search/request.ts';
+import { decodedRows } from '../src/store/batch-decoding.ts';
+import { encodedRows } from '../src/store/batch-encoding.ts';
 
 export function aRecord(parts: Partial<LogRecord> = {}): LogRecord {
   return {
@@ -24,6 +27,11 @@ export function someRecords(count: number, parts: Partial<LogRecord> = {}): LogR
       ...parts,
     }),
   );
+}
+
+/** The rows that records become. */
+export function rowsOf(records: Batch['records'], firstId = 1): LogRow[] {
+  return [...decodedRows(encodedRows(records), firstId)];
 }
 
 export function aPosition(parts: Partial<FilePosition> = {}): FilePosition {

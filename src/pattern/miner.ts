@@ -1,6 +1,6 @@
 /**
  * Finds the pattern of every record on its way into the store, and says what each batch adds: new patterns, merges, counts by release,
- * severity and minute, values of variables.
+ * severity and minute, values of variables. Records are looked at one by one, as they come; none is kept.
  *
  * What one program logs into one place never changes how other messages are grouped: each source of an application has a tree of its own
  * (miner-trees.ts). Its answers are committed with the rows they count (commit-queue.ts), so counts and rows never differ. Nothing here
@@ -32,6 +32,9 @@ export class PatternMiner {
   readonly #trees: MinerTrees;
   readonly #tracked = new Set<PatternBook>();
   #trackedCount = 0;
+  /** Those that the batch counts, in the order in which it has them. */
+  #found: PatternBook[] = [];
+  #seen = 0;
   #merged: MergedPattern[] = [];
   #added: AddedPattern[] = [];
   /** The record that is looked at: what is new or merged was seen in it first. */
@@ -61,44 +64,48 @@ export class PatternMiner {
     return this.#trees.size;
   }
 
-  /** Null for a batch without records. */
+  /** All records of a batch at once; null when there are none. */
   observe(records: readonly LogRecord[]): PatternChanges | null {
-    if (records.length === 0) return null;
-    /** In the order in which the batch has them. */
-    const found: PatternBook[] = [];
-    for (let index = 0; index < records.length; index++) {
-      const record = records[index];
-      if (record === undefined) continue;
-      const { application, message, severity, timestamp } = record;
-      this.#current = record;
-      const tree = this.#trees.of(application.name, record.source);
-      const template = tree.tree.match(this.#masker.mask(message));
-      const book = template.own ?? this.#tell(tree, template);
-      if (book.count(application, severity, this.#minuteOf(timestamp), index)) found.push(book);
-      if (template === tree.tree.catchAll) continue;
-      const slots = book.valuesOf(application) ?? this.#track(book, application, template);
-      slots.observe(this.#masker, message, timestamp);
-    }
-    const changes = this.#changesOf(found, records);
+    for (const record of records) this.look(record);
+    return this.takeChanges();
+  }
+
+  /** Looks at the next record of the batch. */
+  look(record: LogRecord): void {
+    const { application, message, severity, timestamp } = record;
+    this.#current = record;
+    const tree = this.#trees.of(application.name, record.source);
+    const template = tree.tree.match(this.#masker.mask(message));
+    const book = template.own ?? this.#tell(tree, template);
+    if (book.count(application, severity, this.#minuteOf(timestamp), this.#seen++)) this.#found.push(book);
+    this.#current = null;
+    if (template === tree.tree.catchAll) return;
+    const slots = book.valuesOf(application) ?? this.#track(book, application, template);
+    slots.observe(this.#masker, message, timestamp);
+  }
+
+  /** What the records since the last call add, as one batch; null when there were none. */
+  takeChanges(): PatternChanges | null {
+    if (this.#seen === 0) return null;
+    const changes = this.#changes();
+    this.#found = [];
+    this.#seen = 0;
     this.#added = [];
     this.#merged = [];
-    this.#current = null;
     return changes;
   }
 
-  #changesOf(found: readonly PatternBook[], records: readonly LogRecord[]): PatternChanges {
+  #changes(): PatternChanges {
     const counts: PatternCount[] = [];
     const values: PatternValue[] = [];
     const slots: PatternSlot[] = [];
-    for (const book of found) {
+    for (const book of this.#found) {
       for (const count of book.takeCounts()) {
         counts.push(count);
-        const application = records[count.record]?.application;
-        const changes = application === undefined ? [] : (book.valuesOf(application)?.takeChanges() ?? []);
-        const { pattern, record } = count;
-        for (const { place, range, values: told } of changes) {
-          for (const value of told) values.push({ pattern, place, ...value, record });
-          if (range !== null) slots.push({ pattern, place, ...range, record });
+        const { pattern, application } = count;
+        for (const { place, range, values: told } of book.valuesOf(application)?.takeChanges() ?? []) {
+          for (const value of told) values.push({ pattern, place, ...value, application });
+          if (range !== null) slots.push({ pattern, place, ...range, application });
         }
       }
     }

@@ -71,13 +71,7 @@ export class PatternBook {
   /** What the batch added; the next one begins with nothing. */
   takeCounts(): readonly PatternCount[] {
     const { number: pattern } = this;
-    const counts = this.#cells.map(({ severity, minute, count, record }) => ({
-      pattern,
-      severity,
-      minute,
-      count,
-      record,
-    }));
+    const counts = this.#cells.map((cell) => ({ pattern, ...cell }));
     this.#cells = [];
     this.#last = null;
     return counts;

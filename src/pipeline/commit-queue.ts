@@ -1,32 +1,18 @@
 /**
  * Groups what the sources have read into batches and gets them committed, in order, exactly once.
  *
- * A commit begins as soon as the store is free; what comes meanwhile forms the next batch. Under load two batches are under
- * way, so that one is encoded while the other is inserted. A failed batch is repeated unchanged, before any other, until the
+ * A commit begins as soon as the store is free; what comes meanwhile forms the next batch (forming-batch.ts). Under load two batches are
+ * under way, so that the next is there when one is inserted. A failed batch is repeated unchanged, before any other, until the
  * store takes it: until then nothing behind it moves, and `push` makes the inputs wait.
  */
-import type { Batch, FilePosition, Gap, IngestRequest, LineCount } from '../record/batch.ts';
-import type { LogRecord } from '../record/log-record.ts';
-import type { PatternChanges } from '../record/pattern-changes.ts';
+import type { Batch } from '../record/batch.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../runtime/metrics.ts';
 import type { Store } from '../store/store.ts';
 import { backoffMs } from './backoff.ts';
-
-/** Records of one source with the position behind them: never split over two batches. */
-export interface Slice {
-  readonly records: readonly LogRecord[];
-  readonly position: FilePosition | undefined;
-  readonly gaps: readonly Gap[];
-  /** What brought the records, if it must have its effect once. */
-  readonly request?: IngestRequest | undefined;
-  /** Lines of the source behind the records; as many as records when absent. */
-  readonly lines?: number;
-  /** Estimate of the memory it takes while it waits. */
-  readonly bytes: number;
-}
+import { FormingBatch, type PatternFinder, type Slice } from './forming-batch.ts';
 
 export interface CommitQueueOptions {
   readonly store: Pick<Store, 'append'>;
@@ -37,22 +23,26 @@ export interface CommitQueueOptions {
   readonly maxQueuedBytes: number;
   /** A batch is sent once it has this many rows; the last slice may carry it over. */
   readonly rowsPerBatch: number;
-  /** Finds the patterns of a batch's records. Asked once a batch, in the order of commits; a repeated batch keeps the answer. */
-  readonly patternsOf?: ((records: readonly LogRecord[]) => PatternChanges | null) | undefined;
+  /** Absent where nobody wants patterns. */
+  readonly patterns?: PatternFinder | undefined;
   /** Told once, when the store can never take the batch (a corrupt file): nothing more will be committed. */
   readonly onFatal: (error: unknown) => void;
 }
 
-interface Group {
-  /** By the monotonic clock: when the store was first given it. */
-  readonly sinceMs: number;
+interface WaitingGroup {
   readonly batch: Batch;
+  readonly rowCount: number;
   readonly bytes: number;
   readonly lastSlice: number;
 }
 
+interface Group extends WaitingGroup {
+  /** By the monotonic clock: when the store was first given it. */
+  readonly sinceMs: number;
+}
+
 const maxGroupsUnderWay = 2;
-/** A batch is sent also once it has so many bytes: it is in memory three times (records, encoded, in the engine), and twice under way. */
+/** A batch is sent also once it has so many bytes: it is in memory three times (here, in the thread, in the engine), and twice under way. */
 const bytesPerBatch = 4 * 1024 * 1024;
 /** A store that has not answered for this long is stuck. */
 const stuckMs = 10_000;
@@ -61,12 +51,13 @@ const retryLimits = { baseMs: 100, maxMs: 2000 };
 export class CommitQueue {
   readonly #options: CommitQueueOptions;
   readonly #stopped = new AbortController();
-  #pending: Slice[] = [];
-  #pendingRows = 0;
-  #pendingBytes = 0;
-  #queuedBytes = 0;
+  /** The newest slices. */
+  #forming: FormingBatch | null = null;
+  /** In order, full or nearly so. */
+  #waiting: WaitingGroup[] = [];
   /** In order; a group leaves when it is committed. */
   #underWay: Group[] = [];
+  #queuedBytes = 0;
   #unsettled = 0;
   #failedAttempts = 0;
   /** A group under way has failed: nothing is sent until it is committed. */
@@ -137,66 +128,40 @@ export class CommitQueue {
   }
 
   #enqueue(slice: Slice): void {
-    this.#pending.push(slice);
-    this.#pendingRows += slice.records.length;
-    this.#pendingBytes += slice.bytes;
+    const { rowsPerBatch, patterns } = this.#options;
+    if (this.#isFull || (this.#forming?.rowCount ?? 0) + slice.records.length > rowsPerBatch) this.#endForming();
+    const before = this.#forming?.bytes ?? 0;
+    this.#forming ??= new FormingBatch(patterns);
+    this.#forming.add(slice);
     this.#lastPushed++;
-    this.#account(slice.bytes);
+    this.#account(this.#forming.bytes - before);
     this.#send();
   }
 
   /** Sends what waits, if the store is free; under load a full batch goes out while another is still under way. */
   #send(): void {
     if (this.#stopped.signal.aborted || this.#isHeld) return;
-    while (
-      this.#pending.length > 0 &&
-      (this.#underWay.length === 0 || (this.#underWay.length < maxGroupsUnderWay && this.#isBatchFull))
-    ) {
-      const group = this.#takeGroup();
+    for (;;) {
+      if (this.#waiting.length === 0 && (this.#underWay.length === 0 || this.#isFull)) this.#endForming();
+      if (this.#underWay.length === maxGroupsUnderWay) return;
+      const waiting = this.#waiting.shift();
+      if (waiting === undefined) return;
+      const group = { ...waiting, sinceMs: this.#options.clock.monotonicMs() };
       this.#underWay.push(group);
       void this.#commit(group);
     }
   }
 
-  get #isBatchFull(): boolean {
-    return this.#pendingRows >= this.#options.rowsPerBatch || this.#pendingBytes >= bytesPerBatch;
+  get #isFull(): boolean {
+    const { rowCount = 0, bytes = 0 } = this.#forming ?? {};
+    return rowCount >= this.#options.rowsPerBatch || bytes >= bytesPerBatch;
   }
 
-  #takeGroup(): Group {
-    const records: LogRecord[] = [];
-    const positions = new Map<string, FilePosition>();
-    const gaps: Gap[] = [];
-    const requests: IngestRequest[] = [];
-    const counts = new Map<string, LineCount>();
-    let bytes = 0;
-    let taken = 0;
-    for (const slice of this.#pending) {
-      const isFull = records.length + slice.records.length > this.#options.rowsPerBatch || bytes >= bytesPerBatch;
-      if (taken > 0 && isFull) break;
-      for (const record of slice.records) records.push(record);
-      if (slice.position !== undefined) {
-        const { generation } = slice.position;
-        const { lines, rows } = counts.get(generation) ?? { lines: 0, rows: 0 };
-        positions.set(generation, slice.position);
-        counts.set(generation, {
-          generation,
-          lines: lines + (slice.lines ?? slice.records.length),
-          rows: rows + slice.records.length,
-        });
-      }
-      gaps.push(...slice.gaps);
-      if (slice.request !== undefined) requests.push(slice.request);
-      bytes += slice.bytes;
-      taken++;
-    }
-    this.#pending = this.#pending.slice(taken);
-    this.#pendingRows -= records.length;
-    this.#pendingBytes -= bytes;
-    const lastSlice = this.#lastPushed - this.#pending.length;
-    const patterns = this.#options.patternsOf?.(records);
-    const progress = { positions: [...positions.values()], gaps, requests, counts: [...counts.values()] };
-    const batch: Batch = { records, ...progress, patterns };
-    return { batch, bytes, lastSlice, sinceMs: this.#options.clock.monotonicMs() };
+  #endForming(): void {
+    if (this.#forming === null) return;
+    const { rowCount, bytes } = this.#forming;
+    this.#waiting.push({ batch: this.#forming.end(), rowCount, bytes, lastSlice: this.#lastPushed });
+    this.#forming = null;
   }
 
   async #commit(group: Group): Promise<void> {
@@ -207,7 +172,7 @@ export class CommitQueue {
       await store.append(group.batch);
       this.#unsettled--;
       metrics.commits.inc();
-      metrics.recordsStored.inc(group.batch.records.length);
+      metrics.recordsStored.inc(group.rowCount);
       metrics.commitSeconds.observe((clock.monotonicMs() - startedAtMs) / 1000);
       this.#committed(group);
     } catch (error) {

@@ -1,7 +1,7 @@
 /**
  * READ FIRST. The route of a line through the daemon:
  *
- *   input -> LineStream.write (source-stream.ts: record-reader.ts) -> commit-queue.ts (batches) -> Store.append
+ *   input -> LineStream.write (source-stream.ts: record-reader.ts) -> commit-queue.ts (forming-batch.ts) -> Store.append
  *   record-reader.ts: framing/framer.ts (envelopes, lines to entries) -> parser -> record-of.ts; then the transforms
  *
  * An input reads bytes, cuts them into lines and writes them to the stream it opened for their source. The stream makes entries of
@@ -13,7 +13,6 @@ import type { LineStream, SourceDescription } from '../inputs/input.ts';
 import type { ParserOptions } from '../parsers/parser.ts';
 import type { IngestRequest } from '../record/batch.ts';
 import type { LogRecord } from '../record/log-record.ts';
-import type { PatternChanges } from '../record/pattern-changes.ts';
 import { timestampOfMs } from '../record/timestamp.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -21,9 +20,10 @@ import type { Metrics } from '../runtime/metrics.ts';
 import type { Service } from '../runtime/service.ts';
 import type { Store } from '../store/store.ts';
 import { CommitQueue } from './commit-queue.ts';
+import type { PatternFinder } from './forming-batch.ts';
 import { type ApplicationDefaults, recordOf } from './record-of.ts';
 import { type Format, RecordReader } from './record-reader.ts';
-import { SourceStream, bytesOfRecord } from './source-stream.ts';
+import { SourceStream } from './source-stream.ts';
 
 export interface IngestOptions {
   readonly store: Pick<Store, 'append'>;
@@ -37,8 +37,8 @@ export interface IngestOptions {
   readonly logger: Logger;
   readonly maxQueuedBytes: number;
   readonly rowsPerBatch: number;
-  /** Finds the patterns of records, see CommitQueueOptions; absent where nobody wants them. */
-  readonly patternsOf?: ((records: readonly LogRecord[]) => PatternChanges | null) | undefined;
+  /** Absent where nobody wants patterns. */
+  readonly patterns?: PatternFinder | undefined;
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -126,8 +126,7 @@ export class Ingest implements Service {
    */
   commit(given: readonly LogRecord[], request?: IngestRequest): Promise<void> {
     const records = given.map((record) => this.#settings.transform(record)).filter((record) => record !== null);
-    const bytes = records.reduce((sum, record) => sum + bytesOfRecord(record), 0);
-    return this.#queue.commit({ records, position: undefined, gaps: [], request, bytes });
+    return this.#queue.commit({ records, position: undefined, gaps: [], request });
   }
 
   /** Resolves when every line accepted so far is committed. */

@@ -25,17 +25,12 @@ export interface SourceStreamOptions {
   readonly stopped: AbortSignal;
 }
 
-/** A slice is committed whole, so it bounds how far a batch can pass its size. */
-const maxLinesPerSlice = 500;
+/** A slice is committed whole, so it bounds how far a batch can pass its size; and its records are objects until it is encoded. */
+const maxLinesPerSlice = 100;
 
 /** Open records are looked at no more often, and no less often (one that is closed may wait behind one that is open). */
 const minWatchMs = 5;
 const maxWatchMs = 1000;
-
-/** What a record takes in memory while it waits, roughly: its objects weigh more than its text. */
-export function bytesOfRecord({ message, metadata }: LogRecord): number {
-  return 300 + message.length + 160 * metadata.length;
-}
 
 export class SourceStream implements LineStream {
   readonly #options: SourceStreamOptions;
@@ -65,8 +60,8 @@ export class SourceStream implements LineStream {
       if (position !== undefined && last !== undefined) {
         this.#position = { ...position, offset: last.endOffset, isEnded: false };
       }
-      const { records, bytes } = this.#take();
-      if (records.length > 0) await queue.push({ records, bytes, ...this.#progress(), gaps: [] });
+      const { records } = this.#take();
+      if (records.length > 0) await queue.push({ records, ...this.#progress(), gaps: [] });
     }
     const rest = lines.length % maxLinesPerSlice || Math.min(lines.length, maxLinesPerSlice);
     const last = rest === lines.length ? lines : lines.slice(lines.length - rest);
@@ -75,11 +70,11 @@ export class SourceStream implements LineStream {
     this.#position = position;
     // Behind a gap, or the end of the generation, nothing continues what is open.
     if (gaps.length > 0 || position?.isEnded) reader.closeAll();
-    const { records, bytes } = this.#take();
+    const { records } = this.#take();
     this.#isWriting = false;
     const progress = this.#progress();
     if (records.length > 0 || progress.position !== undefined || gaps.length > 0) {
-      const pushed = queue.push({ records, bytes, ...progress, gaps });
+      const pushed = queue.push({ records, ...progress, gaps });
       this.#watch();
       await pushed;
     } else {
@@ -113,9 +108,9 @@ export class SourceStream implements LineStream {
   }
 
   async #pushComplete(): Promise<void> {
-    const { taken, records, bytes } = this.#take();
+    const { taken, records } = this.#take();
     // Records that a transform dropped move the position too.
-    if (taken > 0) await this.#options.queue.push({ records, bytes, ...this.#progress(), gaps: [] });
+    if (taken > 0) await this.#options.queue.push({ records, ...this.#progress(), gaps: [] });
   }
 
   /** The position that goes with the next slice, and how many lines it moves over. */
@@ -137,21 +132,18 @@ export class SourceStream implements LineStream {
     return coveredOffset === undefined ? undefined : { ...position, offset: coveredOffset, isEnded: false };
   }
 
-  #take(): { taken: number; records: LogRecord[]; bytes: number } {
+  #take(): { taken: number; records: LogRecord[] } {
     const { source, reader, transform, metrics } = this.#options;
-    let bytes = 0;
     let failures = 0;
     const records: LogRecord[] = [];
     const read = reader.take();
     for (const { record, refusal } of read) {
       if (refusal !== undefined) failures++;
       const transformed = transform(record);
-      if (transformed === null) continue;
-      bytes += bytesOfRecord(transformed);
-      records.push(transformed);
+      if (transformed !== null) records.push(transformed);
     }
     if (read.length > 0) metrics.recordsParsed.inc({ format: reader.chosen }, read.length);
     if (failures > 0) metrics.parseFailures.inc({ format: source.format }, failures);
-    return { taken: read.length, records, bytes };
+    return { taken: read.length, records };
   }
 }

@@ -2,11 +2,12 @@
  * Hands rows to those who watch, the moment they are committed. A watcher that does not keep up loses rows, never holds up the
  * commits, and is told which rows it lost: they are in the store.
  */
-import type { LogRecord } from '../record/log-record.ts';
+import type { EncodedRows } from '../record/batch.ts';
 import { matchesFilter } from '../search/match.ts';
 import type { Filter } from '../search/request.ts';
+import { decodedRows } from '../store/batch-decoding.ts';
+import { encodedRows } from '../store/batch-encoding.ts';
 import type { Store } from '../store/store.ts';
-import { storedRow } from '../store/stored-row.ts';
 
 export type LiveEvent =
   | { readonly kind: 'row'; readonly id: number; readonly json: string }
@@ -33,26 +34,26 @@ export class LiveFeed {
   /** A store's append that tells the feed. */
   appendTo(store: Pick<Store, 'append'>): Store['append'] {
     return async (batch) => {
-      const appended = await store.append(batch);
-      this.publish(batch.records, appended.firstId);
+      const records = encodedRows(batch.records);
+      const appended = await store.append({ ...batch, records });
+      this.publish(records, appended.firstId);
       return appended;
     };
   }
 
-  publish(records: readonly LogRecord[], firstId: number): void {
-    if (records.length === 0) return;
-    this.#lastId = firstId + records.length - 1;
+  publish(rows: EncodedRows, firstId: number): void {
+    if (rows.count === 0) return;
+    this.#lastId = firstId + rows.count - 1;
     for (const wake of this.#arrivals.splice(0)) wake();
     if (this.#watchers.size === 0) return;
-    records.forEach((record, index) => {
-      const row = storedRow(record, firstId + index);
+    for (const row of decodedRows(rows, firstId)) {
       let json: string | undefined; // written once, for all who want it
       for (const watcher of this.#watchers) {
         if (!matchesFilter(row, watcher.filter)) continue;
         json ??= JSON.stringify(row);
         watcher.offer(row.id, json);
       }
-    });
+    }
     for (const watcher of this.#watchers) watcher.wake();
   }
 

@@ -48,17 +48,15 @@ export class MinedRows {
   /** @param lines rows as JSON, in the order of arrival. */
   add(lines: readonly string[]): void {
     const rows = lines.map((line) => JSON.parse(line) as LogRow);
-    const records = rows.map((row) => this.#recordOf(row));
-    const changes = this.#miner.observe(records);
+    const changes = this.#miner.observe(rows.map((row) => this.#recordOf(row)));
     this.#rows += rows.length;
     for (const { timestamp } of rows) if (timestamp < this.#since) this.#since = timestamp;
     if (changes === null) return;
     this.#addPatterns(changes);
-    const releaseOf = (record: number): number => this.#releaseOf(records[record]?.application);
-    for (const { pattern, severity, minute, count, record } of changes.counts) {
+    for (const { pattern, severity, minute, count, application, record } of changes.counts) {
       this.#cells.push({
         pattern,
-        release: releaseOf(record),
+        release: this.#releaseOf(application),
         severity,
         bucket: minute,
         count,
@@ -67,8 +65,12 @@ export class MinedRows {
         exemplarId: rows[record]?.id ?? 0,
       });
     }
-    for (const { record, ...value } of changes.values) this.#values.push({ ...value, release: releaseOf(record) });
-    for (const { record, ...slot } of changes.slots) this.#slots.push({ ...slot, release: releaseOf(record) });
+    for (const { application, ...value } of changes.values) {
+      this.#values.push({ ...value, release: this.#releaseOf(application) });
+    }
+    for (const { application, ...slot } of changes.slots) {
+      this.#slots.push({ ...slot, release: this.#releaseOf(application) });
+    }
   }
 
   span(wantedBuckets: number): SpanOfPatterns {
@@ -120,7 +122,7 @@ export class MinedRows {
     return { timestamp, severity, application: release.application, source, message, metadata: [] };
   }
 
-  #releaseOf(application: Application | undefined): number {
+  #releaseOf(application: Application): number {
     for (const release of this.#releases.values()) if (release.application === application) return release.id;
     return 0;
   }

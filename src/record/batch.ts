@@ -1,9 +1,10 @@
-import type { LogRecord } from './log-record.ts';
+import type { Application, LogRecord } from './log-record.ts';
 import type { PatternChanges } from './pattern-changes.ts';
 
 /** Records plus the positions they advance to: the unit of one transaction. */
 export interface Batch {
-  readonly records: readonly LogRecord[];
+  /** Most often encoded already: an ingest keeps no record longer than it must. */
+  readonly records: readonly LogRecord[] | EncodedRows;
   readonly positions: readonly FilePosition[];
   readonly gaps: readonly Gap[];
   /** The requests that brought some of the records: remembered in the same transaction. */
@@ -12,6 +13,17 @@ export interface Batch {
   readonly counts?: readonly LineCount[] | undefined;
   /** What the records add to the patterns; absent where nobody looks for them. */
   readonly patterns?: PatternChanges | null | undefined;
+}
+
+/** Records as the store inserts them (store/batch-encoding.ts): one object with the texts of thousands. */
+export interface EncodedRows {
+  /** JSONB. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly count: number;
+  /** A row names its application by the place in here. */
+  readonly applications: readonly Application[];
+  /** No text has anything but ASCII characters, so that bytes are characters. */
+  readonly isAscii: boolean;
 }
 
 /** A sender's request that must have its effect once, however often it is repeated. */

@@ -1,3 +1,4 @@
+import type { Application } from './log-record.ts';
 import type { Severity } from './severity.ts';
 
 /**
@@ -48,7 +49,8 @@ export interface PatternCount {
   /** Minutes since 1970 UTC. */
   readonly minute: number;
   readonly count: number;
-  /** One of the records: its application's release and its row stand for all of them. */
+  readonly application: Application;
+  /** One of the records: its row stands for all of them. */
   readonly record: number;
 }
 
@@ -58,8 +60,7 @@ export interface PatternValue {
   readonly place: number;
   readonly value: string;
   readonly count: number;
-  /** A record of the same release. */
-  readonly record: number;
+  readonly application: Application;
   /** Timestamp of the first record of the batch with this value. */
   readonly firstSeen: string;
 }
@@ -72,5 +73,5 @@ export interface PatternSlot {
   /** Of a sample of the values that are numbers; null when there was none. */
   readonly minimum: number | null;
   readonly maximum: number | null;
-  readonly record: number;
+  readonly application: Application;
 }

@@ -1,9 +1,11 @@
 /**
  * Encodes records for the writer thread: one JSONB array, a row each:
- * `[timestamp, severity, application id, source, message, {metadata}]`.
+ * `[timestamp, severity, place of the application, source, message, {metadata}]`.
  *
- * The writer inserts it with two statements however many rows there are; encoding costs the sender 1 to 2 us a record.
+ * The writer inserts it with two statements however many rows there are; encoding costs the sender 1 to 2 us a record. A row names its
+ * application by a place in a list beside the bytes, so that nobody has to know ids to encode it: the writer's are put in later.
  */
+import type { Batch, EncodedRows } from '../record/batch.ts';
 import type { Application, LogRecord, Metadata } from '../record/log-record.ts';
 import { JsonbWriter } from './jsonb.ts';
 
@@ -12,25 +14,85 @@ export const maxMetadataRows = 1024;
 
 /** So many places are ASCII characters. */
 const maxShortPairs = 0x7e;
+/** Applications that are known again by their object; more are found by what they say. */
+const maxRemembered = 1000;
 
-/** `idOf` answers for every application of `records`. */
-export function encodeRows(
-  records: readonly LogRecord[],
-  idOf: (application: Application) => number,
-): Uint8Array<ArrayBuffer> {
-  const writer = new JsonbWriter(Math.max(records.length * 512, 4096));
-  const rows = writer.beginArray();
-  for (const record of records) encodeRow(writer, record, idOf(record.application));
-  writer.end(rows);
-  return writer.toBytes();
+/** Takes records one by one; what it keeps of them are bytes. */
+export class RowsEncoder {
+  readonly #writer: JsonbWriter;
+  readonly #start: number;
+  readonly #applications: Application[] = [];
+  readonly #places = new Map<string, number>();
+  /** Most records share the object of their application. */
+  readonly #remembered = new Map<Application, number>();
+  #count = 0;
+
+  constructor(expectedBytes = 4096) {
+    this.#writer = new JsonbWriter(expectedBytes);
+    this.#start = this.#writer.beginArray();
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get bytes(): number {
+    return this.#writer.length;
+  }
+
+  add(record: LogRecord): void {
+    encodeRow(this.#writer, record, this.#placeOf(record.application));
+    this.#count++;
+  }
+
+  /** Nothing can be added any more. */
+  end(): EncodedRows {
+    const { isAscii } = this.#writer;
+    this.#writer.end(this.#start);
+    return { bytes: this.#writer.toBytes(), count: this.#count, applications: this.#applications, isAscii };
+  }
+
+  #placeOf(application: Application): number {
+    const known = this.#remembered.get(application);
+    if (known !== undefined) return known;
+    const key = applicationKey(application);
+    let place = this.#places.get(key);
+    if (place === undefined) {
+      place = this.#applications.push(cleanedApplication(application)) - 1;
+      this.#places.set(key, place);
+    }
+    if (this.#remembered.size < maxRemembered) this.#remembered.set(application, place);
+    return place;
+  }
 }
 
-function encodeRow(writer: JsonbWriter, record: LogRecord, applicationId: number): void {
+export function encodedRows(records: Batch['records']): EncodedRows {
+  if ('bytes' in records) return records;
+  const encoder = new RowsEncoder(Math.max(records.length * 512, 4096));
+  for (const record of records) encoder.add(record);
+  return encoder.end();
+}
+
+/** Cleaned text holds no NUL, so the joined text is unambiguous. */
+export function applicationKey(application: Application): string {
+  const { name, version, environment } = cleanedApplication(application);
+  return `${name}\0${version ?? ''}\0${environment ?? ''}`;
+}
+
+function cleanedApplication({ name, version, environment }: Application): Application {
+  return {
+    name: cleanText(name),
+    version: version === null ? null : cleanText(version),
+    environment: environment === null ? null : cleanText(environment),
+  };
+}
+
+function encodeRow(writer: JsonbWriter, record: LogRecord, applicationPlace: number): void {
   const message = cleanText(record.message);
   const row = writer.beginArray();
   writeText(writer, record.timestamp);
   writeText(writer, record.severity);
-  writer.integer(applicationId);
+  writer.integer(applicationPlace);
   writeText(writer, record.source);
   writer.text(message);
   encodeMetadata(writer, record.metadata, message !== record.message);
@@ -76,7 +138,7 @@ function writeText(writer: JsonbWriter, text: string): void {
 }
 
 /** The pairs as they are stored: cleaned, and not more than a row can have; most records' own. */
-export function storedMetadata(metadata: Metadata, isMessageCleaned: boolean): Metadata {
+function storedMetadata(metadata: Metadata, isMessageCleaned: boolean): Metadata {
   const fitting = metadata.length < maxMetadataRows - 1 ? metadata : metadata.slice(0, maxMetadataRows - 2);
   const isClean = fitting.every(([type, value]) => cleanText(type) === type && cleanText(value) === value);
   if (isClean && !isMessageCleaned && fitting === metadata) return metadata;

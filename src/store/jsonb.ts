@@ -20,12 +20,19 @@ const SIZE_IN_4_BYTES = 0xe0;
 const maxShortLength = 32;
 
 export class JsonbWriter {
+  /** False once a text had a character that is not ASCII. */
+  isAscii = true;
   /** Has its memory for itself: what is not needed any more is freed at once, not when garbage is collected. */
   #buffer: Buffer<ArrayBuffer>;
   #length = 0;
 
   constructor(initialBytes = 64 * 1024) {
     this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#length;
   }
 
   /** Begins an array; give the answer to `end`. */
@@ -55,6 +62,11 @@ export class JsonbWriter {
   /** An integer in the safe range; its payload is decimal text of at most 17 bytes, so the size needs 1 byte. */
   integer(value: number): void {
     this.#reserve(24);
+    if (value >= 0 && value <= 9 && Number.isInteger(value)) {
+      this.#buffer[this.#length++] = 0x10 | INT;
+      this.#buffer[this.#length++] = 0x30 + value;
+      return;
+    }
     const written = this.#buffer.write(String(value), this.#length + 2, 'latin1');
     this.#buffer[this.#length] = SIZE_IN_1_BYTE | INT;
     this.#buffer[this.#length + 1] = written;
@@ -66,22 +78,24 @@ export class JsonbWriter {
     const bound = value.length * 3; // UTF-8 bytes of a UTF-16 code unit, at most
     this.#reserve(bound + 5);
     const at = this.#length;
+    let written: number;
     if (bound <= 0xff) {
-      const written = this.#buffer.write(value, at + 2, 'utf8');
+      written = this.#buffer.write(value, at + 2, 'utf8');
       this.#buffer[at] = SIZE_IN_1_BYTE | TEXTRAW;
       this.#buffer[at + 1] = written;
       this.#length = at + 2 + written;
     } else if (bound <= 0xffff) {
-      const written = this.#buffer.write(value, at + 3, 'utf8');
+      written = this.#buffer.write(value, at + 3, 'utf8');
       this.#buffer[at] = SIZE_IN_2_BYTES | TEXTRAW;
       this.#buffer.writeUInt16BE(written, at + 1);
       this.#length = at + 3 + written;
     } else {
-      const written = this.#buffer.write(value, at + 5, 'utf8');
+      written = this.#buffer.write(value, at + 5, 'utf8');
       this.#buffer[at] = SIZE_IN_4_BYTES | TEXTRAW;
       this.#buffer.writeUInt32BE(written, at + 1);
       this.#length = at + 5 + written;
     }
+    if (written !== value.length) this.isAscii = false;
   }
 
   /**

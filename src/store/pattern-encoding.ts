@@ -3,10 +3,10 @@
  * inserts with one statement each (thread/pattern-rows.ts has the order of the places). Counts and values come with every batch: they
  * are kept as they are and folded later (thread/pending-patterns.ts).
  */
-import type { Application, LogRecord } from '../record/log-record.ts';
+import type { Application } from '../record/log-record.ts';
 import type { PatternChanges } from '../record/pattern-changes.ts';
 import { severityRank } from '../record/severity.ts';
-import { cleanText } from './batch-encoding.ts';
+import { applicationKey, cleanText } from './batch-encoding.ts';
 import { JsonbWriter } from './jsonb.ts';
 
 /** Null where there is nothing. */
@@ -31,14 +31,15 @@ export type ValueRow = readonly [
   firstSeen: string,
 ];
 
+/** @param ids of `applications`, in their order: every application of the batch is among them. */
 export function encodePatterns(
   changes: PatternChanges | null | undefined,
-  records: readonly LogRecord[],
-  idOf: (application: Application) => number,
+  applications: readonly Application[],
+  ids: readonly number[],
 ): EncodedPatterns | null {
   if (changes === null || changes === undefined) return null;
   const { added, merged, counts, values, slots } = changes;
-  const releaseOf = releasesOf(records, idOf);
+  const releaseOf = releasesOf(applications, ids);
   return {
     added: encode(added, (writer, { number, application, source, id, template, learned, firstSeen, exemplar }) => {
       writer.integer(number);
@@ -55,9 +56,9 @@ export function encodePatterns(
       writer.integer(into);
       writer.text(JSON.stringify(learned));
     }),
-    slots: encode(slots, (writer, { pattern, place, isMany, minimum, maximum, record }) => {
+    slots: encode(slots, (writer, { pattern, place, isMany, minimum, maximum, application }) => {
       writer.integer(pattern);
-      writer.integer(releaseOf(record));
+      writer.integer(releaseOf(application));
       writer.integer(place);
       writer.integer(isMany ? 1 : 0);
       real(writer, minimum);
@@ -65,9 +66,9 @@ export function encodePatterns(
     }),
     counts: encodeCounts(counts, releaseOf),
     values: JSON.stringify(
-      values.map(({ pattern, place, value, count, firstSeen, record }): ValueRow => [
+      values.map(({ pattern, place, value, count, firstSeen, application }): ValueRow => [
         pattern,
-        releaseOf(record),
+        releaseOf(application),
         place,
         cleanText(value),
         count,
@@ -79,14 +80,14 @@ export function encodePatterns(
 
 function encodeCounts(
   counts: PatternChanges['counts'],
-  releaseOf: (record: number) => number,
+  releaseOf: (application: Application) => number,
 ): Uint8Array<ArrayBuffer> {
   const cells = new Int32Array(counts.length * countFields);
   let at = 0;
-  for (const { minute, pattern, severity, count, record } of counts) {
+  for (const { minute, pattern, severity, count, application, record } of counts) {
     cells[at++] = minute;
     cells[at++] = pattern;
-    cells[at++] = releaseOf(record);
+    cells[at++] = releaseOf(application);
     cells[at++] = severityRank(severity);
     cells[at++] = count;
     cells[at++] = record;
@@ -94,18 +95,17 @@ function encodeCounts(
   return new Uint8Array(cells.buffer);
 }
 
-/** By the record's place in the batch. Records of one release share its object, most often. */
+/** Records of one release share its object, most often: it is looked for by what it says once. */
 function releasesOf(
-  records: readonly LogRecord[],
-  idOf: (application: Application) => number,
-): (record: number) => number {
+  applications: readonly Application[],
+  ids: readonly number[],
+): (application: Application) => number {
+  const byKey = new Map(applications.map((application, place) => [applicationKey(application), ids[place] ?? 0]));
   const known = new Map<Application, number>();
-  return (record) => {
-    const { application } = records[record] ?? {};
-    if (application === undefined) return 0;
+  return (application) => {
     let id = known.get(application);
     if (id === undefined) {
-      id = idOf(application);
+      id = byKey.get(applicationKey(application)) ?? 0;
       known.set(application, id);
     }
     return id;

@@ -106,6 +106,8 @@ export interface EncodedBatch {
   /** JSONB array of rows, see batch-encoding.ts. */
   readonly rows: Uint8Array<ArrayBuffer>;
   readonly rowCount: number;
+  /** JSON: a list of the ids of the applications that the rows name by their place. */
+  readonly applicationIds: string;
   readonly positions: readonly FilePosition[];
   readonly gaps: readonly Gap[];
   readonly requests: readonly IngestRequest[];

@@ -18,7 +18,7 @@ import type {
   SearchRequest,
 } from '../search/request.ts';
 import { ApplicationIds } from './application-ids.ts';
-import { encodeRows } from './batch-encoding.ts';
+import { encodedRows } from './batch-encoding.ts';
 import type { Damage } from './damage.ts';
 import { encodePatterns } from './pattern-encoding.ts';
 import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from './patterns.ts';
@@ -279,12 +279,13 @@ class RemoteStore implements Store {
 
   /** Wrapped in an object: a promise given back by an async function would be awaited, and sending would wait for it. */
   async #send(batch: Batch): Promise<{ readonly answer: Promise<Appended> }> {
-    const idOf = await this.#applications.resolve(batch.records);
-    const rows = encodeRows(batch.records, idOf);
-    const patterns = encodePatterns(batch.patterns, batch.records, idOf);
+    const { bytes, count: rowCount, applications } = encodedRows(batch.records);
+    const ids = await this.#applications.resolve(applications);
+    const patterns = encodePatterns(batch.patterns, applications, ids);
+    const rows = bytes.slice(); // given away to the thread; the batch may have to be repeated
     const { positions, gaps, requests = [], counts = [] } = batch;
     const progress = { positions, gaps, requests, counts };
-    const encoded = { rows, rowCount: batch.records.length, patterns, ...progress, run: this.#run };
+    const encoded = { rows, rowCount, applicationIds: JSON.stringify(ids), patterns, ...progress, run: this.#run };
     const answer = this.#writer.call('append', [encoded], [rows.buffer]);
     answer.catch(() => undefined); // its caller awaits it a moment later
     return { answer };

@@ -1,11 +1,13 @@
 import { test, type Test } from 'tap';
 import { pino } from 'pino';
-import { CommitQueue, type Slice } from '../../src/pipeline/commit-queue.ts';
+import { CommitQueue, type CommitQueueOptions } from '../../src/pipeline/commit-queue.ts';
+import type { Slice } from '../../src/pipeline/forming-batch.ts';
+import { PatternMiner } from '../../src/pattern/miner.ts';
 import type { Batch } from '../../src/record/batch.ts';
 import { RegressionError } from '../../src/runtime/errors.ts';
 import { createMetrics } from '../../src/runtime/metrics.ts';
 import { ManualClock } from '../manual-clock.ts';
-import { aPosition, someRecords } from '../records.ts';
+import { aPosition, rowsOf, someRecords } from '../records.ts';
 
 /** A store whose answers the test gives, one by one. */
 class ScriptedStore {
@@ -35,13 +37,13 @@ class ScriptedStore {
   }
 
   messages(call: number): string[] {
-    return this.batches[call]?.records.map(({ message }) => message) ?? [];
+    return rowsOf(this.batches[call]?.records ?? []).map(({ message }) => message.trimEnd());
   }
 }
 
 const full = new RegressionError('STORE_FULL', 'the disk is full', { retryable: true });
 
-function setUp(t: Test, options: { maxQueuedBytes?: number; rowsPerBatch?: number } = {}) {
+function setUp(t: Test, options: Partial<CommitQueueOptions> = {}) {
   const store = new ScriptedStore();
   const clock = new ManualClock();
   const fatal: unknown[] = [];
@@ -50,7 +52,7 @@ function setUp(t: Test, options: { maxQueuedBytes?: number; rowsPerBatch?: numbe
     clock,
     metrics: createMetrics(),
     logger: pino({ level: 'silent' }),
-    maxQueuedBytes: 1000,
+    maxQueuedBytes: 10_000,
     rowsPerBatch: 10,
     onFatal: (error) => fatal.push(error),
     ...options,
@@ -59,9 +61,13 @@ function setUp(t: Test, options: { maxQueuedBytes?: number; rowsPerBatch?: numbe
   return { store, clock, queue, fatal };
 }
 
-function slice(rows: number, offset: number, bytes = 10): Slice {
-  const records = someRecords(rows).map((record, index) => ({ ...record, message: `${offset}.${index}` }));
-  return { records, position: aPosition({ offset }), gaps: [], bytes };
+/** @param length of each message, spaces behind it included. */
+function slice(rows: number, offset: number, length = 0): Slice {
+  const records = someRecords(rows).map((record, index) => ({
+    ...record,
+    message: `${offset}.${index}`.padEnd(length),
+  }));
+  return { records, position: aPosition({ offset }), gaps: [] };
 }
 
 const settled = (): Promise<void> => new Promise(setImmediate);
@@ -99,16 +105,16 @@ void test('under load a second batch is prepared while the first is inserted, no
   for (let offset = 1; offset <= 6; offset++) await queue.push(slice(5, offset));
 
   t.strictSame(
-    store.batches.map(({ records }) => records.length),
+    store.batches.map(({ records }) => rowsOf(records).length),
     [5, 10],
   );
 });
 
 void test('push waits while the bound is passed, and goes on when a commit made room', async (t) => {
-  const { store, queue } = setUp(t, { maxQueuedBytes: 100 });
-  await queue.push(slice(1, 1, 80));
+  const { store, queue } = setUp(t, { maxQueuedBytes: 2000 });
+  await queue.push(slice(1, 1, 1200));
   let isTaken = false;
-  const pushing = queue.push(slice(1, 2, 80)).then(() => (isTaken = true));
+  const pushing = queue.push(slice(1, 2, 1200)).then(() => (isTaken = true));
   await settled();
   t.notOk(isTaken, 'waits');
   store.commit(0);
@@ -200,14 +206,37 @@ void test('commit rejects when the queue stops before', async (t) => {
 });
 
 void test('stop lets waiting inputs go and gives up what is not committed', async (t) => {
-  const { store, queue } = setUp(t, { maxQueuedBytes: 10 });
-  await queue.push(slice(1, 1, 5));
-  const pushing = queue.push(slice(1, 2, 50));
+  const { store, queue } = setUp(t, { maxQueuedBytes: 1000 });
+  await queue.push(slice(1, 1));
+  const pushing = queue.push(slice(1, 2, 2000));
   queue.stop();
   await pushing;
   await queue.flushed();
 
   t.equal(store.batches.length, 1);
+});
+
+void test('each batch has the patterns of its own rows, also while several wait', async (t) => {
+  const patterns = new PatternMiner({ maxPatterns: 100, maxPatternsPerApplication: 100 });
+  const { store, queue } = setUp(t, { patterns });
+  for (let offset = 1; offset <= 7; offset++) await queue.push(slice(4, offset));
+  for (let call = 0; call < 4; call++) {
+    await store.untilCalls(call + 1);
+    store.commit(call);
+  }
+  await queue.flushed();
+
+  const counted = store.batches.map(({ records, patterns: changes }) => ({
+    rows: rowsOf(records).length,
+    counted: changes?.counts.reduce((sum, { count }) => sum + count, 0),
+    places: changes?.counts.every(({ record }) => record < rowsOf(records).length),
+  }));
+  t.strictSame(counted, [
+    { rows: 4, counted: 4, places: true },
+    { rows: 8, counted: 8, places: true },
+    { rows: 8, counted: 8, places: true },
+    { rows: 8, counted: 8, places: true },
+  ]);
 });
 
 void test('a store that does not answer is said to be stuck after ten seconds, until it answers (F69)', async (t) => {

@@ -9,11 +9,11 @@ import type { LineChunk } from '../../src/inputs/input.ts';
 import { createFormat } from '../../src/parsers/registry.ts';
 import { Ingest } from '../../src/pipeline/ingest.ts';
 import type { Batch } from '../../src/record/batch.ts';
-import type { LogRecord } from '../../src/record/log-record.ts';
+import type { LogRow } from '../../src/search/request.ts';
 import { createMetrics } from '../../src/runtime/metrics.ts';
 import type { Store } from '../../src/store/store.ts';
 import { ManualClock } from '../manual-clock.ts';
-import { aPosition } from '../records.ts';
+import { aPosition, rowsOf } from '../records.ts';
 
 const time = '2026-11-24T03:00:00.000000001Z';
 
@@ -45,7 +45,7 @@ void test('every line is in exactly one row, in order, across kills at any momen
         const text = `${head}#${index}#`;
         return stream === 'none' ? text : `${time} ${stream} ${isPartial ? 'P' : 'F'} ${text}`;
       });
-      const rows: LogRecord[] = [];
+      const rows: LogRow[] = [];
       let offset = 0;
       for (const life of died) offset = await live(lines, offset, life, rows, false);
       await live(lines, offset, { lines: lines.length, chunk: 7, pauseEvery: 2 }, rows, true);
@@ -71,7 +71,7 @@ async function live(
   lines: readonly string[],
   offset: number,
   life: Life,
-  rows: LogRecord[],
+  rows: LogRow[],
   isLast: boolean,
 ): Promise<number> {
   const clock = new ManualClock();
@@ -80,7 +80,7 @@ async function live(
   const store = {
     append: async ({ records, positions }: Batch) => {
       if (isDead) throw new Error('the process is gone');
-      rows.push(...records);
+      rows.push(...rowsOf(records));
       committed = positions.at(-1)?.offset ?? committed;
     },
   } as unknown as Store;

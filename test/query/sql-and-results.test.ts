@@ -5,6 +5,7 @@ import { QueryCache, cacheLimits } from '../../src/query/query-cache.ts';
 import type { SearchRequest } from '../../src/search/request.ts';
 import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { encodedRows } from '../../src/store/batch-encoding.ts';
 import { someRecords } from '../records.ts';
 import { authorization, serve, storeOf } from './serve.ts';
 
@@ -109,7 +110,7 @@ void test('the same question is answered from memory until something comes in', 
     return asked;
   };
   t.strictSame([await ask(), await ask(), await ask()], [1, 1, 1]);
-  feed.publish(someRecords(1), 1);
+  feed.publish(encodedRows(someRecords(1)), 1);
   t.strictSame([await ask(), await ask()], [2, 3], 'just after a commit a snapshot may not have it yet');
   clock.advance(500);
   t.strictSame([await ask(), await ask()], [4, 4]);
@@ -135,7 +136,7 @@ void test('while rows come in all the time, an answer holds as long as it took t
   };
   const cache = new QueryCache({ hits } as never, feed, clock);
   const ask = async (): Promise<number> => {
-    feed.publish(someRecords(1), feed.lastId + 1);
+    feed.publish(encodedRows(someRecords(1)), feed.lastId + 1);
     await cache.hits({ filter: {}, stepSeconds: 60 }, { deadlineMs: 1 });
     return asked;
   };

@@ -5,6 +5,7 @@ import { test, type Test } from 'tap';
 import { LiveFeed, watchLimits } from '../../src/query/live-feed.ts';
 import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { encodedRows } from '../../src/store/batch-encoding.ts';
 import { aRecord, someRecords } from '../records.ts';
 import { authorization, serve } from './serve.ts';
 
@@ -123,8 +124,8 @@ void test('a reader that comes back gets what it missed from the store, then goe
 void test('a reader that does not keep up is told which rows it missed, and holds up nobody', async (t) => {
   const feed = new LiveFeed();
   const watcher = feed.watch({});
-  feed.publish(someRecords(watchLimits.rows + 300), 1);
-  feed.publish(someRecords(50), watchLimits.rows + 301);
+  feed.publish(encodedRows(someRecords(watchLimits.rows + 300)), 1);
+  feed.publish(encodedRows(someRecords(50)), watchLimits.rows + 301);
   const events = await watcher.take(AbortSignal.timeout(5000));
 
   t.equal(events.length, watchLimits.rows + 1);
@@ -134,7 +135,7 @@ void test('a reader that does not keep up is told which rows it missed, and hold
     firstId: watchLimits.rows + 1,
     lastId: watchLimits.rows + 350,
   });
-  feed.publish(someRecords(1), watchLimits.rows + 351);
+  feed.publish(encodedRows(someRecords(1)), watchLimits.rows + 351);
   t.match(await watcher.take(AbortSignal.timeout(5000)), [{ kind: 'row', id: watchLimits.rows + 351 }]);
   watcher.close();
   t.equal(feed.watcherCount, 0);
@@ -148,7 +149,7 @@ void test('a slow reader over HTTP reads what it missed as an event, with the ra
   const message = 'x'.repeat(10_000);
   let id = 1;
   for (let round = 0; round < 30; round++) {
-    feed.publish(someRecords(100, { message }), id);
+    feed.publish(encodedRows(someRecords(100, { message })), id);
     id += 100;
     await new Promise((resolve) => setImmediate(resolve));
   }

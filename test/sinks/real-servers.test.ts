@@ -3,10 +3,9 @@ import { test } from 'tap';
 import type { LogRecord } from '../../src/record/log-record.ts';
 import { delivered } from '../../src/sinks/sink.ts';
 import { secretsFrom } from '../../src/sinks/secrets.ts';
-import { storedRow } from '../../src/store/stored-row.ts';
 import { needs } from '../clients/programs.ts';
 import { HastyClock, configured, forwarding } from '../pipeline/forward/forwarding.ts';
-import { aRecord, someRecords } from '../records.ts';
+import { aRecord, rowsOf, someRecords } from '../records.ts';
 import { startClickhouse } from '../servers/clickhouse.ts';
 import { needsPostgres, startPostgres } from '../servers/postgres.ts';
 
@@ -77,7 +76,7 @@ void test(
     const connections = (): Promise<{ pid: number }[]> =>
       server.query(`SELECT pid FROM pg_stat_activity WHERE application_name = 'regression'`);
     const deliver = (...ids: number[]) => {
-      const rows = ids.map((id) => storedRow(aRecord(), id));
+      const rows = ids.flatMap((id) => rowsOf([aRecord()], id));
       return sink.deliver(rows, AbortSignal.timeout(timeout));
     };
 

@@ -13,7 +13,7 @@ import { BlockSums } from './block-sums.ts';
 import type { Encoding } from './encoding.ts';
 import { checkBytes, readAt, sha256 } from './fingerprint.ts';
 import { keptPrefix } from './kept-prefix.ts';
-import { LineSplitter } from './line-splitter.ts';
+import { LineSplitter, piecesOf } from './line-splitter.ts';
 import { lossBehindCopy } from './losses.ts';
 import { withMarks } from './marks.ts';
 import { type ReadUntil, checkOf, positionAt, takeCutGaps } from './read-progress.ts';
@@ -163,22 +163,24 @@ export class Tail {
     const { bytesRead } = await this.#file.read(this.#chunk, 0, wanted, this.#splitter.end - checked);
     if (bytesRead < checked || this.#chunk.compare(this.#lastBytes, 0, checked, 0, checked) !== 0) return 'truncated';
     if (bytesRead === checked) return 'end';
-    const bytes = this.#chunk.subarray(checked, bytesRead);
+    for (const piece of piecesOf(this.#chunk.subarray(checked, bytesRead))) await this.#handOn(piece);
+    return bytesRead === wanted ? 'more' : 'end';
+  }
+
+  async #handOn(bytes: Buffer): Promise<void> {
     this.#growHead(bytes);
     this.#sums.add(bytes, this.#splitter.end);
     this.#mark(bytes);
     const lines = this.#splitter.push(bytes);
     this.#remember(bytes);
     this.#count(lines, bytes.length);
-    if (this.#splitter.lineStart !== this.#position.offset) {
-      this.#advance(false);
-      await this.#options.stream.write({
-        lines,
-        position: this.#position,
-        gaps: takeCutGaps(this.#splitter, this.#position),
-      });
-    }
-    return bytesRead === wanted ? 'more' : 'end';
+    if (this.#splitter.lineStart === this.#position.offset) return;
+    this.#advance(false);
+    await this.#options.stream.write({
+      lines,
+      position: this.#position,
+      gaps: takeCutGaps(this.#splitter, this.#position),
+    });
   }
 
   /** The same generation under another name, or in another file of the same content; the store is told by the next write. */

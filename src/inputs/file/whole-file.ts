@@ -9,7 +9,7 @@ import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { RegressionError, messageOf } from '../../runtime/errors.ts';
 import type { Line } from '../input.ts';
 import { packingOf } from './fingerprint.ts';
-import { LineSplitter, type SplitterOptions } from './line-splitter.ts';
+import { LineSplitter, type SplitterOptions, piecesOf } from './line-splitter.ts';
 
 export interface WholeFile extends AsyncDisposable {
   readonly path: string;
@@ -85,8 +85,10 @@ export async function* linesOf(
     for await (const chunk of content as AsyncIterable<Buffer>) {
       const wanted = chunk.subarray(Math.min(toSkip, chunk.length));
       toSkip -= chunk.length - wanted.length;
-      const lines = splitter.push(wanted);
-      if (lines.length > 0) yield { lines, endOffset: splitter.lineStart };
+      for (const piece of piecesOf(wanted)) {
+        const lines = splitter.push(piece);
+        if (lines.length > 0) yield { lines, endOffset: splitter.lineStart };
+      }
     }
   } catch (error) {
     throw new RegressionError('FILE_UNREADABLE', `cannot read ${name}: ${messageOf(error)}`, {

@@ -2,19 +2,16 @@
  * The rows committed last, kept in memory: a sink that keeps up takes them from here and never asks the store, which costs
  * nothing and is at once. One that is behind reads the store until it has caught up.
  */
-import type { LogRecord } from '../../record/log-record.ts';
+import type { EncodedRows } from '../../record/batch.ts';
 import type { LogRow } from '../../search/request.ts';
+import { decodedRows } from '../../store/batch-decoding.ts';
+import { encodedRows } from '../../store/batch-encoding.ts';
 import type { Store } from '../../store/store.ts';
-import { storedRow } from '../../store/stored-row.ts';
 
 interface Block {
   readonly firstId: number;
-  readonly records: readonly LogRecord[];
-  readonly bytes: number;
+  readonly rows: EncodedRows;
 }
-
-/** What a record takes beside its texts, about. */
-const bytesPerRecord = 300;
 
 export class RecentRows {
   readonly #maxBytes: number;
@@ -45,20 +42,22 @@ export class RecentRows {
   /** A store's append that keeps what it has committed. */
   appendTo(store: Pick<Store, 'append'>): Store['append'] {
     return async (batch) => {
-      const appended = await store.append(batch);
-      this.add(batch.records, appended.firstId);
+      const records = encodedRows(batch.records);
+      const appended = await store.append({ ...batch, records });
+      this.add(records, appended.firstId);
       return appended;
     };
   }
 
-  add(records: readonly LogRecord[], firstId: number): void {
-    if (records.length === 0 || !this.#isKeeping) return;
+  add(rows: EncodedRows, firstId: number): void {
+    if (rows.count === 0 || !this.#isKeeping) return;
     if (firstId !== this.#lastId + 1) this.#clear(); // somebody has stored rows past us
-    const bytes = records.reduce((sum, record) => sum + bytesOf(record), 0);
-    this.#blocks.push({ firstId, records, bytes });
-    this.#bytes += bytes;
-    this.#lastId = firstId + records.length - 1;
-    while (this.#bytes > this.#maxBytes && this.#blocks.length > 1) this.#bytes -= this.#blocks.shift()?.bytes ?? 0;
+    this.#blocks.push({ firstId, rows });
+    this.#bytes += rows.bytes.length;
+    this.#lastId = firstId + rows.count - 1;
+    while (this.#bytes > this.#maxBytes && this.#blocks.length > 1) {
+      this.#bytes -= this.#blocks.shift()?.rows.bytes.length ?? 0;
+    }
     const arrivals = this.#arrivals;
     this.#arrivals = new Set();
     for (const wake of arrivals) wake();
@@ -72,10 +71,9 @@ export class RecentRows {
 
   /** The rows behind `position`, which `covers` it. Take them in one go: the next commit may remove some. */
   *after(position: number): Generator<LogRow> {
-    for (const { firstId, records } of this.#blocks) {
-      for (let index = Math.max(position + 1 - firstId, 0); index < records.length; index++) {
-        yield storedRow(records[index] as LogRecord, firstId + index);
-      }
+    for (const { firstId, rows } of this.#blocks) {
+      const from = Math.max(position + 1 - firstId, 0);
+      if (from < rows.count) yield* decodedRows(rows, firstId, from);
     }
   }
 
@@ -97,8 +95,4 @@ export class RecentRows {
     this.#blocks = [];
     this.#bytes = 0;
   }
-}
-
-function bytesOf({ message, metadata }: LogRecord): number {
-  return metadata.reduce((sum, [type, value]) => sum + type.length + value.length, message.length + bytesPerRecord);
 }

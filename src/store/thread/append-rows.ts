@@ -17,14 +17,14 @@ import type { Sqlite } from './sqlite.ts';
 
 const insertLogs = `
   INSERT INTO logs (id, timestamp, severity, application_id, source, message)
-  SELECT ?1 + key, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM jsonb_each(?2)`;
+  SELECT ?1 + key, value ->> 0, value ->> 1, ?3 ->> (value ->> 2), value ->> 3, value ->> 4 FROM jsonb_each(?2)`;
 
 /** The first character of a key is the pair's place, see batch-encoding.ts. CROSS JOIN keeps the order: log, application, pairs. */
 const insertMetadata = `
   INSERT INTO logs_metadata (id, log_id, metadata_type, metadata_value, app_version)
   SELECT (?1 + log.key) * 1024 + unicode(pair.key) - 1, ?1 + log.key, substr(pair.key, 2), pair.value, application.version
   FROM jsonb_each(?2) log
-  CROSS JOIN applications application ON application.id = log.value ->> 2
+  CROSS JOIN applications application ON application.id = ?3 ->> (log.value ->> 2)
   CROSS JOIN json_each(log.value, '$[5]') pair`;
 
 const upsertPosition = `
@@ -50,11 +50,11 @@ const requestMemoryMs = 24 * 3_600_000;
 
 /** Call it inside a transaction. Rows get the ids `firstId`, `firstId + 1` ... in the order of the batch. */
 export function appendRows(database: Sqlite, batch: EncodedBatch, firstId: number): void {
-  const { rows, rowCount, patterns, positions, gaps, requests, counts } = batch;
+  const { rows, rowCount, applicationIds, patterns, positions, gaps, requests, counts } = batch;
   const now = new Date().toISOString();
   if (rowCount > 0) {
-    database.run(insertLogs, [firstId, rows]);
-    database.run(insertMetadata, [firstId, rows]);
+    database.run(insertLogs, [firstId, rows, applicationIds]);
+    database.run(insertMetadata, [firstId, rows, applicationIds]);
   }
   if (patterns !== null) appendPatterns(database, patterns, firstId);
   const countOf = new Map(counts.map((count) => [count.generation, count]));

@@ -15,7 +15,7 @@ import type {
   SearchRequest,
 } from '../../search/request.ts';
 import { ApplicationIds } from '../application-ids.ts';
-import { encodeRows } from '../batch-encoding.ts';
+import { encodedRows } from '../batch-encoding.ts';
 import { encodePatterns } from '../pattern-encoding.ts';
 import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from '../patterns.ts';
 import type { SqlAnswer, SqlRequest, WriterOptions } from '../protocol.ts';
@@ -65,11 +65,13 @@ export class SqliteStore implements Store {
 
   async append({ records, positions, gaps, requests = [], counts = [], patterns }: Batch): Promise<Appended> {
     this.#refuseWhenClosed();
-    const idOf = await this.#applications.resolve(records);
+    const { bytes: rows, count: rowCount, applications } = encodedRows(records);
+    const ids = await this.#applications.resolve(applications);
     const encoded = {
-      rows: encodeRows(records, idOf),
-      rowCount: records.length,
-      patterns: encodePatterns(patterns, records, idOf),
+      rows,
+      rowCount,
+      applicationIds: JSON.stringify(ids),
+      patterns: encodePatterns(patterns, applications, ids),
     };
     const batch = { ...encoded, positions, gaps, requests, counts, run: this.#run++ };
     return this.#writer.append(batch);
