@@ -9,8 +9,10 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { RegressionError } from '../runtime/errors.ts';
 import type { LogRow } from '../search/request.ts';
+import { bodyOf } from './body.ts';
 import { HttpUpstream, shown } from './http-upstream.ts';
 import { httpOptions } from './options.ts';
+import type { Rows } from './rows.ts';
 import { type Delivery, type SinkKind, delivered } from './sink.ts';
 
 const identifier = z.string().regex(/^[A-Za-z_]\w*$/, { error: 'expected a name of letters, digits and `_`' });
@@ -42,7 +44,7 @@ export const clickhouse: SinkKind<typeof options> = {
       return url;
     };
     const insert = urlOf(`INSERT INTO ${table} FORMAT JSONEachRow`);
-    const send = async (url: URL, body: string, signal: AbortSignal): Promise<Delivery> => {
+    const send = async (url: URL, body: string | Uint8Array, signal: AbortSignal): Promise<Delivery> => {
       const sent = await upstream.send({ url, body, contentType: 'application/x-ndjson', signal });
       if (sent.kind !== 'answer') return judged(sent);
       const { text } = sent.answer;
@@ -62,12 +64,16 @@ export const clickhouse: SinkKind<typeof options> = {
           }
           areTablesMade = true;
         }
-        return send(insert, rows.map((row) => lineOf(row, context.origin)).join(''), signal);
+        return send(insert, bodyOf(linesOf(rows, context.origin), rows.bytes), signal);
       },
       close: () => upstream.close(),
     };
   },
 };
+
+function* linesOf(rows: Rows, origin: string): Generator<string> {
+  for (const row of rows) yield lineOf(row, origin);
+}
 
 function lineOf(row: LogRow, origin: string): string {
   const { id, timestamp, severity, application, version, environment, source, message, metadata } = row;

@@ -6,8 +6,10 @@
  */
 import { z } from 'zod';
 import type { LogRow } from '../search/request.ts';
+import { bodyOf } from './body.ts';
 import { HttpUpstream, jsonOf, shown } from './http-upstream.ts';
 import { httpOptions } from './options.ts';
+import type { Rows } from './rows.ts';
 import { type Delivery, type RefusedRow, type SinkKind, delivered } from './sink.ts';
 
 const options = z.strictObject({
@@ -33,7 +35,7 @@ export const elasticsearch: SinkKind<typeof options> = {
     return {
       describe: () => `elasticsearch ${given.url} ${given.index}`,
       async deliver(rows, signal) {
-        const body = rows.map((row) => operationOf(row, given.index, context.origin)).join('');
+        const body = bodyOf(operationsOf(rows, given.index, context.origin), rows.bytes);
         const sent = await upstream.send({ url, body, contentType: 'application/x-ndjson', signal });
         return sent.kind === 'answer' ? deliveryOf(sent.answer.text, rows.length) : sent;
       },
@@ -41,6 +43,10 @@ export const elasticsearch: SinkKind<typeof options> = {
     };
   },
 };
+
+function* operationsOf(rows: Rows, index: string, origin: string): Generator<string> {
+  for (const row of rows) yield operationOf(row, index, origin);
+}
 
 function operationOf(row: LogRow, index: string, origin: string): string {
   const { id, timestamp, severity, application, version, environment, source, message, metadata } = row;

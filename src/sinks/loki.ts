@@ -47,7 +47,7 @@ interface Stream {
   readonly values: [nanos: string, line: string, metadata: Readonly<Record<string, string>>][];
 }
 
-function streamsOf(rows: readonly LogRow[], labels: Readonly<Record<string, string>>, origin: string): Stream[] {
+function streamsOf(rows: Iterable<LogRow>, labels: Readonly<Record<string, string>>, origin: string): Stream[] {
   const streams = new Map<string, Stream>();
   for (const { id, timestamp, severity, application, version, environment, source, message, metadata } of rows) {
     const key = `${application}\n${environment ?? ''}\n${severity}`;

@@ -19,7 +19,7 @@ interface Group {
 }
 
 /** Rows of one release follow each other under one resource; rows keep their order within it. */
-function groupsOf(rows: readonly LogRow[]): readonly Group[] {
+function groupsOf(rows: Iterable<LogRow>): readonly Group[] {
   const groups = new Map<string, Group>();
   for (const row of rows) {
     const { application, version, environment } = row;
@@ -46,7 +46,7 @@ function attributesOf({ id, source, metadata }: LogRow, origin: string): Attribu
   return [['log.record.uid', `${origin}-${id}`], ['log.source', source], ...Object.entries(metadata)];
 }
 
-export function otlpProtobuf(rows: readonly LogRow[], origin: string): Uint8Array {
+export function otlpProtobuf(rows: Iterable<LogRow>, origin: string): Uint8Array {
   const writer = new BinaryWriter();
   for (const { resource, rows: records } of groupsOf(rows)) {
     message(writer, 1, () => {
@@ -89,7 +89,7 @@ function message(writer: BinaryWriter, field: number, write: () => void): void {
   writer.join();
 }
 
-export function otlpJson(rows: readonly LogRow[], origin: string): string {
+export function otlpJson(rows: Iterable<LogRow>, origin: string): string {
   const keyValues = (attributes: Attributes) =>
     attributes.map(([key, value]) => ({ key, value: { stringValue: value } }));
   const resourceLogs = groupsOf(rows).map(({ resource, rows: records }) => ({

@@ -37,7 +37,11 @@ export const otlp: SinkKind<typeof options> = {
         if (rejected === 0) return delivered;
         const reason = shown(message) || 'no reason given';
         if (rejected < rows.length) return { kind: 'delivered', unnamed: { rows: rejected, reason } };
-        return { kind: 'partly', refused: rows.map((_, index) => ({ index, reason })), again: [] };
+        return {
+          kind: 'partly',
+          refused: Array.from({ length: rows.length }, (_, index) => ({ index, reason })),
+          again: [],
+        };
       },
       close: () => upstream.close(),
     };

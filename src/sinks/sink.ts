@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import type { Clock } from '../runtime/clock.ts';
-import type { LogRow } from '../search/request.ts';
+import type { Rows } from './rows.ts';
 
 /** One entry of the open set: the configuration's `sinks[].type` names it. */
 export interface SinkKind<Schema extends z.ZodObject> {
@@ -41,7 +41,9 @@ export interface Sink {
    * Sends rows, in their order. Called again with the very rows when the answer did not come. Whatever the upstream says or does is an
    * answer; throwing is for what nobody foresaw, and is tried again.
    */
-  deliver(rows: readonly LogRow[], signal: AbortSignal): Promise<Delivery>;
+  deliver(rows: Rows, signal: AbortSignal): Promise<Delivery>;
+  /** Rows that are to be delivered next, while others are under way: what can be done for them without the upstream may be done now. */
+  prepare?(rows: Rows): void;
   close(): Promise<void>;
 }
 

@@ -2,6 +2,7 @@
 import { test } from 'tap';
 import type { LogRecord } from '../../src/record/log-record.ts';
 import { delivered } from '../../src/sinks/sink.ts';
+import { Rows } from '../../src/sinks/rows.ts';
 import { secretsFrom } from '../../src/sinks/secrets.ts';
 import { needs } from '../clients/programs.ts';
 import { HastyClock, configured, forwarding } from '../pipeline/forward/forwarding.ts';
@@ -77,7 +78,7 @@ void test(
       server.query(`SELECT pid FROM pg_stat_activity WHERE application_name = 'regression'`);
     const deliver = (...ids: number[]) => {
       const rows = ids.flatMap((id) => rowsOf([aRecord()], id));
-      return sink.deliver(rows, AbortSignal.timeout(timeout));
+      return sink.deliver(Rows.from(rows), AbortSignal.timeout(timeout));
     };
 
     t.same(await Promise.all([deliver(1), deliver(2), deliver(3)]), [delivered, delivered, delivered]);

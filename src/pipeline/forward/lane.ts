@@ -2,13 +2,13 @@
  * Brings rows to an upstream, in their order, until each is delivered or known to be refused. What is rejected as a whole is halved
  * until the row that is to blame stands alone.
  */
-import type { LogRow } from '../../search/request.ts';
-import type { NewDeadLetter } from '../../store/sink-state.ts';
+import type { Rows } from '../../sinks/rows.ts';
 import type { Delivery } from '../../sinks/sink.ts';
+import type { NewDeadLetter } from '../../store/sink-state.ts';
 
 export interface LaneOptions {
   /** Sends once it may be sent. @throws when nothing may be sent any more. */
-  readonly send: (rows: readonly LogRow[]) => Promise<Delivery>;
+  readonly send: (rows: Rows) => Promise<Delivery>;
   /** A row alone was rejected, by a status and not by name. False: so many in a row were that it can hardly be the rows. */
   readonly mayBeRefused: (reason: string) => boolean;
   /** Rows were refused for good, and nobody knows which. */
@@ -21,10 +21,10 @@ export interface LaneOutcome {
 }
 
 /** Null when nothing is taken as it seems: the rows are to be sent anew, all of them. */
-export async function deliverAll(rows: readonly LogRow[], options: LaneOptions): Promise<LaneOutcome | null> {
+export async function deliverAll(rows: Rows, options: LaneOptions): Promise<LaneOutcome | null> {
   const deadLetters: NewDeadLetter[] = [];
   let deliveredRows = 0;
-  const parts: (readonly LogRow[])[] = rows.length === 0 ? [] : [rows];
+  const parts: Rows[] = rows.length === 0 ? [] : [rows];
   for (;;) {
     const part = parts[0];
     if (part === undefined) return { deliveredRows, deadLetters };
@@ -37,10 +37,10 @@ export async function deliverAll(rows: readonly LogRow[], options: LaneOptions):
         break;
       case 'partly': {
         const { refused, again } = delivery;
-        for (const { index, reason } of refused) deadLetters.push(letterOf(part[index] as LogRow, reason));
+        for (const { index, reason } of refused) deadLetters.push(letterOf(part, index, reason));
         deliveredRows += part.length - refused.length - again.length;
         if (again.length === 0) parts.shift();
-        else parts[0] = again.map((index) => part[index] as LogRow);
+        else parts[0] = part.pick(again);
         break;
       }
       case 'rejected': {
@@ -50,7 +50,7 @@ export async function deliverAll(rows: readonly LogRow[], options: LaneOptions):
           break;
         }
         if (delivery.isTooLarge !== true && !options.mayBeRefused(delivery.reason)) return null;
-        deadLetters.push(letterOf(part[0] as LogRow, delivery.reason));
+        deadLetters.push(letterOf(part, 0, delivery.reason));
         parts.shift();
         break;
       }
@@ -64,11 +64,12 @@ export async function deliverAll(rows: readonly LogRow[], options: LaneOptions):
 }
 
 /** Rows of one source stay together, and in order. */
-export function lanesOf(rows: readonly LogRow[], lanes: number): readonly (readonly LogRow[])[] {
+export function lanesOf(rows: Rows, lanes: number): readonly Rows[] {
   if (lanes === 1) return [rows];
-  const divided: LogRow[][] = Array.from({ length: lanes }, () => []);
-  for (const row of rows) divided[hashOf(`${row.application}\n${row.source}`) % lanes]?.push(row);
-  return divided.filter((lane) => lane.length > 0);
+  const divided: number[][] = Array.from({ length: lanes }, () => []);
+  let index = 0;
+  for (const { application, source } of rows) divided[hashOf(`${application}\n${source}`) % lanes]?.push(index++);
+  return divided.filter((lane) => lane.length > 0).map((lane) => rows.pick(lane));
 }
 
 /** FNV-1a, 32 bits: the same in every run, which makes a batch that comes again the same parts. */
@@ -78,6 +79,7 @@ function hashOf(text: string): number {
   return hash >>> 0;
 }
 
-function letterOf(row: LogRow, reason: string): NewDeadLetter {
+function letterOf(rows: Rows, index: number, reason: string): NewDeadLetter {
+  const row = rows.at(index);
   return { logId: row.id, row: JSON.stringify(row), reason };
 }

@@ -1,5 +1,6 @@
 /** Sends dead letters once more, when somebody has asked for it: in pages, apart from the rows that the sink reads on from. */
-import type { LogRow } from '../../search/request.ts';
+import { bodyOf } from '../../sinks/body.ts';
+import { Rows } from '../../sinks/rows.ts';
 import type { Store } from '../../store/store.ts';
 import type { SinkDelivery } from './sink-delivery.ts';
 import type { SinkProgress } from './sink-progress.ts';
@@ -12,6 +13,8 @@ export interface LetterRetryOptions {
 }
 
 const lettersAtOnce = 500;
+/** Of so many letters. */
+const expectedBytes = 256 * 1024;
 
 export class LetterRetry {
   readonly #options: LetterRetryOptions;
@@ -45,7 +48,12 @@ export class LetterRetry {
       this.#isDue = false;
       const letters = await store.state.dueDeadLetters(name, lettersAtOnce);
       if (letters.length === 0) return;
-      const rows = letters.map(({ row }) => JSON.parse(row) as LogRow);
+      const rows = Rows.of(
+        bodyOf(
+          letters.map(({ row }) => `${row}\n`),
+          expectedBytes,
+        ),
+      );
       const { deadLetters } = await delivery.deliver(rows, 1, signal);
       const reasons = new Map(deadLetters.map(({ logId, reason }) => [logId, reason]));
       const refused = letters.flatMap(({ id, logId }) => {

@@ -1,13 +1,15 @@
 /** Gives a sink the rows behind its position: from memory where it keeps up, else from the store, hot file and segments alike. */
 import type { Clock } from '../../runtime/clock.ts';
 import { matchesFilter } from '../../search/match.ts';
-import type { Filter, IdRange, LogRow } from '../../search/request.ts';
+import type { Filter, IdRange } from '../../search/request.ts';
+import { Body } from '../../sinks/body.ts';
+import { Rows } from '../../sinks/rows.ts';
 import type { Store } from '../../store/store.ts';
 import type { RecentRows } from './recent-rows.ts';
 
 export interface ReadRows {
   /** Those that the filter wants, in the order of arrival. */
-  readonly rows: readonly LogRow[];
+  readonly rows: Rows;
   /** Every row up to this id has been looked at. */
   readonly lastId: number;
   /** Ids that had gone to retention before they were read. */
@@ -22,6 +24,18 @@ export interface ReadLimits {
   readonly untilId: number;
 }
 
+/** Rows behind `position`, those that the filter wants. */
+interface Page {
+  readonly position: number;
+  readonly filter: Filter;
+  readonly rows: Rows;
+  /** Every row up to this id has been looked at. */
+  readonly seenId: number;
+  readonly holes: readonly IdRange[];
+}
+
+/** Read at once, however few a batch may have: under load a snapshot of the store is waited for. */
+const rowsPerPage = 5000;
 /** Ids looked at in one query: a filter that wants few rows must not run into the query's deadline. */
 const idsPerQuery = 50_000;
 /** Before a page has been read; long rows then come a few at a time. */
@@ -35,8 +49,10 @@ const queryDeadlineMs = 60_000;
 const staleRetryMs = 50;
 /** More rows than this many times those that were measured may be of another kind. */
 const measuredGrowth = 1.2;
-/** What a row takes beside its texts, about. */
-const bytesBesideTexts = 160;
+/** Of a row in the store, at least, about. */
+const leastRowBytes = 160;
+/** Of a row's text. */
+const expectedRowBytes = 600;
 
 export class RowSource {
   readonly #store: Pick<Store, 'search' | 'stats'>;
@@ -51,6 +67,9 @@ export class RowSource {
   /** Of a row's text, in the page read last: pages are asked for by rows, and bounded by bytes. */
   #textBytesPerRow = assumedTextBytes;
 
+  /** Of the page read last, what was not asked for. */
+  #rest: Page | null = null;
+
   constructor(store: Pick<Store, 'search' | 'stats'>, recent: RecentRows, clock: Clock) {
     this.#store = store;
     this.#recent = recent;
@@ -64,7 +83,7 @@ export class RowSource {
 
   /** In the store, with all its indexes, on average. Rows that have come since it was measured take nothing until it is measured anew. */
   get bytesPerRow(): number {
-    return Math.max(this.#storedBytes / Math.max(this.#storedRows, 1), bytesBesideTexts);
+    return Math.max(this.#storedBytes / Math.max(this.#storedRows, 1), leastRowBytes);
   }
 
   /** What a row takes is known, or nearly so. */
@@ -95,14 +114,11 @@ export class RowSource {
   /** Null when there is nothing behind `position` yet. @throws what `Store.search` throws. */
   async read(position: number, filter: Filter, limits: ReadLimits, signal: AbortSignal): Promise<ReadRows | null> {
     for (;;) {
-      if (this.#recent.covers(position)) return fromMemory(this.#recent, position, filter, limits);
-      const read = await this.#readStored(
-        position,
-        Math.min(position + idsPerQuery, limits.untilId),
-        filter,
-        limits,
-        signal,
-      );
+      if (this.#recent.covers(position)) {
+        this.#rest = null;
+        return fromMemory(this.#recent, position, filter, limits);
+      }
+      const read = this.#fromPage(await this.#pageAt(position, filter, limits, signal), limits);
       if (read.lastId > position) return read;
       if (this.lastId <= position) return null;
       await this.#clock.delay(staleRetryMs, signal);
@@ -112,82 +128,101 @@ export class RowSource {
 
   /** The rows behind `position` up to `lastId`, all of them: a batch that was made before. */
   async readRange(position: number, lastId: number, filter: Filter, signal: AbortSignal): Promise<ReadRows> {
-    const rows: LogRow[] = [];
-    const limits = { ...rereadPage, untilId: lastId };
+    const parts: Rows[] = [];
     let at = position;
     let lostIds = 0;
     while (at < lastId) {
-      const read = await this.#readStored(at, lastId, filter, limits, signal);
-      if (read.lastId > at) {
-        rows.push(...read.rows);
-        lostIds += read.lostIds;
-        at = read.lastId;
+      const page = await this.#readPage(at, lastId, filter, rereadPage, signal);
+      if (page.seenId > at) {
+        parts.push(page.rows);
+        lostIds += idsIn(page.holes, at, page.seenId);
+        at = page.seenId;
       } else {
         await this.#clock.delay(staleRetryMs, signal);
         signal.throwIfAborted();
       }
     }
-    return { rows, lastId, lostIds };
+    return { rows: Rows.joined(parts), lastId, lostIds };
   }
 
-  async #readStored(
+  /** What is left of the page that was read last, or the next one. */
+  async #pageAt(position: number, filter: Filter, limits: ReadLimits, signal: AbortSignal): Promise<Page> {
+    const rest = this.#rest;
+    this.#rest = null;
+    if (rest?.position === position && rest.filter === filter && rest.seenId <= limits.untilId) return rest;
+    const maxRows = Math.max(limits.maxRows, rowsPerPage);
+    return this.#readPage(
+      position,
+      Math.min(position + idsPerQuery, limits.untilId),
+      filter,
+      { ...limits, maxRows },
+      signal,
+    );
+  }
+
+  /** Its first rows, as many as a batch has room for; the others are for the next one. */
+  #fromPage(page: Page, { maxRows, maxBytes }: ReadLimits): ReadRows {
+    const { rows, position, seenId, holes } = page;
+    let [count, bytes] = [0, 0];
+    while (count < rows.length && count < maxRows && bytes <= maxBytes) bytes += rows.sizeAt(count++);
+    if (bytes > maxBytes && count > 1) count--;
+    const isWhole = count === rows.length;
+    const lastId = isWhole ? seenId : rows.at(count - 1).id;
+    if (!isWhole) this.#rest = { ...page, position: lastId, rows: rows.slice(count) };
+    return { rows: rows.slice(0, count), lastId, lostIds: idsIn(holes, position, lastId) };
+  }
+
+  async #readPage(
     position: number,
     untilId: number,
     filter: Filter,
-    limits: ReadLimits,
+    { maxRows, maxBytes }: Pick<ReadLimits, 'maxRows' | 'maxBytes'>,
     signal: AbortSignal,
-  ): Promise<ReadRows> {
+  ): Promise<Page> {
     // What SQL finds by scanning is left to SQL; the query is held against rows in memory, so that a page costs what it costs.
-    const { search: _search, metadata: _metadata, ...scanned } = filter;
-    const fitting = Math.ceil((limits.maxBytes * pageShare) / this.#textBytesPerRow);
+    const { search, ...scanned } = filter;
+    const fitting = Math.ceil((maxBytes * pageShare) / this.#textBytesPerRow);
     const page = await this.#store.search(
       {
         filter: { ...scanned, afterId: position, untilId },
         order: 'arrival',
-        limit: Math.min(limits.maxRows, fitting),
+        limit: Math.min(maxRows, fitting),
+        asBytes: true,
       },
       { deadlineMs: queryDeadlineMs, signal },
     );
-    if (page.rowCount > 0) this.#textBytesPerRow = Math.max(page.ndjson.length / page.rowCount, 1);
+    const found = Rows.of(page.bytes ?? Buffer.from(page.ndjson));
+    if (found.length > 0) this.#textBytesPerRow = Math.max(found.bytes / found.length, 1);
     this.#seenLastId = Math.max(this.#seenLastId, page.lastId);
     this.#firstId = Math.max(page.firstId, 1);
     const seenId = page.hasMore && page.last !== null ? page.last.id : Math.min(untilId, page.lastId);
-    const found = page.ndjson
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as LogRow);
-    const read = taken(found, seenId, filter, limits);
-    return { ...read, lostIds: idsIn(page.holes, read.lastId) };
+    const rows = search === undefined ? found : found.filter((row) => matchesFilter(row, { search }));
+    return { position, filter, rows, seenId, holes: page.holes };
   }
 }
 
-/** Of those up to `lastId`. */
-function idsIn(holes: readonly IdRange[], lastId: number): number {
-  return holes.reduce((sum, hole) => sum + Math.max(Math.min(hole.lastId, lastId) - hole.firstId + 1, 0), 0);
+/** Behind `position`, up to `lastId`. */
+function idsIn(holes: readonly IdRange[], position: number, lastId: number): number {
+  return holes.reduce(
+    (sum, hole) => sum + Math.max(Math.min(hole.lastId, lastId) - Math.max(hole.firstId, position + 1) + 1, 0),
+    0,
+  );
 }
 
 function fromMemory(recent: RecentRows, position: number, filter: Filter, limits: ReadLimits): ReadRows | null {
   if (position === recent.lastId) return null;
-  return { ...taken(recent.after(position), Math.min(recent.lastId, limits.untilId), filter, limits), lostIds: 0 };
-}
-
-/** @param seenId of the last row that is to be looked at. */
-function taken(found: Iterable<LogRow>, seenId: number, filter: Filter, { maxRows, maxBytes }: ReadLimits) {
-  const rows: LogRow[] = [];
-  let bytes = 0;
-  for (const row of found) {
+  const { maxRows, maxBytes, untilId } = limits;
+  const body = new Body(Math.min(recent.lastId - position, maxRows) * expectedRowBytes);
+  const seenId = Math.min(recent.lastId, untilId);
+  const read = (lastId: number): ReadRows => ({ rows: Rows.of(body.bytes), lastId, lostIds: 0 });
+  let count = 0;
+  for (const row of recent.after(position)) {
     if (row.id > seenId) break;
     if (!matchesFilter(row, filter)) continue;
-    bytes += bytesOf(row);
-    if (rows.length > 0 && bytes > maxBytes) return { rows, lastId: row.id - 1 };
-    rows.push(row);
-    if (rows.length === maxRows || bytes > maxBytes) return { rows, lastId: row.id };
+    const line = `${JSON.stringify(row)}\n`;
+    if (count > 0 && body.length + line.length > maxBytes) return read(row.id - 1);
+    body.add(line);
+    if (++count === maxRows || body.length > maxBytes) return read(row.id);
   }
-  return { rows, lastId: seenId };
-}
-
-function bytesOf({ message, source, metadata }: LogRow): number {
-  let bytes = bytesBesideTexts + message.length + source.length;
-  for (const key in metadata) bytes += key.length + (metadata[key]?.length ?? 0) + 6;
-  return bytes;
+  return read(seenId);
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { hintOf, messageOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
-import type { LogRow } from '../../search/request.ts';
+import type { Rows } from '../../sinks/rows.ts';
 import type { Delivery, Sink } from '../../sinks/sink.ts';
 import { Circuit, type CircuitState } from './circuit.ts';
 import { type LaneOutcome, deliverAll, lanesOf } from './lane.ts';
@@ -83,9 +83,9 @@ export class SinkDelivery {
   }
 
   /** @throws the signal's reason. */
-  async deliver(rows: readonly LogRow[], lanes: number, signal: AbortSignal): Promise<LaneOutcome> {
+  async deliver(rows: Rows, lanes: number, signal: AbortSignal): Promise<LaneOutcome> {
     const options = {
-      send: (part: readonly LogRow[]) => this.#send(part, signal),
+      send: (part: Rows) => this.#send(part, signal),
       mayBeRefused: (reason: string) => this.#mayBeRefused(reason),
       onUnnamed: (count: number, reason: string) => this.#noteUnnamed(count, reason),
     };
@@ -101,7 +101,7 @@ export class SinkDelivery {
     }
   }
 
-  async #send(part: readonly LogRow[], signal: AbortSignal): Promise<Delivery> {
+  async #send(part: Rows, signal: AbortSignal): Promise<Delivery> {
     const { name, sink, timeout, metrics, clock } = this.#options;
     const startedAtMs = clock.monotonicMs();
     const delivery = await this.#circuit.attempt(async () => {

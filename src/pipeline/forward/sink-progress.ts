@@ -2,8 +2,8 @@
  * How far a sink is, in memory and in the store, and what became of its rows. An outcome is stored once the upstream has said yes, however
  * long that takes: what it has taken must not be sent again because our own disk was full.
  *
- * Where a batch need not come again as it was, the next one goes out while the outcome is stored: under load the store's writer has others
- * to serve first. One outcome at a time is on its way; a crash meanwhile has its rows sent again, as one before the answer has.
+ * Where a batch need not come again as it was, the next ones go out while the outcome is stored: under load the store's writer has others
+ * to serve first. A few outcomes wait there and are stored as one; a crash meanwhile has their rows sent again, as one before the answer has.
  */
 import type { Clock } from '../../runtime/clock.ts';
 import { RegressionError } from '../../runtime/errors.ts';
@@ -27,6 +27,8 @@ export interface SinkProgressOptions {
 /** Where no row is wanted the position moves in memory, and in the store once it is this far ahead or this old. */
 const unsavedIds = 100_000;
 const unsavedMs = 10_000;
+/** Batches that are delivered and not yet stored as such. */
+export const maxBatchesAhead = 8;
 export const storeRetryLimits = { baseMs: 200, maxMs: 10_000 };
 
 export class SinkProgress {
@@ -36,8 +38,13 @@ export class SinkProgress {
   #savedAtMs = 0;
   #deliveredRows = 0;
   #droppedRows = 0;
-  /** The outcome that was last given to the store. */
+  /** Outcomes that are not yet given to the store, as one. */
+  #unsaved: FinishedBatch | null = null;
+  /** Those and the ones that are. */
+  #batchesAhead = 0;
+  /** Resolves when all are stored. */
   #storing: Promise<void> = Promise.resolve();
+  #isStoring = false;
 
   constructor(options: SinkProgressOptions) {
     this.#options = options;
@@ -81,11 +88,16 @@ export class SinkProgress {
   async finish(finished: FinishedBatch, signal: AbortSignal): Promise<void> {
     const { name, repeatsBatches, logger, metrics } = this.#options;
     const { position, deliveredRows, droppedRows, deadLetters } = finished;
-    await this.#storing;
-    this.#storing = this.#store(finished, signal);
-    this.#storing.catch(() => undefined); // whoever awaits it is told
+    this.#unsaved = this.#unsaved === null ? finished : sumOf(this.#unsaved, finished);
+    this.#batchesAhead++;
+    if (!this.#isStoring) {
+      this.#isStoring = true;
+      this.#storing = this.#storeAll(signal);
+      this.#storing.catch(() => undefined); // whoever awaits it is told
+    }
     // What is lost or refused is said when it is stored.
-    if (repeatsBatches || droppedRows > 0 || deadLetters.length > 0) await this.#storing;
+    const isAwaited = repeatsBatches || droppedRows > 0 || deadLetters.length > 0;
+    if (isAwaited || this.#batchesAhead > maxBatchesAhead) await this.#storing;
     this.#position = position;
     this.#deliveredRows += deliveredRows;
     this.#droppedRows += droppedRows;
@@ -99,6 +111,17 @@ export class SinkProgress {
       { sink: name, rows: deadLetters.length, reason: letter.reason, hint: 'regression deadletters list' },
       'an upstream refused rows; they are kept as dead letters',
     );
+  }
+
+  /** The flag stays after a failure: then whoever awaits is told of it, and nothing more is stored. */
+  async #storeAll(signal: AbortSignal): Promise<void> {
+    for (let next = this.#unsaved; next !== null; next = this.#unsaved) {
+      const batches = this.#batchesAhead;
+      this.#unsaved = null;
+      await this.#store(next, signal);
+      this.#batchesAhead -= batches;
+    }
+    this.#isStoring = false;
   }
 
   async #store(finished: FinishedBatch, signal: AbortSignal): Promise<void> {
@@ -137,4 +160,13 @@ export class SinkProgress {
   addDelivered(rows: number): void {
     this.#deliveredRows += rows;
   }
+}
+
+function sumOf(before: FinishedBatch, after: FinishedBatch): FinishedBatch {
+  return {
+    position: after.position,
+    deliveredRows: before.deliveredRows + after.deliveredRows,
+    droppedRows: before.droppedRows + after.droppedRows,
+    deadLetters: [...before.deadLetters, ...after.deadLetters],
+  };
 }

@@ -19,6 +19,7 @@ import { backoffMs } from '../backoff.ts';
 import type { Admission } from './admission.ts';
 import { Backlog } from './backlog.ts';
 import { LetterRetry } from './letter-retry.ts';
+import { ReadAhead } from './read-ahead.ts';
 import type { ReadRows, RowSource } from './row-source.ts';
 import { SinkDelivery } from './sink-delivery.ts';
 import { SinkProgress, storeRetryLimits } from './sink-progress.ts';
@@ -57,7 +58,7 @@ export class SinkRunner {
   /** Aborts what is under way because the backlog is past its bound. */
   #abandoning = new AbortController();
   #running: Promise<void> | null = null;
-  #ahead: Promise<ReadRows | null> | null = null;
+  readonly #ahead: ReadAhead;
   /** Rows up to this id have been read. */
   #takenId = 0;
   #isUnderWay = false;
@@ -71,6 +72,10 @@ export class SinkRunner {
     this.#progress = new SinkProgress({ ...options, onStoreFailure: (error) => this.#delivery.noteError(error) });
     this.#letters = new LetterRetry({ ...options, delivery: this.#delivery, progress: this.#progress });
     this.#backlog = new Backlog(name, common, admission);
+    this.#ahead = new ReadAhead({
+      read: (position) => this.#read(position),
+      prepare: (rows) => void (common.concurrency === 1 && options.sink.prepare?.(rows)),
+    });
   }
 
   get name(): string {
@@ -153,7 +158,7 @@ export class SinkRunner {
         }
         failures = 0;
       } catch (error) {
-        this.#ahead = null;
+        this.#ahead.drop();
         if (this.#stopped.signal.aborted) break;
         if (this.#abandoning.signal.aborted) {
           again = null;
@@ -182,12 +187,11 @@ export class SinkRunner {
     const { position } = this.#progress;
     const gapEnd = this.#backlog.gapAt(position, rows.lastId);
     if (gapEnd !== null) {
-      this.#ahead = null;
+      this.#ahead.drop();
       await this.#passGap(gapEnd);
       return true;
     }
-    const read = await (this.#ahead ?? this.#read(position));
-    this.#ahead = null;
+    const read = await this.#ahead.take(position);
     if (read === null) return false;
     if (read.rows.length === 0) {
       if (read.lostIds > 0) await this.#drop(read.lastId, read.lostIds);
@@ -196,10 +200,7 @@ export class SinkRunner {
     }
     await this.#begin(read, filter);
     // Behind a gap is read once it has been passed.
-    if (this.#backlog.readableUntil(read.lastId) > read.lastId) {
-      this.#ahead = this.#read(read.lastId);
-      this.#ahead.catch(() => undefined); // whoever awaits it is told
-    }
+    if (this.#backlog.readableUntil(read.lastId) > read.lastId) this.#ahead.begin(read.lastId);
     await this.#deliverBatch(read, options.concurrency);
     return true;
   }
@@ -207,12 +208,12 @@ export class SinkRunner {
   /** Rows up to `gapEnd` go unsent, but for those of a severity that is kept. */
   async #passGap(gapEnd: number): Promise<void> {
     const { rows, filter, options } = this.#options;
-    const { keep_severity: kept } = options;
+    const kept = options.keep_severity;
     const maxRows = kept === undefined ? rowsPassedAtOnce : options.batch_rows;
     const limits = { maxRows, maxBytes: options.batch_bytes, untilId: gapEnd };
     const read = await rows.read(this.#progress.position, filter, limits, this.#signal);
     if (read === null) return;
-    const sent = kept === undefined ? [] : read.rows.filter(({ severity }) => isAtLeast(severity, kept));
+    const sent = read.rows.filter(({ severity }) => kept !== undefined && isAtLeast(severity, kept));
     const unsent = { ...read, rows: sent, lostIds: read.lostIds + read.rows.length - sent.length };
     if (sent.length === 0 || kept === undefined) return this.#drop(read.lastId, unsent.lostIds);
     const own = filter.minSeverity;
@@ -238,7 +239,7 @@ export class SinkRunner {
 
   async #deliverBatch({ rows, lastId, lostIds }: ReadRows, lanes: number): Promise<void> {
     this.#isUnderWay = true;
-    this.#oldest = rows[0]?.timestamp ?? null;
+    this.#oldest = rows.length === 0 ? null : rows.at(0).timestamp;
     try {
       const outcome = await this.#delivery.deliver(rows, lanes, this.#signal);
       this.#oldest = null;

@@ -13,26 +13,26 @@ const copyDone = Buffer.from([0x63, 0, 0, 0, 4]);
 
 /**
  * All of `statements` has taken effect when this resolves, or none of it has.
- * @param texts in the text format of COPY, one for each `COPY .. FROM STDIN` among the statements.
+ * @param bodies in the text format of COPY, one for each `COPY .. FROM STDIN` among the statements.
  * @throws DatabaseError of pg.
  */
-export function copyIn(client: ClientBase, statements: string, texts: readonly string[]): Promise<void> {
+export function copyIn(client: ClientBase, statements: string, bodies: readonly Uint8Array[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    client.query(new CopyIn(statements, texts, resolve, reject));
+    client.query(new CopyIn(statements, bodies, resolve, reject));
   });
 }
 
 /** What `pg` asks of a query: it is told of each message of the server that concerns it. */
 class CopyIn implements Submittable {
   readonly #statements: string;
-  readonly #texts: readonly string[];
+  readonly #bodies: readonly Uint8Array[];
   /** The server is ready for the next one: the transaction is committed. */
   readonly handleReadyForQuery: () => void;
   readonly handleError: (error: Error) => void;
 
-  constructor(statements: string, texts: readonly string[], resolve: () => void, reject: (error: Error) => void) {
+  constructor(statements: string, bodies: readonly Uint8Array[], resolve: () => void, reject: (error: Error) => void) {
     this.#statements = statements;
-    this.#texts = texts;
+    this.#bodies = bodies;
     this.handleReadyForQuery = resolve;
     this.handleError = reject;
   }
@@ -41,8 +41,7 @@ class CopyIn implements Submittable {
     const { stream } = connection;
     stream.cork();
     connection.query(this.#statements);
-    for (const text of this.#texts) {
-      const bytes = Buffer.from(text);
+    for (const bytes of this.#bodies) {
       for (let at = 0; at < bytes.length; at += maxMessageBytes) {
         const chunk = bytes.subarray(at, at + maxMessageBytes);
         const head = Buffer.from([0x64, 0, 0, 0, 0]);

@@ -7,11 +7,14 @@
  */
 import type { ClientBase } from 'pg';
 import type { LogRow } from '../../search/request.ts';
+import { Body } from '../body.ts';
 import { copyIn } from './copy-in.ts';
 
 /** Of a log's metadata, as in SQLite: `log_id * 1024 + place`. */
 const metadataPerLog = 1024;
 const UNIQUE_VIOLATION = '23505';
+/** Of either table in a batch; what is missing is made room for. */
+const expectedBytes = 512 * 1024;
 
 const logsColumns = '(id, timestamp, severity, application_id, source, message)';
 const metadataColumns = '(id, log_id, metadata_type, metadata_value, app_version)';
@@ -32,39 +35,64 @@ export interface Target {
   readonly applications: ApplicationIds;
 }
 
-/** @throws DatabaseError of pg; nothing of the rows is stored then. */
-export async function copyRows(target: Target, rows: readonly LogRow[]): Promise<void> {
+/** The rows of the two tables in the text format of COPY. */
+export type CopyBodies = readonly [logs: Uint8Array, metadata: Uint8Array];
+
+/**
+ * @param bodies the rows as `copyBodies` gives them, if that has been done.
+ * @throws DatabaseError of pg; nothing of the rows is stored then.
+ */
+export async function copyRows(target: Target, rows: Iterable<LogRow>, bodies?: CopyBodies): Promise<void> {
   const { client } = target;
-  const ids = await target.applications.resolve(client, rows);
-  const { logs, metadata } = textsOf(rows, target.firstId, ids);
+  const written = bodies ?? (await bodiesOf(target, rows));
   try {
-    await copyIn(client, insertion, [logs, metadata]);
+    await copyIn(client, insertion, written);
   } catch (error) {
     if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error;
-    await copyIn(client, merging, [logs, metadata]);
+    await copyIn(client, merging, written);
   }
 }
 
-interface Texts {
-  readonly logs: string;
-  readonly metadata: string;
+/** Null when the database has to be asked for an application first. */
+export function copyBodies(target: Omit<Target, 'client'>, rows: Iterable<LogRow>): CopyBodies | null {
+  const { firstId, applications } = target;
+  let isKnown = true;
+  const bodies = write(rows, firstId, (row) => {
+    const id = applications.idOf(row);
+    isKnown &&= id !== undefined;
+    return id ?? '';
+  });
+  return isKnown ? bodies : null;
 }
 
-function textsOf(rows: readonly LogRow[], firstId: bigint, applicationId: (row: LogRow) => string): Texts {
-  let logs = '';
-  let metadata = '';
+/** Applications are nearly always known: where one is not, they are asked for, and all is written anew. */
+async function bodiesOf(target: Target, rows: Iterable<LogRow>): Promise<CopyBodies> {
+  for (;;) {
+    const bodies = copyBodies(target, rows);
+    if (bodies !== null) return bodies;
+    await target.applications.resolve(target.client, rows);
+  }
+}
+
+function write(rows: Iterable<LogRow>, firstId: bigint, applicationId: (row: LogRow) => string): CopyBodies {
+  const logs = new Body(expectedBytes);
+  const metadata = new Body(expectedBytes);
   const isPlain = firstId === 0n; // then ids are exact as numbers, those of metadata too: 2^40 * 1024 is less than 2^53
   for (const row of rows) {
     const id = isPlain ? row.id : BigInt(row.id) + firstId;
-    logs += `${id}\t${row.timestamp}\t${row.severity}\t${applicationId(row)}\t${escaped(row.source)}\t${escaped(row.message)}\n`;
+    logs.add(
+      `${id}\t${row.timestamp}\t${row.severity}\t${applicationId(row)}\t${escaped(row.source)}\t${escaped(row.message)}\n`,
+    );
     const version = row.version === null ? '\\N' : escaped(row.version);
     let metadataId = typeof id === 'number' ? id * metadataPerLog : id * BigInt(metadataPerLog);
+    let pairs = '';
     for (const key in row.metadata) {
       const value = row.metadata[key] ?? '';
-      metadata += `${metadataId++}\t${id}\t${escaped(key)}\t${escaped(value)}\t${version}\n`;
+      pairs += `${metadataId++}\t${id}\t${escaped(key)}\t${escaped(value)}\t${version}\n`;
     }
+    metadata.add(pairs);
   }
-  return { logs, metadata };
+  return [logs.bytes, metadata.bytes];
 }
 
 const special = /[\\\t\n\r]/;
@@ -78,11 +106,15 @@ function escaped(text: string): string {
 export class ApplicationIds {
   readonly #known = new Map<string, string>();
 
-  /** @throws DatabaseError of pg. */
-  async resolve(client: ClientBase, rows: readonly LogRow[]): Promise<(row: LogRow) => string> {
+  /** Undefined for one that has not been asked for. */
+  idOf(row: LogRow): string | undefined {
+    return this.#known.get(keyOf(row));
+  }
+
+  /** All of the rows' that are new. @throws DatabaseError of pg. */
+  async resolve(client: ClientBase, rows: Iterable<LogRow>): Promise<void> {
     for (const row of rows) {
-      const key = keyOf(row);
-      if (this.#known.has(key)) continue;
+      if (this.idOf(row) !== undefined) continue;
       const values = [row.application, row.version, row.environment];
       await client.query(
         'INSERT INTO applications (name, version, environment, created_at) VALUES ($1, $2, $3, now()) ON CONFLICT DO NOTHING',
@@ -93,9 +125,8 @@ export class ApplicationIds {
            AND coalesce(environment, '') = coalesce($3, '')`,
         values,
       );
-      this.#known.set(key, found.rows[0]?.id ?? '');
+      this.#known.set(keyOf(row), found.rows[0]?.id ?? '');
     }
-    return (row) => this.#known.get(keyOf(row)) ?? '';
   }
 }
 

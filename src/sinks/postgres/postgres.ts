@@ -4,9 +4,9 @@ import { z } from 'zod';
 import { RegressionError, messageOf, systemCodeOf } from '../../runtime/errors.ts';
 import { connectionHintOf } from '../connection.ts';
 import { secret, tlsOptions } from '../options.ts';
+import type { Rows } from '../rows.ts';
 import { type Delivery, type SinkKind, delivered } from '../sink.ts';
-
-import { ApplicationIds, copyRows } from './copy-rows.ts';
+import { ApplicationIds, type CopyBodies, copyBodies, copyRows } from './copy-rows.ts';
 import { poolConfigOf } from './pool-config.ts';
 import { createTables, firstIdOf } from './tables.ts';
 
@@ -34,6 +34,9 @@ export const postgres: SinkKind<typeof options> = {
   create(given, { origin, secrets, concurrency }) {
     /** One for all deliveries at once; made anew after a failure, since the database may be another then. */
     let database: Promise<Database> | null = null;
+    /** Of the database as it was last used. */
+    let used: Database | null = null;
+    const prepared = new WeakMap<Rows, { readonly database: Database; readonly bodies: CopyBodies }>();
 
     const open = async (): Promise<Database> => ({
       pool: new Pool({
@@ -70,23 +73,32 @@ export const postgres: SinkKind<typeof options> = {
         };
         const onAbort = (): void => release(true); // ends the connection, and what runs on it
         signal.addEventListener('abort', onAbort, { once: true });
-        const used = (database ??= open());
+        const opening = (database ??= open());
         try {
-          const opened = await used;
+          const opened = await opening;
           client = await opened.pool.connect();
           signal.throwIfAborted();
           const firstId = (opened.firstId ??= await firstIdIn(client));
-          await copyRows({ client, firstId, applications: opened.applications }, rows);
+          used = opened;
+          const ready = prepared.get(rows);
+          const bodies = ready?.database === opened ? ready.bodies : undefined;
+          await copyRows({ client, firstId, applications: opened.applications }, rows, bodies);
           release(false);
           return delivered;
         } catch (error) {
           release(true);
           const delivery = deliveryOf(error, signal);
-          if (delivery.kind !== 'rejected') await forget(used);
+          if (delivery.kind !== 'rejected') await forget(opening);
           return delivery;
         } finally {
           signal.removeEventListener('abort', onAbort);
         }
+      },
+      prepare(rows) {
+        if (used?.firstId == null) return;
+        const { firstId, applications } = used;
+        const bodies = copyBodies({ firstId, applications }, rows);
+        if (bodies !== null) prepared.set(rows, { database: used, bodies });
       },
       close: () => forget(database),
     };

@@ -67,7 +67,7 @@ export function scripted(
     common: commonOptions.parse(given),
     create: () => ({
       describe: () => 'scripted',
-      deliver: async (rows, signal) => deliver(rows, signal),
+      deliver: async (rows, signal) => deliver([...rows], signal),
       close: async () => undefined,
     }),
   };

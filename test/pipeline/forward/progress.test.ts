@@ -1,5 +1,6 @@
 /** When the next batch goes out, with the outcome of the one before it not yet stored. */
 import { test } from 'tap';
+import { maxBatchesAhead } from '../../../src/pipeline/forward/sink-progress.ts';
 import { delivered } from '../../../src/sinks/sink.ts';
 import { SqliteStore } from '../../../src/store/thread/sqlite-store.ts';
 import { someRecords } from '../../records.ts';
@@ -26,23 +27,26 @@ class HeldStore extends SqliteStore {
 }
 
 for (const { repeatsBatches, ahead } of [
-  { repeatsBatches: false, ahead: 'one batch goes out while the outcome of another is stored, and no more' },
+  { repeatsBatches: false, ahead: 'a few batches go out while the outcome of the first is stored, and no more' },
   { repeatsBatches: true, ahead: 'where batches come again as they were, none goes out before' },
 ]) {
   void test(`${ahead}; all is stored at the end`, async (t) => {
     const store = new HeldStore();
     const sent: number[] = [];
     const sink = scripted((rows) => (sent.push(rows.length), delivered), { batch_rows: 10 }, repeatsBatches);
-    const { until, forwarder } = await forwarding(t, [sink], { store, records: someRecords(40) });
-    const atOnce = repeatsBatches ? 1 : 2;
+    const { until, forwarder } = await forwarding(t, [sink], { store, records: someRecords(200) });
+    const atOnce = repeatsBatches ? 1 : maxBatchesAhead + 1;
     while (sent.length < atOnce) await new Promise((resolve) => setTimeout(resolve, 5));
     for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
     t.equal(sent.length, atOnce);
 
     store.free();
-    t.match(await until(({ position }) => position === 40), { deliveredRows: 40 });
+    t.match(await until(({ position }) => position === 200), { deliveredRows: 200 });
     await forwarder.stop();
-    t.match(await store.state.sinks(), [{ position: 40, deliveredRows: 40, batch: null }]);
-    t.same(sent, [10, 10, 10, 10]);
+    t.match(await store.state.sinks(), [{ position: 200, deliveredRows: 200, batch: null }]);
+    t.same(
+      sent,
+      Array.from({ length: 20 }, () => 10),
+    );
   });
 }
