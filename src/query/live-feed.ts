@@ -3,6 +3,7 @@
  * commits, and is told which rows it lost: they are in the store.
  */
 import type { EncodedRows } from '../record/batch.ts';
+import { Arrivals } from '../runtime/arrivals.ts';
 import { matchesFilter } from '../search/match.ts';
 import type { Filter } from '../search/request.ts';
 import { decodedRows } from '../store/batch-decoding.ts';
@@ -19,7 +20,7 @@ export const watchLimits = { rows: 5000, bytes: 4 * 1024 * 1024 } as const;
 
 export class LiveFeed {
   readonly #watchers = new Set<Watcher>();
-  #arrivals: (() => void)[] = [];
+  readonly #arrivals = new Arrivals();
   /** Id of the row committed last since the start; 0 before the first. */
   #lastId = 0;
 
@@ -44,7 +45,7 @@ export class LiveFeed {
   publish(rows: EncodedRows, firstId: number): void {
     if (rows.count === 0) return;
     this.#lastId = firstId + rows.count - 1;
-    for (const wake of this.#arrivals.splice(0)) wake();
+    this.#arrivals.wake();
     if (this.#watchers.size === 0) return;
     for (const row of decodedRows(rows, firstId)) {
       let json: string | undefined; // written once, for all who want it
@@ -59,16 +60,7 @@ export class LiveFeed {
 
   /** Resolves at the next commit, or when `signal` aborts. */
   arrival(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const arrived = (): void => {
-        signal.removeEventListener('abort', arrived);
-        this.#arrivals = this.#arrivals.filter((other) => other !== arrived);
-        resolve();
-      };
-      this.#arrivals.push(arrived);
-      signal.addEventListener('abort', arrived);
-    });
+    return this.#arrivals.next(signal);
   }
 
   /** Watches from now on; close it. */

@@ -6,7 +6,7 @@ import type { FilePosition } from '../../record/batch.ts';
 import type { Line, LineStream } from '../input.ts';
 import { checkBytes, sha256 } from './fingerprint.ts';
 import type { Encoding } from './encoding.ts';
-import { LineSplitter } from './line-splitter.ts';
+import { LineSplitter, piecesOf } from './line-splitter.ts';
 import { lossBehindCopy } from './losses.ts';
 import { type Neighbour, openPacked } from './neighbour.ts';
 import { positionAt, takeCutGaps } from './read-progress.ts';
@@ -91,8 +91,10 @@ export async function readPackedRest(options: PackedRestOptions): Promise<boolea
     const unread = chunk.subarray(Math.min(Math.max(0, startOffset - end), chunk.length));
     end += chunk.length;
     last = lastBytesOf(last, chunk);
-    const lines = splitter.push(unread);
-    if (splitter.lineStart !== position.offset) await handOn(lines, false);
+    for (const piece of piecesOf(unread)) {
+      const lines = splitter.push(piece);
+      if (splitter.lineStart !== position.offset) await handOn(lines, false);
+    }
   }
   if (signal.aborted) return false;
   const line = splitter.finish();

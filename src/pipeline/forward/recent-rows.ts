@@ -3,6 +3,7 @@
  * nothing and is at once. One that is behind reads the store until it has caught up.
  */
 import type { EncodedRows } from '../../record/batch.ts';
+import { Arrivals } from '../../runtime/arrivals.ts';
 import type { LogRow } from '../../search/request.ts';
 import { decodedRows } from '../../store/batch-decoding.ts';
 import { encodedRows } from '../../store/batch-encoding.ts';
@@ -19,7 +20,7 @@ export class RecentRows {
   #blocks: Block[] = [];
   #bytes = 0;
   #lastId = 0;
-  #arrivals = new Set<() => void>();
+  readonly #arrivals = new Arrivals();
   #isKeeping: boolean;
 
   /** @param isKeeping false while nobody forwards: then nothing is kept. */
@@ -58,9 +59,7 @@ export class RecentRows {
     while (this.#bytes > this.#maxBytes && this.#blocks.length > 1) {
       this.#bytes -= this.#blocks.shift()?.rows.bytes.length ?? 0;
     }
-    const arrivals = this.#arrivals;
-    this.#arrivals = new Set();
-    for (const wake of arrivals) wake();
+    this.#arrivals.wake();
   }
 
   /** True when every row behind `position` is here. */
@@ -79,16 +78,7 @@ export class RecentRows {
 
   /** Resolves at the next commit, or when `signal` aborts. */
   arrival(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const arrived = (): void => {
-        signal.removeEventListener('abort', arrived);
-        this.#arrivals.delete(arrived);
-        resolve();
-      };
-      this.#arrivals.add(arrived);
-      signal.addEventListener('abort', arrived);
-    });
+    return this.#arrivals.next(signal);
   }
 
   #clear(): void {
