@@ -4,6 +4,7 @@
 import type { FieldCounts, FieldCountsRequest, FieldValues } from '../../search/request.ts';
 import { type Segment, mayMatch, uncutBy } from '../segments.ts';
 import { narrowingOf } from './narrowing.ts';
+import { type Hits, type OpenPages, valuesOf, walkPairs } from './pair-walk.ts';
 import type { Sources } from './sources.ts';
 import { type Narrowing, newestRowsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
@@ -19,9 +20,6 @@ const columns: Readonly<Record<string, string>> = {
 
 /** Rows whose values are in memory at once. */
 const rowsAtOnce = 5000;
-
-/** By field, then by value. */
-type Hits = Map<string, Map<string, number>>;
 
 interface Counted {
   readonly rows: number;
@@ -44,7 +42,7 @@ export function countFields(sources: Sources, request: FieldCountsRequest): Fiel
     const asked = { ...request, maxRows: request.maxRows - rows };
     const counted =
       source === null
-        ? countIn(sources.hot, asked, narrowingOf(sources, null, request.filter, 10))
+        ? countIn(sources.hot, asked, narrowingOf(sources, null, request.filter, 10), pagesOf(sources, null))
         : countInSegment(sources, source, asked);
     rows += counted.rows;
     for (const [field, values] of counted.hits) {
@@ -62,7 +60,8 @@ function countInSegment(sources: Sources, segment: Segment, request: FieldCounts
   const whole = uncutBy(segment, request.filter);
   const ask = (maxRows: number): Counted => {
     const database = sources.open(segment);
-    return countIn(database, { ...request, maxRows }, narrowingOf(sources, segment, request.filter, 10));
+    const narrowing = narrowingOf(sources, segment, request.filter, 10);
+    return countIn(database, { ...request, maxRows }, narrowing, pagesOf(sources, segment));
   };
   if (whole === null) return ask(request.maxRows);
   // A bound beyond its rows is none: it depends on how many rows the newer files have, and they grow.
@@ -76,7 +75,12 @@ function countInSegment(sources: Sources, segment: Segment, request: FieldCounts
 }
 
 /** Of every field that has a value among the rows, all values: what is rare in one file may be frequent in all. */
-function countIn(database: Sqlite, { filter, fields, maxRows }: FieldCountsRequest, narrowing: Narrowing): Counted {
+function countIn(
+  database: Sqlite,
+  { filter, fields, maxRows }: FieldCountsRequest,
+  narrowing: Narrowing,
+  openPages: OpenPages | undefined,
+): Counted {
   const { sql, values } = newestRowsQuery(filter, maxRows + 1, narrowing);
   const ids = arrayOf<number>(
     database.get<{ ids: string }>(`SELECT json_group_array(id) AS ids FROM (${sql})`, values)?.ids,
@@ -87,9 +91,12 @@ function countIn(database: Sqlite, { filter, fields, maxRows }: FieldCountsReque
   const named = Array.isArray(fields) ? (fields as readonly string[]) : [];
   const wantedColumns = fields === 'all' ? Object.keys(columns) : named.filter(isColumn);
   const wantedKeys = typeof fields === 'string' ? fields : named.filter((field) => !isColumn(field)).map(keyOf);
+  const isWalked =
+    wantedKeys.length > 0 && openPages !== undefined && walkPairs(database, openPages, ids, wantedKeys, hits);
   for (let at = 0; at < ids.length; at += rowsAtOnce) {
     const chunk = JSON.stringify(ids.slice(at, at + rowsAtOnce));
     if (wantedColumns.length > 0) countColumns(database, chunk, wantedColumns, hits);
+    if (isWalked) continue;
     if (wantedKeys === 'names') countNames(database, chunk, valuesOf(hits, 'names'));
     else if (wantedKeys.length > 0) countMetadata(database, chunk, wantedKeys, hits);
   }
@@ -106,6 +113,10 @@ function countColumns(database: Sqlite, ids: string, wanted: readonly string[], 
     [ids],
   );
   for (const [index, field] of wanted.entries()) count(arrayOf(found?.[`list${index}`]), valuesOf(hits, field));
+}
+
+function pagesOf({ openPages }: Sources, segment: Segment | null): OpenPages | undefined {
+  return openPages === undefined ? undefined : () => openPages(segment);
 }
 
 const pairsOfIds = `FROM json_each(?) wanted
@@ -144,14 +155,6 @@ function isColumn(field: string): boolean {
 
 function keyOf(field: string): string {
   return field.replace(/^meta\./, '');
-}
-
-function valuesOf(hits: Hits, field: string): Map<string, number> {
-  const known = hits.get(field);
-  if (known !== undefined) return known;
-  const values = new Map<string, number>();
-  hits.set(field, values);
-  return values;
 }
 
 function mostFrequent(values: ReadonlyMap<string, number>, limit: number): FieldValues['values'] {

@@ -5,12 +5,10 @@
 import type { Filter } from '../../search/request.ts';
 import type { JsonText } from './pages/json-text.ts';
 import type { PageReader } from './pages/page-file.ts';
+import { PairCursor } from './pages/pair-cursor.ts';
 import { Columns } from './pages/record-columns.ts';
 import { TableCursor } from './pages/table-pages.ts';
 import type { Sqlite } from './sqlite.ts';
-
-/** Rows passed over at most before their metadata is looked for anew. */
-const mostRowsPassed = 50;
 
 export class RowWriter {
   readonly #logs: TableCursor;
@@ -71,8 +69,21 @@ export class RowWriter {
     text.bytes(messageKey);
     text.string(bytes, columns.start(5), columns.length(5));
     text.bytes(metadataKey);
-    this.#pairs.write(id, text);
+    this.#writePairs(id, text);
     text.bytes(rowEnd);
+  }
+
+  /** As members of an object. */
+  #writePairs(id: number, text: JsonText): void {
+    const pairs = this.#pairs;
+    pairs.seek(id);
+    for (let isFirst = true; pairs.logId === id; isFirst = false, pairs.next()) {
+      const { bytes, columns } = pairs;
+      if (!isFirst) text.bytes(comma);
+      text.string(bytes, columns.start(2), columns.length(2));
+      text.bytes(colon);
+      text.string(bytes, columns.start(3), columns.length(3));
+    }
   }
 }
 
@@ -105,42 +116,4 @@ function applicationTexts(database: Sqlite, { application, version, environment 
       .filter((row) => isWanted(environment, row.environment))
       .map(({ id, text }) => [id, Buffer.from(`,${text.slice(1, -1)},"source":`)]),
   );
-}
-
-/** The metadata rows of one log after the other, in rising order. */
-class PairCursor {
-  readonly #rows: TableCursor;
-  readonly #columns = new Columns(4);
-  /** The log whose pair the cursor stands on; behind the last row there is none. */
-  #logId = -Infinity;
-
-  constructor(pages: PageReader, root: number) {
-    this.#rows = new TableCursor(pages, root);
-  }
-
-  /** Where it stands: what comes next may lie before that. */
-  forget(): void {
-    this.#logId = -Infinity;
-  }
-
-  /** Writes the pairs of the log as members of an object. */
-  write(logId: number, text: JsonText): void {
-    if (logId - this.#logId > mostRowsPassed) {
-      this.#rows.seek(logId * 1024);
-      this.#next();
-    }
-    while (this.#logId < logId) this.#next();
-    for (let isFirst = true; this.#logId === logId; isFirst = false, this.#next()) {
-      const { bytes, at } = this.#rows;
-      this.#columns.find(bytes, at);
-      if (!isFirst) text.bytes(comma);
-      text.string(bytes, this.#columns.start(2), this.#columns.length(2));
-      text.bytes(colon);
-      text.string(bytes, this.#columns.start(3), this.#columns.length(3));
-    }
-  }
-
-  #next(): void {
-    this.#logId = this.#rows.next() ? Math.floor(this.#rows.id / 1024) : Infinity;
-  }
 }
