@@ -89,15 +89,6 @@ export class HotConnection {
     return this.isInMemory ? 0 : (statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0);
   }
 
-  /** Of pages in use, wherever they lie, but for the first one of each table and index and of the schema: an empty file has them too. */
-  rowBytes(): number {
-    const found = this.#database.get<{ bytes: number }>(
-      `SELECT (page_count - freelist_count - 1 - (SELECT count(*) FROM sqlite_schema WHERE rootpage > 0)) * page_size AS bytes
-       FROM pragma_page_count, pragma_freelist_count, pragma_page_size`,
-    );
-    return Math.max(found?.bytes ?? 0, 0);
-  }
-
   /** A write failed, and whether it took effect cannot be told: nothing is written before `settle`. */
   doubt(): void {
     this.#isInDoubt = true;

@@ -108,3 +108,12 @@ function prepareToOpen(
   const { reason, isUnchecked } = damageOf(path, maxBytesCheckedFirst);
   return { damage: reason === null ? null : replaceDamaged(path, reason, lastSegmentId, nowMs), isUnchecked };
 }
+
+/** Of pages in use, wherever they lie, but for the first one of each table and index and of the schema: an empty file has them too. */
+export function rowBytesIn(database: Sqlite): number {
+  const found = database.get<{ bytes: number }>(
+    `SELECT (page_count - freelist_count - 1 - (SELECT count(*) FROM sqlite_schema WHERE rootpage > 0)) * page_size AS bytes
+     FROM pragma_page_count, pragma_freelist_count, pragma_page_size`,
+  );
+  return Math.max(found?.bytes ?? 0, 0);
+}

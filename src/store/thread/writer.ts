@@ -16,6 +16,7 @@ import type { StateCalls } from '../state.ts';
 import { appendRows, applicationIdOf, findRequest, readGaps, readPositions } from './append-rows.ts';
 import { isDamage } from './damage.ts';
 import { HotConnection } from './hot-connection.ts';
+import { rowBytesIn } from './hot-file.ts';
 import { readPatterns } from './pattern-rows.ts';
 import { Pins } from './pins.ts';
 import { Rotator } from './rotator.ts';
@@ -198,7 +199,7 @@ export class Writer {
       lastId: this.#lastId,
       databaseBytes: this.#hot.databaseBytes(),
       walBytes: this.#hot.walBytes(),
-      hotRowBytes: this.#hot.rowBytes(),
+      hotRowBytes: rowBytesIn(this.database),
       checkpoints: this.#hot.checkpoints,
       pins: this.#pins.count,
       segments: this.segments.length,
