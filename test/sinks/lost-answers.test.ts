@@ -70,7 +70,8 @@ void test(
   { timeout, ...needsPostgres() },
   async (t) => {
     const server = await startPostgres(t);
-    await forwardThrough(t, 'postgres', { url: server.url, saysYes: /COMMIT/ }, { create_tables: true });
+    // The tag of the last COPY, and that the server is ready: the transaction has been committed.
+    await forwardThrough(t, 'postgres', { url: server.url, saysYes: /COPY \d+.Z/ }, { create_tables: true });
 
     const stored = await server.query<{ message: string }>('SELECT message FROM logs ORDER BY id');
     t.same(
