@@ -111,25 +111,37 @@ export class ApplicationIds {
     return this.#known.get(keyOf(row));
   }
 
-  /** All of the rows' that are new. @throws DatabaseError of pg. */
+  /**
+   * All of the rows' that are new, in one statement. What another makes in this very moment is found the next time.
+   * @throws DatabaseError of pg.
+   */
   async resolve(client: ClientBase, rows: Iterable<LogRow>): Promise<void> {
-    for (const row of rows) {
-      if (this.idOf(row) !== undefined) continue;
-      const values = [row.application, row.version, row.environment];
-      await client.query(
-        'INSERT INTO applications (name, version, environment, created_at) VALUES ($1, $2, $3, now()) ON CONFLICT DO NOTHING',
-        values,
-      );
-      const found = await client.query<{ id: string }>(
-        `SELECT id FROM applications WHERE name = $1 AND coalesce(version, '') = coalesce($2, '')
-           AND coalesce(environment, '') = coalesce($3, '')`,
-        values,
-      );
-      this.#known.set(keyOf(row), found.rows[0]?.id ?? '');
+    const asked = new Map<string, LogRow>();
+    for (const row of rows) if (this.idOf(row) === undefined) asked.set(keyOf(row), row);
+    const wanted = [...asked.values()];
+    const found = await client.query<Pick<LogRow, 'version' | 'environment'> & { id: string; name: string }>(
+      `WITH asked AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (name, version, environment)),
+         made AS (
+           INSERT INTO applications (name, version, environment, created_at) SELECT *, now() FROM asked
+           ON CONFLICT DO NOTHING RETURNING id, name, version, environment
+         )
+       SELECT * FROM made UNION ALL
+       SELECT applications.id, asked.* FROM applications JOIN asked ON applications.name = asked.name
+         AND coalesce(applications.version, '') = coalesce(asked.version, '')
+         AND coalesce(applications.environment, '') = coalesce(asked.environment, '')`,
+      [
+        wanted.map(({ application }) => application),
+        wanted.map(({ version }) => version),
+        wanted.map(({ environment }) => environment),
+      ],
+    );
+    if (found.rows.length === 0) throw new Error('the applications are being made by another'); // and are there next time
+    for (const { id, name, version, environment } of found.rows) {
+      this.#known.set(keyOf({ application: name, version, environment }), id);
     }
   }
 }
 
-function keyOf({ application, version, environment }: LogRow): string {
+function keyOf({ application, version, environment }: Pick<LogRow, 'application' | 'version' | 'environment'>): string {
   return `${application}\n${version ?? ''}\n${environment ?? ''}`;
 }
