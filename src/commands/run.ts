@@ -16,6 +16,8 @@ export const run: Command<object> = {
   async run(flags, surroundings) {
     let reload: () => void = () => undefined; // asked for before there is a daemon: it reads its configuration anyway
     surroundings.onHangup(() => reload());
+    const { keepAllocatorSmall } = await import('../runtime/allocator.ts');
+    await keepAllocatorSmall();
     const { effectiveConfig } = await import('./effective-config.ts');
     const { OwnLog } = await import('../runtime/logger.ts');
     const { ServiceManager } = await import('../runtime/service-manager.ts');

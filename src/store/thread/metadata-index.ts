@@ -6,6 +6,7 @@
  * bytes and written as the pages of the index (pages/); the engine makes the empty index before, and checks the full one afterwards.
  */
 import { RegressionError } from '../../runtime/errors.ts';
+import { free } from './free.ts';
 import { sortedStrings } from './pages/byte-order.ts';
 import { IndexPages } from './pages/index-pages.ts';
 import { PageFile, Varints, writeVarint } from './pages/page-file.ts';
@@ -53,6 +54,7 @@ export function fillMetadataIndex(path: string, roots: MetadataRoots, bounds = d
     for (const types of inBounds(readTypes(file, roots.table), bounds)) {
       const pairs = readPairs(file, roots.table, types);
       for (const place of types.keys()) addPairs(index, pairs, place);
+      for (const { buffer } of [pairs.ids, pairs.bytes, pairs.starts]) free(buffer);
     }
     index.finish();
     file.finish();
@@ -88,9 +90,9 @@ interface Pairs {
   readonly types: readonly MetadataType[];
   /** Number of the first pair of each type, and of all pairs. */
   readonly firsts: readonly number[];
-  readonly ids: Float64Array;
-  readonly bytes: Buffer;
-  readonly starts: Uint32Array;
+  readonly ids: Float64Array<ArrayBuffer>;
+  readonly bytes: Buffer<ArrayBuffer>;
+  readonly starts: Uint32Array<ArrayBuffer>;
 }
 
 /** All types, in the order of the index. */
@@ -128,7 +130,7 @@ function readPairs(file: PageFile, root: number, types: readonly MetadataType[])
     firstBytes.push((firstBytes[place] ?? 0) + valueBytes);
   }
   const ids = new Float64Array(firsts.at(-1) ?? 0);
-  const bytes = Buffer.allocUnsafe(firstBytes.at(-1) ?? 0);
+  const bytes = Buffer.allocUnsafeSlow(firstBytes.at(-1) ?? 0);
   const starts = new Uint32Array(ids.length + 1);
   const places = new Map(types.map((type, place) => [type, place]));
   const nextPair = [...firsts];
@@ -218,13 +220,15 @@ function equals(wanted: Buffer, bytes: Uint8Array, start: number, end: number): 
 function addPairs(index: IndexPages, { types, firsts, ids, bytes, starts }: Pairs, place: number): void {
   const { bytes: name } = types[place] as MetadataType;
   let record = Buffer.alloc(4096);
-  for (const pair of sortedStrings({ bytes, starts }, firsts[place] ?? 0, firsts[place + 1] ?? 0)) {
+  const order = sortedStrings({ bytes, starts }, firsts[place] ?? 0, firsts[place + 1] ?? 0);
+  for (const pair of order) {
     const from = starts[pair] ?? 0;
     const valueBytes = (starts[pair + 1] ?? 0) - from;
     const mostBytes = name.length + valueBytes + 24;
     if (mostBytes > record.length) record = Buffer.alloc(mostBytes * 2);
     index.add(record, writeRecord(record, name, bytes, from, valueBytes, ids[pair] ?? 0));
   }
+  free(order.buffer);
 }
 
 /** @returns the record's length. */

@@ -3,6 +3,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { WriterCalls, WriterOptions } from '../protocol.ts';
+import { free } from './free.ts';
 import { plainError, serve } from './serve.ts';
 import { Writer } from './writer.ts';
 
@@ -35,7 +36,7 @@ function serveWriter(writer: Writer): void {
         return writer.append(batch);
       } finally {
         idle.refresh();
-        batch.rows.buffer.transfer(0); // frees megabytes now: garbage that is not JavaScript's waits long to be collected
+        free(batch.rows.buffer);
       }
     },
     positions: () => writer.positions(),

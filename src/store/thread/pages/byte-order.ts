@@ -2,6 +2,8 @@
  * Sorts many short byte strings that lie one behind the other, in the order of SQLite's BINARY collation: as memcmp has it, the shorter
  * one first; equal ones stay in the order they lie. By one byte after another (most significant first), which looks at no byte twice.
  */
+import { free } from '../free.ts';
+
 export interface ByteStrings {
   readonly bytes: Uint8Array;
   /** The string `n` is `bytes` from `starts[n]` up to `starts[n + 1]`. */
@@ -14,10 +16,13 @@ const fewStrings = 32;
 const maxSplits = 100;
 
 /** @returns the numbers of the strings `first` up to `end`, sorted. */
-export function sortedStrings(strings: ByteStrings, first: number, end: number): Uint32Array {
+export function sortedStrings(strings: ByteStrings, first: number, end: number): Uint32Array<ArrayBuffer> {
   const order = Uint32Array.from({ length: end - first }, (_, place) => first + place);
-  const sorting: Sorting = { strings, order, moved: order.slice(), keys: new Uint16Array(order.length) };
-  sortRange(sorting, 0, order.length, 0, 0);
+  const moved = order.slice();
+  const keys = new Uint16Array(order.length);
+  sortRange({ strings, order, moved, keys }, 0, order.length, 0, 0);
+  free(moved.buffer);
+  free(keys.buffer);
   return order;
 }
 
