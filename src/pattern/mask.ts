@@ -6,10 +6,10 @@
  * Masks know forms, never a system's own vocabulary: what only experience can tell (that this word is a user's name) is the
  * template tree's work. Linear in the length of the message; at most `maxWords` words of its first line are looked at.
  */
-import { ownText } from '../record/own-text.ts';
 import { digit, kindOf, lineEnd, space, special } from './characters.ts';
 import { foldInto, mayFold } from './fold.ts';
 import { maskWord } from './mask-word.ts';
+import { MaskedText } from './masked-text.ts';
 
 /** Words behind this many are one `<rest>`: what tells messages apart stands at their beginning. */
 export const maxWords = 64;
@@ -23,17 +23,16 @@ const greaterThan = 62;
 export class Masker {
   /** Start and end of each word of the last message, in characters. A folded word covers all that were folded into it. */
   readonly #places = new Int32Array((maxWords + 1) * 2);
+  readonly #text = new MaskedText();
   #wordCount = 0;
 
-  /** The words with their masks, joined by single spaces. */
-  mask(message: string): string {
+  /** The words with their masks, joined by single spaces. Good until the next message. */
+  mask(message: string): MaskedText {
     const places = this.#places;
+    const text = this.#text;
     const isCut = message.length > maxCharacters;
     const end = isCut ? maxCharacters : message.length;
-    let text = '';
-    /** Words that stand in the message as they do in the text, one space between them: they are copied at once. */
-    let runStart = -1;
-    let runEnd = 0;
+    text.clear();
     /** The last word where it may be one value with the next (fold.ts); else empty. */
     let previous = '';
     let count = 0;
@@ -56,7 +55,7 @@ export class Masker {
         word = isPlain ? message.slice(start, at) : maskWord(message.slice(start, at), (seen & digit) !== 0);
         const folded = previous === '' ? null : foldInto(previous, word);
         if (folded !== null) {
-          text = text.slice(0, text.length - previous.length) + folded;
+          text.replaceEnd(previous.length, folded);
           previous = folded;
           places[count * 2 - 1] = at;
           continue;
@@ -68,27 +67,12 @@ export class Masker {
       count++;
       if (count > maxWords) {
         places[count * 2 - 1] = end;
+        text.addWord('<rest>');
         break;
       }
-      if (isPlain && previous === '') {
-        if (runStart >= 0 && start === runEnd + 1 && message.charCodeAt(runEnd) === 32) {
-          runEnd = at;
-          continue;
-        }
-        if (runStart >= 0) text = joined(text, message.slice(runStart, runEnd));
-        runStart = start;
-        runEnd = at;
-        continue;
-      }
-      if (runStart >= 0) {
-        text = joined(text, message.slice(runStart, runEnd));
-        runStart = -1;
-      }
-      text = joined(text, word);
+      if (isPlain) text.addWord(message, start, at);
+      else text.addWord(word);
     }
-    if (runStart >= 0)
-      text = text === '' ? firstLineOf(message, runStart, runEnd) : joined(text, message.slice(runStart, runEnd));
-    if (count > maxWords) text += ' <rest>';
     this.#wordCount = count;
     return text;
   }
@@ -102,16 +86,6 @@ export class Masker {
   endOf(index: number): number {
     return index < this.#wordCount ? (this.#places[index * 2 + 1] ?? -1) : -1;
   }
-}
-
-/** All of it stands in the message as it is. It is kept to be known again, and what follows it, a stack trace, need not be. */
-function firstLineOf(message: string, start: number, end: number): string {
-  const line = message.slice(start, end);
-  return message.length > 2 * line.length ? ownText(line) : line;
-}
-
-function joined(text: string, more: string): string {
-  return text === '' ? more : `${text} ${more}`;
 }
 
 /** `name="two words"` is one word. */

@@ -8,6 +8,7 @@
  * Bounded: past `maxPatterns` whatever fits nothing goes to one catch-all pattern and is counted.
  */
 import { createHash } from 'node:crypto';
+import type { MaskedText } from './masked-text.ts';
 import { anyWord, catchAllTemplate, fits, leafKeyOf, templateWords } from './message-words.ts';
 
 /** @template Own what its user keeps with a pattern. */
@@ -81,7 +82,8 @@ export class TemplateTree<Own = unknown> {
   readonly #maxCached: number;
   readonly #wordsNeeded: WordsNeeded;
   readonly #leaves = new Map<string, Leaf<Own>>();
-  #cache = new Map<string, Node<Own>>();
+  /** By the hash of a masked text: the one that was looked up last of those who share it. */
+  #cache = new Map<number, { readonly text: string; node: Node<Own> }>();
   readonly #catchAll = new Node<Own>(catchAllWords);
   #size = 0;
 
@@ -101,14 +103,19 @@ export class TemplateTree<Own = unknown> {
   }
 
   /** The pattern of a masked message (mask.ts); it is made when there is none. */
-  match(text: string): Template<Own> {
-    const cached = this.#cache.get(text);
-    if (cached !== undefined) return cached.mergedInto === null ? cached : this.#current(text, cached);
-    const found = this.#find(text);
+  match(masked: MaskedText): Template<Own> {
+    const { hash } = masked;
+    const cached = this.#cache.get(hash);
+    if (cached !== undefined && masked.equals(cached.text)) {
+      if (cached.node.mergedInto !== null) cached.node = survivorOf(cached.node);
+      return cached.node;
+    }
+    const text = masked.toString();
+    const node = this.#find(text);
     if (this.#cache.size >= this.#maxCached) this.forgetTexts();
-    this.#cache.set(text, found);
+    this.#cache.set(hash, { text, node });
     this.#options.onCached?.();
-    return found;
+    return node;
   }
 
   /** Patterns stay; what was remembered to find them quickly goes. */
@@ -131,12 +138,6 @@ export class TemplateTree<Own = unknown> {
     leaf.wild.sort(bySpecificity);
     this.#options.onNew?.(node);
     return this.#learnFrom(node);
-  }
-
-  #current(text: string, node: Node<Own>): Node<Own> {
-    const current = survivorOf(node);
-    this.#cache.set(text, current);
-    return current;
   }
 
   #find(text: string): Node<Own> {

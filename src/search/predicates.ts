@@ -37,7 +37,7 @@ const masker = new Masker();
 
 function fitsTemplate(text: string, template: string): boolean {
   const wanted = template.split(' ');
-  const words = templateWords(masker.mask(text));
+  const words = templateWords(masker.mask(text).toString());
   return words.length === wanted.length && fits(wanted, words);
 }
 

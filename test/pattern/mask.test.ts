@@ -23,13 +23,13 @@ const cases = {
 };
 
 void test('what varies by its form is masked, the words around it stay', async (t) => {
-  for (const [message, expected] of Object.entries(cases)) t.equal(masker.mask(message), expected, message);
+  for (const [message, expected] of Object.entries(cases)) t.equal(masker.mask(message).toString(), expected, message);
 });
 
 void test('the value behind each mask can be asked for', async (t) => {
   const message = 'took 12 ms for user=jane at Jul 18 03:26:49';
 
-  const words = masker.mask(message).split(' ');
+  const words = masker.mask(message).toString().split(' ');
 
   t.strictSame(words, ['took', '<duration>', 'for', 'user=<val>', 'at', '<time>']);
   t.equal(wordAt(message, 1), '12 ms');
@@ -39,7 +39,7 @@ void test('the value behind each mask can be asked for', async (t) => {
 });
 
 void test('the words behind the bound are one', async (t) => {
-  const masked = masker.mask('word '.repeat(200));
+  const masked = masker.mask('word '.repeat(200)).toString();
 
   t.equal(masked.split(' ').length, maxWords + 1);
   t.ok(masked.endsWith(' <rest>'));
@@ -53,10 +53,10 @@ void test('any text is masked, the same way twice, into words without spaces', a
   );
   fc.assert(
     fc.property(text, (message) => {
-      const masked = masker.mask(message);
+      const masked = masker.mask(message).toString();
       const words = masked.split(' ').length;
       for (let place = 0; place < words; place++) wordAt(message, place);
-      return masker.mask(message) === masked && words <= maxWords + 1 && !masked.includes('  ');
+      return masker.mask(message).toString() === masked && words <= maxWords + 1 && !masked.includes('  ');
     }),
   );
   t.end();
