@@ -3,7 +3,7 @@
  * reads on when it wakes. Every line is there once.
  */
 import { createHash } from 'node:crypto';
-import { open, readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -13,6 +13,8 @@ import { openDatabases } from '../store/open-sqlite.ts';
 import { tempDir } from '../temp-dir.ts';
 
 const MB = 1e6;
+/** `F1=200`: the whole of it. */
+const unreadBytes = Number(process.env['F1'] ?? 70) * MB;
 /** Long lines: what is tested is bytes that are not read yet, and few rows take less time. */
 const lineBytes = 4000;
 
@@ -41,7 +43,8 @@ async function startFollowing(t: Test, more = '') {
   const log = join(directory, 'app.log');
   await writeFile(log, `${lineOf(0)}\n`);
   const config = await writeConfig(directory, [`${log}*`], more);
-  const daemon = startDaemon(t, ['--config', config, '--log-level', 'error']);
+  // Without what the test runner has its own processes load.
+  const daemon = startDaemon(t, ['--config', config, '--log-level', 'error'], { env: { NODE_OPTIONS: '' } });
   const client = await clientOf(await daemon.started);
   const untilStored = async (rows: number): Promise<void> => {
     while ((await client.logs({ limit: 1 })).stats.last_id < rows) await delay(50);
@@ -86,3 +89,30 @@ void test(
     t.strictSame(gaps, []);
   },
 );
+
+/** Of the whole daemon, at any time. */
+const mostMiB = 256;
+
+void test('renamed with much unread: each line once, in order, within 256 MiB of memory (F1)', timeout, async (t) => {
+  // Segments of a size that are sealed while the rest is read, as those of 128 MiB are when 200 MB are.
+  const { log, daemon, untilStored, end } = await startFollowing(t, 'tasks: { rotate: { max_size: 64MiB } }');
+  process.kill(daemon.pid, 'SIGSTOP');
+  const count = await appendMuch(log, 1, unreadBytes);
+  await rename(log, `${log}.1`);
+  await writeFile(log, `${lineOf(count)}\n`);
+  process.kill(daemon.pid, 'SIGCONT');
+  await untilStored(count + 1);
+  const peakMiB = await peakMiBOf(daemon.pid);
+  const messages = await end();
+
+  // The new file's line may come first; those of the old one come in their order.
+  const last = lineOf(count);
+  t.ok(isEachInOrder([...messages.filter((line) => line !== last), last], count + 1), `${messages.length} rows`);
+  t.equal(messages.length, count + 1);
+  t.ok(peakMiB <= mostMiB, `${peakMiB} MiB at most`);
+});
+
+async function peakMiBOf(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Math.round(Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1]) / 1024);
+}

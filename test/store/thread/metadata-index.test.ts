@@ -175,3 +175,20 @@ void test('a table whose pages are damaged is refused', async (t) => {
   t.throws(() => fillMetadataIndex(path, { ...roots, table: roots.table + 100 }), { code: 'STORE_CORRUPT' });
   t.throws(() => fillMetadataIndex(path, { ...roots, table: 1 }), { code: 'STORE_CORRUPT' });
 });
+
+void test('what was sorted is given back at once: garbage of a sealing thread would wait for its end', async (t) => {
+  const directory = await memoryDir(t);
+  const value = 'v'.repeat(1000);
+  const path = join(directory, 'much.db');
+  const roots = withPairs(
+    path,
+    Array.from({ length: 6000 }, (_, index): Pair => [`type ${index % 6}`, `${index} ${value}`]),
+    {},
+  );
+  const before = process.memoryUsage().arrayBuffers;
+
+  fillMetadataIndex(path, roots, { pairs: 1000, valueBytes: 2_000_000 });
+
+  const kept = process.memoryUsage().arrayBuffers - before;
+  t.ok(kept < 2_000_000, `${kept} bytes are kept of 6,000,000 that were sorted in six parts`);
+});
