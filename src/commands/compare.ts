@@ -61,6 +61,7 @@ export const compare: Command<Flags> = {
       const failing = answer.changes.filter((change) => rules.some(({ breaks }) => breaks(change)));
       const format = flags.json ? 'json' : (flags.format ?? 'text');
       stdout.write(textIn(format, answer, failing));
+      if (rules.length > 0) refuseEmptySide(answer);
       if (failing.length === 0) return;
       throw new RegressionError('GATE_FAILED', `${failing.length} of ${answer.total} changes are ones to fail on`, {
         hint: `--fail-on ${rules.map(({ name }) => name).join(',')}`,
@@ -70,6 +71,20 @@ export const compare: Command<Flags> = {
     }
   },
 };
+
+/** @throws RegressionError `GATE_FAILED`: a version that is misspelt, or was never seen, would pass every gate. */
+function refuseEmptySide(answer: DiffAnswer): void {
+  const empty = emptySideOf(answer);
+  if (empty === null) return;
+  throw new RegressionError('GATE_FAILED', `${empty} has no records: nothing was compared`, {
+    hint: "Known versions: regression sql 'SELECT name, version, environment FROM applications'",
+  });
+}
+
+function emptySideOf({ baseline_records: before, target_records: now }: DiffAnswer): string | null {
+  if (now === 0) return 'the target';
+  return before === 0 ? 'the baseline' : null;
+}
 
 function questionOf(flags: Flags) {
   return {
@@ -131,7 +146,10 @@ const titles: Readonly<Record<ChangeAnswer['kind'], string>> = {
 function plainText(answer: DiffAnswer, failing: readonly ChangeAnswer[]): string {
   const { baseline_records: before, target_records: now, patterns, changes } = answer;
   const number = (count: number): string => count.toLocaleString('en-US');
-  const head = `${number(before)} records before, ${number(now)} now, ${number(patterns)} patterns: ${changes.length === 0 ? 'nothing changed' : `${changes.length} changes`}\n`;
+  const empty = emptySideOf(answer);
+  const nothing = empty === null ? 'nothing changed' : `${empty} has no records, nothing was compared`;
+  const result = changes.length === 0 ? nothing : `${changes.length} changes`;
+  const head = `${number(before)} records before, ${number(now)} now, ${number(patterns)} patterns: ${result}\n`;
   const lines = changes.map((change) => {
     const mark = failing.includes(change) ? '! ' : '  ';
     const what = `${titles[change.kind].padEnd(11)} ${change.severity.padEnd(5)} ${printable(change.application)}`;
@@ -141,7 +159,9 @@ function plainText(answer: DiffAnswer, failing: readonly ChangeAnswer[]): string
 }
 
 /** One test case a change; what the gate fails on is a failure, all else has passed. The schema of Jenkins, which all others read. */
-function junitText({ changes }: DiffAnswer, failing: readonly ChangeAnswer[]): string {
+function junitText(answer: DiffAnswer, failing: readonly ChangeAnswer[]): string {
+  const { changes } = answer;
+  const empty = emptySideOf(answer);
   const cases = changes.map((change) => {
     const name = `${titles[change.kind]} (${change.severity}): ${change.template}`;
     const detail = escapeXml(`${change.because}\nfor example: ${change.exemplar}`);
@@ -150,9 +170,13 @@ function junitText({ changes }: DiffAnswer, failing: readonly ChangeAnswer[]): s
       : `<system-out>${detail}</system-out>`;
     return `  <testcase classname="${escapeXml(change.application)}" name="${escapeXml(name)}">${inside}</testcase>\n`;
   });
-  const nothing = '  <testcase classname="regression" name="nothing changed"/>\n';
+  const nothing =
+    empty === null
+      ? '  <testcase classname="regression" name="nothing changed"/>\n'
+      : `  <testcase classname="regression" name="compared"><failure message="${empty} has no records"/></testcase>\n`;
   const body = cases.length === 0 ? nothing : cases.join('');
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuite name="regression compare" tests="${Math.max(cases.length, 1)}" failures="${failing.length}">\n${body}</testsuite>\n`;
+  const failures = failing.length + (empty !== null && cases.length === 0 ? 1 : 0);
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuite name="regression compare" tests="${Math.max(cases.length, 1)}" failures="${failures}">\n${body}</testsuite>\n`;
 }
 
 /** XML 1.0 has no place for most control characters, escaped or not. */

@@ -57,6 +57,12 @@ void test(
     });
     t.equal((await gate('--fail-on', 'rate:2x')).code, 1);
     t.match(await gate('--fail-on', 'rate:5x,gone'), { code: 0, stdout: /2 changes/ });
+    const unknown = ['compare', '--baseline', '1', '--target', '2.0', '--data-dir', dataDir];
+    t.match(
+      await regressionHere([...unknown, '--fail-on', 'new-error'], dataDir),
+      { code: 1, stdout: /, nothing was compared\n$/, stderr: /the target has no records: nothing was compared/ },
+      'a version that nobody has seen passes no gate',
+    );
     t.match(await gate('--fail-on', 'nothing'), { code: 2, stderr: /nothing is no kind of change/ });
   },
 );
