@@ -24,9 +24,14 @@ export function misspeltColumns(query: Query): readonly (readonly [key: string, 
   if (query.kind === 'not') return misspeltColumns(query.part);
   if (query.kind !== 'test' || !('metadata' in query.field)) return [];
   const key = query.field.metadata;
-  const column = nearestName(
+  const column = columnLike(key);
+  return column === undefined ? [] : [[key, column]];
+}
+
+/** The column whose name a metadata key may be, misspelt. */
+export function columnLike(key: string): string | undefined {
+  return nearestName(
     key,
     Object.keys(columns).filter((name) => name[0] === key[0]?.toLowerCase()),
   );
-  return column === undefined ? [] : [[key, column]];
 }

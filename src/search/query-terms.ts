@@ -3,7 +3,7 @@ import { type Severity, severities, severityOfWord, severityRank } from '../reco
 import { messageOf } from '../runtime/errors.ts';
 import { LinearPattern } from '../runtime/linear-pattern.ts';
 import { nearestName } from '../runtime/nearest.ts';
-import { columns } from './columns.ts';
+import { columnLike, columns } from './columns.ts';
 import { isNumber } from './predicates.ts';
 import { type Value, queryError } from './query-scanner.ts';
 import type { Field, Operator, Query } from './query.ts';
@@ -70,12 +70,14 @@ export function checkValue(
   };
   if (!('column' in field)) {
     // Texts have an order too, but who means that says so: a number, a version or a name with a number is what ranges are of.
-    if (isRange && kind === 'word' && !/\d/.test(text))
-      refuse(
-        `number: ${operator} expects one, or a text with digits in it`,
-        `Like ${name}:${operator}1; the order of texts: ${name}:${operator}"${text}".`,
-      );
-    return;
+    if (!isRange || kind !== 'word' || /\d/.test(text)) return;
+    const meant = columnLike(name);
+    return refuse(
+      `number: ${operator} expects one, or a text with digits in it`,
+      meant === undefined
+        ? `Like ${name}:${operator}1; the order of texts: ${name}:${operator}"${text}".`
+        : `Did you mean ${meant}:${operator}${text}? No column is called ${name}; it is looked for in the metadata.`,
+    );
   }
   if (kind === 'prefix' && text === '') return;
   if (field.column === 'id' && !(isRange ? isNumber(text) : /^(?:0|[1-9]\d*)$/.test(text)))
