@@ -29,6 +29,12 @@ export interface RunOptions {
   readonly through?: readonly string[];
 }
 
+/**
+ * Whatever `env` is given to a child, tap has every Node load what it follows processes with: time and memory that are not the
+ * program's, and handlers of signals.
+ */
+const asUsersHaveIt = ['env', '-u', 'NODE_OPTIONS', process.execPath] as const;
+
 /** Without variables of ours that the tests themselves were started with. */
 function environment(more: RunOptions['env']): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('REGRESSION_'));
@@ -37,7 +43,8 @@ function environment(more: RunOptions['env']): NodeJS.ProcessEnv {
 
 /** Runs `regression ...args` to its end. */
 export async function regression(args: readonly string[], { cwd, env, stdin }: RunOptions = {}): Promise<Outcome> {
-  const child = spawn(process.execPath, [program, ...args], { cwd, env: environment(env) });
+  const [command, ...words] = [...asUsersHaveIt, program, ...args];
+  const child = spawn(command, words, { cwd, env: environment(env) });
   child.stdin.end(stdin ?? '');
   return outcomeOf(child);
 }
@@ -56,7 +63,10 @@ export function startDaemon(
   args: readonly string[],
   { cwd, env, through = [] }: RunOptions = {},
 ): DaemonProcess {
-  const [command = '', ...words] = [...through, process.execPath, program, 'run', '--json', ...args];
+  const [command, ...words] = [...through, ...asUsersHaveIt, program, 'run', '--json', ...args] as [
+    string,
+    ...string[],
+  ];
   const child = spawn(command, words, {
     cwd,
     env: environment(env),

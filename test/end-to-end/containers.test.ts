@@ -148,8 +148,7 @@ for (const when of ['before any of its code runs', 'while it loads']) {
   void test(`as pid 1, which no signal ends by default, SIGTERM ends it ${when}`, needsNamespaces, async (t) => {
     const { directory, config } = await place(t);
     const cache = await tempDir(t);
-    // What the test runner would have loaded before the program (NODE_OPTIONS) listens to signals itself.
-    const env = { XDG_CACHE_HOME: cache, NODE_OPTIONS: '' };
+    const env = { XDG_CACHE_HOME: cache };
     const daemon = startDaemon(t, ['--config', config], { through: firstProcess, env });
     let pid = 0;
     while (pid === 0) pid = await childOf(daemon.pid);

@@ -43,8 +43,7 @@ async function startFollowing(t: Test, more = '') {
   const log = join(directory, 'app.log');
   await writeFile(log, `${lineOf(0)}\n`);
   const config = await writeConfig(directory, [`${log}*`], more);
-  // Without what the test runner has its own processes load.
-  const daemon = startDaemon(t, ['--config', config, '--log-level', 'error'], { env: { NODE_OPTIONS: '' } });
+  const daemon = startDaemon(t, ['--config', config, '--log-level', 'error']);
   const client = await clientOf(await daemon.started);
   const untilStored = async (rows: number): Promise<void> => {
     while ((await client.logs({ limit: 1 })).stats.last_id < rows) await delay(50);

@@ -90,7 +90,17 @@ export async function startScratchSystemd(t: Test, directory: string): Promise<S
   });
   const run: ScratchSystemd['run'] = (script, stdin) => {
     const pid = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
-    const words = ['-t', pid, '-a', '-r', '-w', 'sh', '-c', `cd /root; export HOME=/root; exec 2>&1; ${script}`];
+    // tap puts NODE_OPTIONS into whatever environment a process is given.
+    const words = [
+      '-t',
+      pid,
+      '-a',
+      '-r',
+      '-w',
+      'sh',
+      '-c',
+      `unset NODE_OPTIONS; cd /root; export HOME=/root; exec 2>&1; ${script}`,
+    ];
     const { status, output } = spawnSync('nsenter', words, {
       encoding: 'utf8',
       ...(stdin === undefined ? {} : { input: stdin }),

@@ -33,7 +33,10 @@ void test(
     await store.append({ records, positions: [], gaps: [] });
     await store.sealed();
     await store.close();
-    const tasks = { backup: { dir: backupDir, keep: { count: 10 } }, prune: { min_free: minFree } };
+    const tasks = {
+      backup: { schedule: 'off', dir: backupDir, keep: { count: 10 } },
+      prune: { min_free: minFree, schedule: '0 0 1 1 *' },
+    };
     const { client, url } = await startDaemon(t, dataDir, [], { tasks });
     await client.createConsumer('job', { from: 'beginning' });
     const { batch, row_count: pulled } = await client.pull('job', { max_rows: rowsPerSegment + 1, max_bytes: 8 * MiB });
