@@ -89,7 +89,8 @@ void test('whatever a pattern matches has its literals', async (t) => {
         return; // is refused before it gets here
       }
       const literals = of(source);
-      for (const one of texts) {
+      // What is left of a pattern without its signs matches it often.
+      for (const one of [...texts, source.replaceAll(/[\\^$()[\]|+?*]/g, '')]) {
         if (literals.length === 0 || !compiled.test(one)) continue;
         matches++;
         if (!literals.every((literal) => one.includes(literal)))
