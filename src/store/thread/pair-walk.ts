@@ -1,6 +1,5 @@
 /** Counts the metadata of many rows that lie close together as it stands in the pages of its table: the engine seeks each row's, and hands out text. */
-import { RegressionError, systemCodeOf } from '../../runtime/errors.ts';
-import type { PageReader } from './pages/page-file.ts';
+import { type PageReader, isUnreadable } from './pages/page-file.ts';
 import { PairCursor } from './pages/pair-cursor.ts';
 import type { Sqlite } from './sqlite.ts';
 
@@ -26,9 +25,7 @@ export function walkPairs(
     pages = openPages();
     count(new PairCursor(pages, database.rootPageOf('logs_metadata')), Float64Array.from(ids).sort(), wanted, counts);
   } catch (error) {
-    // The engine says better what is wrong with a file, if it finds anything.
-    const isExpected = error instanceof RegressionError && error.code === 'STORE_CORRUPT';
-    if (!isExpected && systemCodeOf(error) === undefined) throw error;
+    if (!isUnreadable(error)) throw error;
     return false;
   } finally {
     pages?.close();

@@ -2,11 +2,10 @@
  * Writes rows of several files, in any order, from pages: for a page of many rows in the order of time, which hardly differs from that of
  * arrival. Rows that lie far apart are the engine's: it finds each by itself.
  */
-import { RegressionError, systemCodeOf } from '../../runtime/errors.ts';
 import type { RowPlace } from '../../search/request.ts';
 import type { Segment } from '../segments.ts';
 import { JsonText } from './pages/json-text.ts';
-import type { PageReader } from './pages/page-file.ts';
+import { type PageReader, isUnreadable } from './pages/page-file.ts';
 import { expectedRowBytes, firstRowsAtOnce, maxPageText, mostRowsAtOnce } from './row-lines.ts';
 import { RowWriter } from './row-writer.ts';
 import type { Sources } from './sources.ts';
@@ -50,9 +49,7 @@ export function writePlacedRows(
     );
     return written(writers, rows);
   } catch (error) {
-    // The engine says better what is wrong with a file, if it finds anything.
-    const isExpected = error instanceof RegressionError && error.code === 'STORE_CORRUPT';
-    if (!isExpected && systemCodeOf(error) === undefined) throw error;
+    if (!isUnreadable(error)) throw error;
     return null;
   } finally {
     for (const pages of opened) pages.close();

@@ -3,10 +3,9 @@
  *
  * Only for a page of many rows whose filter needs no index and no `q`; all else, and what is not as expected, is the engine's.
  */
-import { RegressionError, systemCodeOf } from '../../runtime/errors.ts';
 import { severitiesFrom } from '../../record/severity.ts';
 import type { Filter, RowPlace, SearchRequest } from '../../search/request.ts';
-import type { PageReader } from './pages/page-file.ts';
+import { type PageReader, isUnreadable } from './pages/page-file.ts';
 import { JsonText } from './pages/json-text.ts';
 import { expectedRowBytes, maxPageText, placeOf } from './row-lines.ts';
 import { RowWriter } from './row-writer.ts';
@@ -99,9 +98,7 @@ export function writeRowsOfPages(
     writeRows(database, open, asked, rows);
     return true;
   } catch (error) {
-    // The engine says better what is wrong with a file, if it finds anything.
-    const isExpected = error instanceof RegressionError && error.code === 'STORE_CORRUPT';
-    if (!isExpected && systemCodeOf(error) === undefined) throw error;
+    if (!isUnreadable(error)) throw error;
     rows.backTo(before);
     return false;
   } finally {

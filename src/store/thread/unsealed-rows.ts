@@ -3,10 +3,9 @@
  * were asked for a text, the pairs (pair-hashes.ts) of those that were asked for metadata, as far as they have been read. Both name a
  * file by its first id: a hot file's stay good when it is closed.
  */
-import { RegressionError, systemCodeOf } from '../../runtime/errors.ts';
 import type { Segment } from '../segments.ts';
 import { PairHash, PairHashes, pairHashOf } from './pair-hashes.ts';
-import type { PageReader } from './pages/page-file.ts';
+import { type PageReader, isUnreadable } from './pages/page-file.ts';
 import { Columns } from './pages/record-columns.ts';
 import { TableCursor } from './pages/table-pages.ts';
 import type { Sqlite } from './sqlite.ts';
@@ -95,9 +94,8 @@ class KnownFiles<Content> {
       if (untilId > known.untilId) this.#add(file, known.content, known.untilId, untilId);
     } catch (error) {
       this.#files.delete(firstId); // it may have half of them
-      const isExpected = error instanceof RegressionError && error.code === 'STORE_CORRUPT';
-      if (isExpected || systemCodeOf(error) !== undefined) return null; // the engine says better what is wrong with a file
-      throw error;
+      if (!isUnreadable(error)) throw error;
+      return null;
     }
     known.untilId = untilId;
     return untilId < lastId ? null : { content: known.content, range };

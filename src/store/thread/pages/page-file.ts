@@ -4,7 +4,7 @@
  * that is written is thrown away when anything fails.
  */
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { RegressionError } from '../../../runtime/errors.ts';
+import { RegressionError, systemCodeOf } from '../../../runtime/errors.ts';
 
 const headerBytes = 100;
 const magic = 'SQLite format 3\0';
@@ -21,6 +21,12 @@ export interface PageReader {
   read(page: number): Buffer;
   corrupt(what: string): RegressionError;
   close(): void;
+}
+
+/** What a reader of pages gives up for: the engine is asked then, and says better what is wrong with a file, if it finds anything. */
+export function isUnreadable(error: unknown): boolean {
+  const isCorrupt = error instanceof RegressionError && error.code === 'STORE_CORRUPT';
+  return isCorrupt || systemCodeOf(error) !== undefined;
 }
 
 export class PageFile implements PageReader {
