@@ -32,23 +32,20 @@ export class Rows implements Iterable<LogRow> {
     return new Rows(bytes, Uint32Array.from(places));
   }
 
+  /** @param lines a row each, with its newline. */
+  static ofLines(lines: Iterable<string | Uint8Array>, expectedBytes: number): Rows {
+    return Rows.of(bodyOf(lines, expectedBytes));
+  }
+
   static from(rows: readonly LogRow[]): Rows {
-    return Rows.of(
-      bodyOf(
-        rows.map((row) => `${JSON.stringify(row)}\n`),
-        64 * 1024,
-      ),
-    );
+    const lines = rows.map((row) => `${JSON.stringify(row)}\n`);
+    return Rows.ofLines(lines, 64 * 1024);
   }
 
   static joined(parts: readonly Rows[]): Rows {
     const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-    return Rows.of(
-      bodyOf(
-        parts.flatMap((part) => [...part.lines()]),
-        bytes,
-      ),
-    );
+    const lines = parts.flatMap((part) => [...part.lines()]);
+    return Rows.ofLines(lines, bytes);
   }
 
   get length(): number {

@@ -1,5 +1,4 @@
 /** Sends dead letters once more, when somebody has asked for it: in pages, apart from the rows that the sink reads on from. */
-import { bodyOf } from '../../sinks/body.ts';
 import { Rows } from '../../sinks/rows.ts';
 import type { Store } from '../../store/store.ts';
 import type { SinkDelivery } from './sink-delivery.ts';
@@ -48,12 +47,8 @@ export class LetterRetry {
       this.#isDue = false;
       const letters = await store.state.dueDeadLetters(name, lettersAtOnce);
       if (letters.length === 0) return;
-      const rows = Rows.of(
-        bodyOf(
-          letters.map(({ row }) => `${row}\n`),
-          expectedBytes,
-        ),
-      );
+      const lines = letters.map(({ row }) => `${row}\n`);
+      const rows = Rows.ofLines(lines, expectedBytes);
       const { deadLetters } = await delivery.deliver(rows, 1, signal);
       const reasons = new Map(deadLetters.map(({ logId, reason }) => [logId, reason]));
       const refused = letters.flatMap(({ id, logId }) => {
