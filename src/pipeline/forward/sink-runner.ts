@@ -213,9 +213,10 @@ export class SinkRunner {
     const limits = { maxRows, maxBytes: options.batch_bytes, untilId: gapEnd };
     const read = await rows.read(this.#progress.position, filter, limits, this.#signal);
     if (read === null) return;
-    const sent = read.rows.filter(({ severity }) => kept !== undefined && isAtLeast(severity, kept));
+    if (kept === undefined) return this.#drop(read.lastId, read.lostIds + read.rows.length);
+    const sent = read.rows.filter(({ severity }) => isAtLeast(severity, kept));
     const unsent = { ...read, rows: sent, lostIds: read.lostIds + read.rows.length - sent.length };
-    if (sent.length === 0 || kept === undefined) return this.#drop(read.lastId, unsent.lostIds);
+    if (sent.length === 0) return this.#drop(read.lastId, unsent.lostIds);
     const own = filter.minSeverity;
     await this.#begin(unsent, { ...filter, minSeverity: own !== undefined && isAtLeast(own, kept) ? own : kept });
     await this.#deliverBatch(unsent, options.concurrency);
