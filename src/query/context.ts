@@ -9,6 +9,7 @@ import type { TaskName } from '../tasks/registry.ts';
 import type { Accounts } from './accounts.ts';
 import type { Audit } from './audit.ts';
 import type { LiveFeed } from './live-feed.ts';
+import type { RequestLimits } from './request-limits.ts';
 import type { ReloadOutcome } from '../reload.ts';
 import type { Forwarder } from '../pipeline/forward/forwarder.ts';
 import type { Store } from '../store/store.ts';
@@ -68,4 +69,5 @@ export interface RouteContext extends QueryContext {
   readonly queries: Pick<Store, 'search' | 'hits' | 'fieldCounts'>;
   readonly accounts: Accounts;
   readonly audit: Audit;
+  readonly requestLimits: Pick<RequestLimits, 'hold'>;
 }

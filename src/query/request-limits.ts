@@ -67,8 +67,12 @@ export class RequestLimits {
     if (!(socket instanceof Socket)) return; // a question of the server's own
     socket.setTimeout(this.#options.stalledAnswerMs);
     const bytes = typeof answer === 'string' || Buffer.isBuffer(answer) ? answer.length : 0;
-    if (bytes === 0) return;
+    if (bytes > 0) this.hold(reply, bytes);
+  };
+
+  /** Bytes that the answer keeps in memory until it has been read, or broken off. */
+  hold(reply: FastifyReply, bytes: number): void {
     this.#unsentBytes += bytes;
     reply.raw.once('close', () => (this.#unsentBytes -= bytes));
-  };
+  }
 }

@@ -7,6 +7,8 @@ import { patternId } from '../search/parse-query.ts';
 import { rowFormats } from './row-formats.ts';
 
 export const maxLimit = 10_000;
+/** Of an answer that is sent while it is read. */
+export const maxStreamedRows = 1_000_000;
 export const defaultLimit = 100;
 export const maxBuckets = 10_000;
 
@@ -58,9 +60,9 @@ export const logsParameters = {
     .number()
     .int()
     .min(1)
-    .max(maxLimit)
+    .max(maxStreamedRows)
     .default(defaultLimit)
-    .describe(`Rows of a page, at most ${maxLimit}`),
+    .describe(`Rows of a page, at most ${maxLimit}; as NDJSON at most ${maxStreamedRows}`),
   cursor: z.string().max(512).optional().describe('`next` of the page before, with the same filters and order'),
   format: z
     .enum(rowFormats)

@@ -7,8 +7,9 @@ import type { Server as HttpsServer } from 'node:https';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
 import { hostAndPort } from '../runtime/host-and-port.ts';
 import type { Service } from '../runtime/service.ts';
@@ -172,6 +173,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
     queries,
     accounts,
     audit: auditTo(options.append, options.clock, version),
+    requestLimits: limits,
   };
   server.decorateRequest('principal');
   server.addHook('onRequest', guard({ accounts, limits, hosts, innerKey }));
@@ -186,7 +188,7 @@ export async function buildServer(options: QueryServerOptions, address: ListenAd
     );
   });
   server.setErrorHandler(async (error: FastifyError, request, reply) => {
-    const answer = problemOf(error);
+    const answer = problemOf(error, request);
     if (answer.status >= 500 && answer.code === 'INTERNAL') {
       // Whoever hung up, or was cut off by our stop, is no failure of ours.
       const level = reply.raw.destroyed ? 'debug' : 'error';
@@ -249,16 +251,26 @@ async function readTls({ cert, key }: { readonly cert: string; readonly key: str
   return { cert: await read(cert, 'cert'), key: await read(key, 'key'), minVersion: 'TLSv1.2' as const };
 }
 
-function problemOf(error: FastifyError) {
+function problemOf(error: FastifyError, request: FastifyRequest) {
   if (error.validation !== undefined) {
     const first = error.validation[0];
     const parameter = first?.instancePath.split('/')[1];
-    return problem(400, 'QUERY_INVALID', `${parameter ?? error.validationContext}: ${first?.message}`, { parameter });
+    const hint = parameter === undefined ? undefined : meaningOf(request, error.validationContext, parameter);
+    return problem(400, 'QUERY_INVALID', `${parameter ?? error.validationContext}: ${first?.message}`, {
+      hint,
+      parameter,
+    });
   }
   if (typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500) {
     return problem(error.statusCode, error.code ?? 'BAD_REQUEST', error.message);
   }
   return problemOfError(error);
+}
+
+/** What the route's schema says of a parameter. */
+function meaningOf(request: FastifyRequest, part: FastifyError['validationContext'], name: string): string | undefined {
+  const schema = part === undefined ? undefined : request.routeOptions.schema?.[part];
+  return schema instanceof z.ZodObject ? (schema.shape[name] as z.ZodType | undefined)?.description : undefined;
 }
 
 function unavailable(listen: string, error: unknown): RegressionError {

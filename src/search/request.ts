@@ -53,7 +53,10 @@ export interface IdRange {
 export interface SearchPage {
   /** The rows as NDJSON text, each line ending in a newline, keys in the order of the API's row schema. */
   readonly ndjson: string;
-  /** The same as UTF-8, in its stead; only where it was asked for, and where rows are read as bytes. Not to be changed. */
+  /**
+   * The same as UTF-8, in its stead; only where it was asked for, and where rows are read as bytes. Not to be changed; what its buffer has
+   * behind them is nobody's.
+   */
   readonly bytes?: Uint8Array;
   readonly rowCount: number;
   /** Place of the last row; null for an empty page. */

@@ -172,8 +172,10 @@ void test('hits counts rows per step, in the shape of VictoriaLogs', async (t) =
 
 const wrong: readonly (readonly [query: string, parameter: string | undefined, hint: RegExp | undefined])[] = [
   ['limt=5', undefined, /Did you mean limit\?/],
-  ['limit=0', 'limit', undefined],
-  ['limit=many', 'limit', undefined],
+  ['limit=0', 'limit', /at most 10000/],
+  ['limit=many', 'limit', /at most 10000/],
+  ['limit=10001', 'limit', /NDJSON/],
+  ['limit=1000001&format=ndjson', 'limit', /1000000/],
   ['limit=5&limit=6', 'limit', /once/],
   ['severity=LOUD', 'severity', undefined],
   ['start=yesterday', 'start', /RFC 3339/],
@@ -181,7 +183,7 @@ const wrong: readonly (readonly [query: string, parameter: string | undefined, h
   ['q=%22open', 'q', /Close the phrase/],
   ['q=severity:loud', 'q', /severity:>=warn/],
   ['format=xml', 'format', undefined],
-  ['order=up', 'order', undefined],
+  ['order=up', 'order', /newest first/],
   ['cursor=abc', 'cursor', /unchanged/],
   ['after_id=-1', 'after_id', undefined],
 ];

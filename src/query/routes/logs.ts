@@ -1,6 +1,7 @@
 /** `GET /api/v1/logs`: pages of rows. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { RegressionError } from '../../runtime/errors.ts';
 import { decodeCursor, encodeCursor } from '../../search/cursor.ts';
 import type { LogRow, SearchPage } from '../../search/request.ts';
 import type { RouteContext } from '../context.ts';
@@ -8,7 +9,8 @@ import { checkNames, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
 import { filterFrom } from '../pattern-filter.ts';
 import { type Fields, csvOf, fieldsJson, readFields, type rowFormats, textLine } from '../row-formats.ts';
-import { logsParameters, pageSchema, problems } from '../schemas.ts';
+import { type StreamEnd, rowStream } from '../row-stream.ts';
+import { logsParameters, maxLimit, maxStreamedRows, pageSchema, problems } from '../schemas.ts';
 
 type RowFormat = (typeof rowFormats)[number];
 
@@ -30,7 +32,7 @@ export function logsRoutes(context: RouteContext): FastifyPluginAsyncZod {
           operationId: 'searchLogs',
           summary: 'Rows with their metadata, newest or oldest first, page by page',
           description:
-            'Metadata is filtered by `meta.<key>=<value>`, e.g. `meta.userId=u-1`; several must all hold. As NDJSON the last line is `{"_end":true,...}`: without it the answer was cut off. The next page is in `next` and in the `Link` header.',
+            'Metadata is filtered by `meta.<key>=<value>`, e.g. `meta.userId=u-1`; several must all hold. As NDJSON the last line is `{"_end":true,...}`: without it the answer was cut off. The next page is in `next` and in the `Link` header. A `limit` of more than a page has is answered part by part, as NDJSON alone and without `Link`: in order of time, what arrives meanwhile may be missing.',
           tags: ['logs'],
           security: [{ bearer: [] }],
           querystring: z.looseObject(logsParameters),
@@ -42,13 +44,32 @@ export function logsRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const { order, limit, cursor } = request.query;
         const fields = request.query.fields === undefined ? undefined : readFields(request.query.fields);
         const format = request.query.format ?? acceptedFormat(request.headers.accept);
+        if (limit > maxLimit && format !== 'ndjson') {
+          throw new RegressionError('QUERY_INVALID', `limit: at most ${maxLimit} as ${format}`, {
+            hint: `As NDJSON at most ${maxStreamedRows}; or ask for the next page with \`next\`.`,
+          });
+        }
         const metadata = metadataOf(request.query);
         const limits = { deadlineMs: context.queryTimeoutMs, signal: abortOnHangUp(reply) };
         const filter = await filterFrom(context, request.query, metadata, limits);
         const after = cursor === undefined ? undefined : decodeCursor(cursor, { filter, order });
         const asBytes = fields === undefined && (format === 'json' || format === 'ndjson');
-        const page = await context.queries.search({ filter, order, limit, after, asBytes }, limits);
-        const next = page.hasMore && page.last !== null ? encodeCursor(page.last, { filter, order }) : null;
+        const asked = { filter, order, limit, after, asBytes };
+        const nextOf = ({ hasMore, last }: StreamEnd): string | null =>
+          hasMore && last !== null ? encodeCursor(last, { filter, order }) : null;
+        if (limit > maxLimit) {
+          const { stream, partBytes } = await rowStream(asked, (part) => context.store.search(part, limits), {
+            rowsOf: (part) => part.bytes ?? ndjsonOf(part, fields),
+            endOf: (end) => ndjsonEnd(end, nextOf(end)),
+          });
+          stream.once('error', (err) => {
+            if (!limits.signal.aborted) context.logger.warn({ err, url: request.url }, 'an answer was broken off');
+          });
+          context.requestLimits.hold(reply, partBytes * 2);
+          return reply.type(contentTypes.ndjson).send(stream as never);
+        }
+        const page = await context.queries.search(asked, limits);
+        const next = nextOf(page);
         if (next !== null) void reply.header('link', nextLink(request.url, next));
         const elapsedMs = Math.round((context.clock.monotonicMs() - startedAtMs) * 10) / 10;
         // Bytes: the rows are JSON text when they leave the store, and are not to be serialized again.
@@ -87,15 +108,17 @@ function pageText(
     return parseRows(page.ndjson)
       .map((row) => textLine(row, fields, false))
       .join('');
-  const ndjson =
-    fields === undefined
-      ? page.ndjson
-      : parseRows(page.ndjson)
-          .map((row) => `${fieldsJson(row, fields)}\n`)
-          .join('');
+  const ndjson = ndjsonOf(page, fields);
   if (format === 'ndjson') return `${ndjson}${ndjsonEnd(page, next)}`;
   // JSON text has no raw newlines, so the rows' newlines are exactly the places of the commas.
   return `${jsonStart}${ndjson.slice(0, -1).replaceAll('\n', ',')}${jsonEnd(page, next, elapsedMs)}`;
+}
+
+function ndjsonOf({ ndjson }: SearchPage, fields: Fields | undefined): string {
+  if (fields === undefined) return ndjson;
+  return parseRows(ndjson)
+    .map((row) => `${fieldsJson(row, fields)}\n`)
+    .join('');
 }
 
 function pageBytes(
@@ -105,7 +128,7 @@ function pageBytes(
   next: string | null,
   elapsedMs: number,
 ): Buffer {
-  if (!isJson) return Buffer.concat([rows, Buffer.from(ndjsonEnd(page, next))]);
+  if (!isJson) return withEnd(rows, Buffer.from(ndjsonEnd(page, next)));
   const list = Buffer.concat([
     Buffer.from(jsonStart),
     rows.subarray(0, -1),
@@ -113,6 +136,15 @@ function pageBytes(
   ]);
   for (let at = list.indexOf('\n'); at >= 0; at = list.indexOf('\n', at + 1)) list[at] = comma;
   return list;
+}
+
+/** In the room behind the rows, where there is some: they are many, and not to be copied. */
+function withEnd(rows: Uint8Array, end: Buffer): Buffer {
+  const { buffer, byteOffset, length } = rows;
+  if (byteOffset + length + end.length > buffer.byteLength) return Buffer.concat([rows, end]);
+  const whole = Buffer.from(buffer as ArrayBuffer, byteOffset, length + end.length);
+  whole.set(end, length);
+  return whole;
 }
 
 const jsonStart = '{"rows":[';
@@ -123,8 +155,8 @@ function jsonEnd(page: SearchPage, next: string | null, elapsedMs: number): stri
   return `],"next":${JSON.stringify(next)},"truncated":${page.hasMore},"stats":${stats}}`;
 }
 
-function ndjsonEnd(page: SearchPage, next: string | null): string {
-  return `${JSON.stringify({ _end: true, rows: page.rowCount, last_id: page.lastId, next })}\n`;
+function ndjsonEnd({ rowCount, lastId }: StreamEnd, next: string | null): string {
+  return `${JSON.stringify({ _end: true, rows: rowCount, last_id: lastId, next })}\n`;
 }
 
 /** RFC 8288. */
