@@ -10,7 +10,7 @@ import { PatternQuestions, type Span, type SpanOfPatterns, ordered } from './pat
 
 export const wantedBuckets = 12;
 const maxEntries = 200;
-type DigestStore = Pick<Store, 'patternHistory' | 'search'>;
+type DigestStore = Pick<Store, 'patternHistory' | 'patternExtent' | 'search'>;
 /** New errors whose traces are followed. */
 const maxTraced = 5;
 const traceWindowMs = 10 * 60_000;
@@ -27,7 +27,7 @@ export async function digestOf(
 ): Promise<Digest> {
   const questions = new PatternQuestions(store, () => nowMs);
   const span = await questions.span(asked, wantedBuckets, limits);
-  const before = asked.start === undefined ? null : await changesBefore(questions, asked, nowMs, limits);
+  const before = asked.start === undefined ? null : await changesBefore(questions, asked, span, nowMs, limits);
   return digestOfSpan(store, span, before ?? { hasPast: false, changes: [] }, budget, limits);
 }
 
@@ -74,6 +74,7 @@ export async function digestOfSpan(
 async function changesBefore(
   questions: PatternQuestions,
   asked: Span,
+  span: SpanOfPatterns,
   nowMs: number,
   limits: QueryLimits,
 ): Promise<Past | null> {
@@ -86,7 +87,7 @@ async function changesBefore(
     end: new Date(startMs).toISOString(),
   };
   const present = { ...asked, start: new Date(startMs).toISOString() };
-  const { changes, baselineCount } = await questions.compare({ baseline: past, target: present }, {}, limits);
+  const { changes, baselineCount } = await questions.compare({ baseline: past, target: present }, {}, limits, span);
   const entries = changes.map(
     ({ kind, severity, application, id, template, because }) =>
       `- ${kind.replace('_', ' ')}: ${severity} ${code(application)} ${code(template)}\n  ${code(because)}, ${rowsOfPattern(id)}\n`,

@@ -85,6 +85,7 @@ export class MinedRows {
       since: this.#since,
       ...grid,
       toMinute: grid.fromMinute + grid.buckets * grid.stepMinutes,
+      minutes: last - first + 1,
       bursts: burstsIn(this.#history(firstHour, minutesPerHour), firstHour, { first, last }, patterns),
     };
   }

@@ -46,14 +46,16 @@ export interface SpanOfPatterns {
   readonly stepMinutes: number;
   readonly buckets: number;
   readonly toMinute: number;
+  /** From the first to the last minute in which anything was logged; 0 without any. */
+  readonly minutes: number;
   readonly bursts: ReadonlyMap<PatternSummary, Burst>;
 }
 
 export class PatternQuestions {
-  readonly #store: Pick<Store, 'patternHistory'>;
+  readonly #store: Pick<Store, 'patternHistory' | 'patternExtent'>;
   readonly #nowMs: () => number;
 
-  constructor(store: Pick<Store, 'patternHistory'>, nowMs: () => number) {
+  constructor(store: Pick<Store, 'patternHistory' | 'patternExtent'>, nowMs: () => number) {
     this.#store = store;
     this.#nowMs = nowMs;
   }
@@ -61,10 +63,10 @@ export class PatternQuestions {
   /** What was logged in a span; without times everything that is known. */
   async span(asked: Span, wantedBuckets: number, limits: QueryLimits): Promise<SpanOfPatterns> {
     const range = this.#rangeOf(asked);
-    const all = await this.#history(asked, { ...range, stepMinutes: lastMinute }, limits);
     // Where there is nothing the span is the minute at which it begins.
     const begin = asked.start === undefined ? Math.floor(this.#nowMs() / 60_000) : range.fromMinute;
-    const { first, last } = extentOf(all.cells) ?? { first: begin, last: begin };
+    const extent = await this.#store.patternExtent(requestOf(asked, { ...range, stepMinutes: lastMinute }), limits);
+    const { first, last } = extent ?? { first: begin, last: begin };
     const grid = bucketsOf(first, last, wantedBuckets, range.fromMinute);
     const history = await this.#history(asked, { ...range, ...grid }, limits);
     const patterns = summarize(history);
@@ -74,15 +76,17 @@ export class PatternQuestions {
       since: timestampOfMinute(asked.start === undefined ? first : range.fromMinute),
       ...grid,
       toMinute: Math.min(range.toMinute, grid.fromMinute + grid.buckets * grid.stepMinutes),
+      minutes: extent === null ? 0 : last - first + 1,
       bursts: await this.#bursts(asked, patterns, range.fromMinute, { first, last }, limits),
     };
   }
 
-  /** Two sides, each with times, a release, or both. */
+  /** Two sides, each with times, a release, or both. @param known what the target logged, where it has been asked already. */
   async compare(
     sides: { readonly baseline: Span; readonly target: Span },
     options: { readonly minSupport?: number | undefined; readonly minRatio?: number | undefined },
     limits: QueryLimits,
+    known?: Side,
   ): Promise<Comparison> {
     const { baseline, target } = sides;
     const isOfReleases = baseline.version !== undefined && baseline.version !== target.version;
@@ -97,7 +101,7 @@ export class PatternQuestions {
     if (ranges.baseline.toMinute - 1 === ranges.target.fromMinute) ranges.baseline.toMinute--;
     const [before, now] = [
       await this.#side(baseline, ranges.baseline, limits),
-      await this.#side(target, ranges.target, limits),
+      known ?? (await this.#side(target, ranges.target, limits)),
     ];
     return compareSides(before, now, {
       ...(options.minSupport === undefined ? {} : { minSupport: options.minSupport }),
@@ -121,11 +125,12 @@ export class PatternQuestions {
   ): Promise<Map<PatternSummary, Burst>> {
     const firstHour = Math.floor(first / minutesPerHour) * minutesPerHour;
     const fromMinute = Math.max(firstHour - 7 * minutesPerDay, 0);
-    const hourly = await this.#history(asked, { fromMinute, toMinute: last + 1, stepMinutes: minutesPerHour }, limits);
+    const week = { fromMinute, toMinute: last + 1, stepMinutes: minutesPerHour };
+    const hourly = await this.#history(asked, { ...week, only: 'counts' }, limits);
     if (startMinute <= firstHour) return burstsIn(hourly, fromMinute, { first, last }, patterns);
     // The span begins within an hour: what that hour has from before is none of it.
     const range = { fromMinute: firstHour, toMinute: startMinute, stepMinutes: minutesPerHour };
-    const early = await this.#history(asked, range, limits);
+    const early = await this.#history(asked, { ...range, only: 'cells' }, limits);
     const bucket = (firstHour - fromMinute) / minutesPerHour;
     const cells = without(hourly.cells, new Map(early.cells.map((cell) => [cellKey({ ...cell, bucket }), cell.count])));
     return burstsIn({ ...hourly, cells }, fromMinute, { first, last }, patterns);
@@ -144,13 +149,15 @@ export class PatternQuestions {
     return { fromMinute, toMinute };
   }
 
-  #history(
-    { application, version, environment }: Span,
-    range: Pick<PatternHistoryRequest, 'fromMinute' | 'toMinute' | 'stepMinutes'>,
-    limits: QueryLimits,
-  ): Promise<PatternHistory> {
-    return this.#store.patternHistory({ ...range, application, version, environment }, limits);
+  #history(asked: Span, range: Range, limits: QueryLimits): Promise<PatternHistory> {
+    return this.#store.patternHistory(requestOf(asked, range), limits);
   }
+}
+
+type Range = Pick<PatternHistoryRequest, 'fromMinute' | 'toMinute' | 'stepMinutes' | 'only'>;
+
+function requestOf({ application, version, environment }: Span, range: Range): PatternHistoryRequest {
+  return { ...range, application, version, environment };
 }
 
 /** Minutes of the first and the last record; null where there is none. */

@@ -29,6 +29,14 @@ export interface PatternHistoryRequest {
   readonly application?: string | undefined;
   readonly version?: string | undefined;
   readonly environment?: string | undefined;
+  /** Where not all is needed: no values and slots (`counts`), or nothing but cells and releases. The rest of the answer is empty. */
+  readonly only?: 'counts' | 'cells' | undefined;
+}
+
+/** Minutes of the first and of the last record, both inclusive. */
+export interface PatternExtent {
+  readonly first: number;
+  readonly last: number;
 }
 
 export interface PatternHistory {

@@ -13,7 +13,7 @@ import type {
   SearchRequest,
 } from '../search/request.ts';
 import type { EncodedPatterns } from './pattern-encoding.ts';
-import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from './patterns.ts';
+import type { PatternExtent, PatternHistory, PatternHistoryRequest, StoredPatterns } from './patterns.ts';
 import type { StateCalls } from './state.ts';
 import type { ErrorCode } from '../runtime/errors.ts';
 import type { Damage } from './damage.ts';
@@ -54,6 +54,7 @@ export interface ReaderCalls {
   hits(snapshot: string, request: HitsRequest): readonly HitsBucket[];
   fieldCounts(snapshot: string, request: FieldCountsRequest): FieldCounts;
   patternHistory(snapshot: string, request: PatternHistoryRequest): PatternHistory;
+  patternExtent(snapshot: string, request: PatternHistoryRequest): PatternExtent | null;
   /** @throws RegressionError `QUERY_INVALID`, `FORBIDDEN`: see sql-statement.ts. */
   sql(snapshot: string, request: SqlRequest): SqlAnswer;
   /** What is wrong with a table of the hot file and its indexes; null when nothing is. */

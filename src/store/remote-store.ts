@@ -21,8 +21,8 @@ import { ApplicationIds } from './application-ids.ts';
 import { encodedRows } from './batch-encoding.ts';
 import type { Damage } from './damage.ts';
 import { encodePatterns } from './pattern-encoding.ts';
-import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from './patterns.ts';
-import type { SqlAnswer, SqlRequest, WriterCalls, WriterNotice, WriterOptions } from './protocol.ts';
+import type { PatternExtent, PatternHistory, PatternHistoryRequest, StoredPatterns } from './patterns.ts';
+import type { SqlAnswer, SqlRequest, WriterCalls, WriterNotice } from './protocol.ts';
 import { ReaderPool } from './reader-pool.ts';
 import { remoteState } from './state.ts';
 import { checkHotFile } from './hot-check.ts';
@@ -30,7 +30,7 @@ import { completeRestore } from './replaced-data.ts';
 import { Sealing } from './sealing.ts';
 import { type HotCopy, type RemovalReason, type Segment, hotFileName, segmentsDirectoryName } from './segments.ts';
 import type { Appended, QueryLimits, Store, StoreStats } from './store.ts';
-import { defaultLimits } from './store-limits.ts';
+import { writerOptionsOf } from './store-limits.ts';
 import { ThreadLink } from './thread-link.ts';
 
 export interface StoreOptions {
@@ -51,7 +51,7 @@ export interface StoreOptions {
   readonly maxHotBytes?: number;
   /** The same by age. */
   readonly maxHotAgeMs?: number;
-  /** See `WriterOptions`. */
+  /** See `WriterOptions` in protocol.ts. */
   readonly maxBytesCheckedFirst?: number;
   /** How long roll-ups of patterns are kept. */
   readonly keepPatternsMs?: number;
@@ -76,17 +76,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     });
   }
   const hotPath = join(dataDir, hotFileName);
-  const writerOptions: WriterOptions = {
-    path: hotPath,
-    durability: options.durability ?? defaultLimits.durability,
-    checkpointBytes: options.checkpointBytes ?? defaultLimits.checkpointBytes,
-    maxWalBytes: options.maxWalBytes ?? defaultLimits.maxWalBytes,
-    cacheBytes: options.cacheBytes ?? defaultLimits.cacheBytes,
-    maxHotBytes: options.maxHotBytes ?? defaultLimits.maxHotBytes,
-    maxHotAgeMs: options.maxHotAgeMs ?? defaultLimits.maxHotAgeMs,
-    maxBytesCheckedFirst: options.maxBytesCheckedFirst ?? defaultLimits.maxBytesCheckedFirst,
-    keepPatternsMs: options.keepPatternsMs ?? defaultLimits.keepPatternsMs,
-  };
+  const writerOptions = writerOptionsOf(hotPath, options);
   let pools: readonly ReaderPool[] = [];
   let sealing: Sealing | undefined;
   let segments: readonly Segment[] = [];
@@ -219,6 +209,11 @@ class RemoteStore implements Store {
   patternHistory(request: PatternHistoryRequest, limits: QueryLimits): Promise<PatternHistory> {
     this.#refuseWhenClosed();
     return this.#pools.readers.run((reader, snapshot) => reader.call('patternHistory', [snapshot, request]), limits);
+  }
+
+  patternExtent(request: PatternHistoryRequest, limits: QueryLimits): Promise<PatternExtent | null> {
+    this.#refuseWhenClosed();
+    return this.#pools.readers.run((reader, snapshot) => reader.call('patternExtent', [snapshot, request]), limits);
   }
 
   patterns(): Promise<StoredPatterns> {

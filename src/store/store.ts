@@ -13,7 +13,7 @@ import type {
   SearchPage,
   SearchRequest,
 } from '../search/request.ts';
-import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from './patterns.ts';
+import type { PatternExtent, PatternHistory, PatternHistoryRequest, StoredPatterns } from './patterns.ts';
 import type { SqlAnswer, SqlRequest } from './protocol.ts';
 import type { HotCopy, RemovalReason, Segment } from './segments.ts';
 import type { Remote, StateCalls } from './state.ts';
@@ -48,6 +48,9 @@ export interface Store {
 
   /** Roll-ups of patterns. Same limits and errors as `search`. */
   patternHistory(request: PatternHistoryRequest, limits: QueryLimits): Promise<PatternHistory>;
+
+  /** Between which minutes of the range there are counts; null for none. Same limits and errors as `search`. */
+  patternExtent(request: PatternHistoryRequest, limits: QueryLimits): Promise<PatternExtent | null>;
 
   /** Every pattern that is no alias, for the miner at the start. */
   patterns(): Promise<StoredPatterns>;

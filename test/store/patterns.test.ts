@@ -107,6 +107,39 @@ void test('many small batches add up to the same counts and values, however many
   t.ok((cells[0]?.exemplarId ?? 0) > 60, 'a row of the newest minute stands for them');
 });
 
+void test('what is asked of a history in part is as in the whole, folded or not', async (t) => {
+  const store: Store = new SqliteStore(':memory:');
+  const append = appendingTo(store);
+  const begin = Date.parse('2026-11-24T03:00:00Z') / 60_000;
+  for (let index = 0; index < 40; index++) {
+    const [record] = someRecords(1, {
+      timestamp: new Date((begin + index * 7) * 60_000).toISOString().replace('Z', '000Z'),
+      application: { name: 'shop', version: String(1 + (index % 3)), environment: null },
+      message: `answered status=${200 + (index % 3)}`,
+    });
+    await append(record === undefined ? [] : [record]);
+  }
+  for (const version of [undefined, '2', 'none']) {
+    for (const [fromMinute, toMinute] of [
+      [0, 2 ** 31],
+      [begin + 8, begin + 100],
+      [begin + 260, begin + 2000],
+      [begin + 1, begin + 2],
+    ] as const) {
+      const request = { fromMinute, toMinute, stepMinutes: 60, version };
+      const whole = await store.patternHistory(request, limits);
+      const { patterns, releases, cells } = whole;
+      const [firsts, lasts] = [cells.map(({ firstMinute }) => firstMinute), cells.map(({ lastMinute }) => lastMinute)];
+      const extent = cells.length === 0 ? null : { first: Math.min(...firsts), last: Math.max(...lasts) };
+      const counts = { patterns, releases, cells, values: [], slots: [] };
+
+      t.strictSame(await store.patternExtent(request, limits), extent);
+      t.strictSame(await store.patternHistory({ ...request, only: 'counts' }, limits), counts);
+      t.strictSame(await store.patternHistory({ ...request, only: 'cells' }, limits), { ...counts, patterns: [] });
+    }
+  }
+});
+
 void test('roll-ups outlive rotation, and what is old is folded into hours', { timeout: 120_000 }, async (t) => {
   const dataDir = await memoryDir(t);
   const store = await openStore({ dataDir, keepPatternsMs: 30 * 86_400_000 });

@@ -1,6 +1,7 @@
 /** Answers questions about patterns from their roll-ups, which are all in the hot file: no row is counted. */
 import type {
   PatternCell,
+  PatternExtent,
   PatternHistory,
   PatternHistoryRequest,
   PatternRow,
@@ -42,8 +43,11 @@ export function patternHistory(database: Sqlite, request: PatternHistoryRequest)
     release,
   );
   const pending = readPending(database);
-  const all = withPending(cells, pending.counts, request, new Set(releases.map(({ id }) => id)));
+  const asked = new Set(releases.map(({ id }) => id));
+  const all = withPending(cells, pending.counts, request, asked);
+  if (request.only === 'cells') return { patterns: [], releases, cells: all, values: [], slots: [] };
   const patterns = patternsOf(database, new Set(all.map(({ pattern }) => pattern)));
+  if (request.only === 'counts') return { patterns, releases, cells: all, values: [], slots: [] };
   const numbers = JSON.stringify(patterns.map(({ number }) => number));
   const ofThese = `pattern IN (SELECT value FROM json_each(?4)) AND application_id IN (${matchingReleases})`;
   const values = database.all<ReleaseValue & Record<string, string | number>>(
@@ -52,7 +56,6 @@ export function patternHistory(database: Sqlite, request: PatternHistoryRequest)
     [...release, numbers],
   );
   const shown = new Set(patterns.map(({ number }) => number));
-  const asked = new Set(releases.map(({ id }) => id));
   const slots = database.all<Omit<ReleaseSlot, 'isMany'> & { isMany: number }>(
     `SELECT pattern, application_id AS release, place, is_many AS isMany, minimum, maximum FROM pattern_slots
      WHERE ${ofThese} ORDER BY pattern, application_id, place LIMIT ${maxValueRows}`,
@@ -66,6 +69,25 @@ export function patternHistory(database: Sqlite, request: PatternHistoryRequest)
     values: [...values, ...pending.values.filter((value) => shown.has(value.pattern) && asked.has(value.release))],
     slots: slots.map(({ isMany, ...slot }) => ({ ...slot, isMany: isMany === 1 })),
   };
+}
+
+/** By the table's key, which begins with the minute, it takes a look at either end. */
+export function patternExtent(database: Sqlite, request: PatternHistoryRequest): PatternExtent | null {
+  const { fromMinute, toMinute, application = null, version = null, environment = null } = request;
+  const release = [application, version, environment];
+  const minuteAt = (order: 'ASC' | 'DESC'): number | undefined =>
+    database.get<{ minute: number }>(
+      `SELECT minute FROM pattern_counts
+       WHERE minute >= ?4 AND minute < ?5 AND application_id IN (${matchingReleases}) ORDER BY minute ${order} LIMIT 1`,
+      [...release, fromMinute, toMinute],
+    )?.minute;
+  const releases = new Set(database.all<{ id: number }>(matchingReleases, release).map(({ id }) => id));
+  const pending = readPending(database)
+    .counts.filter(({ minute }) => minute >= fromMinute && minute < toMinute)
+    .filter((count) => releases.has(count.release));
+  const first = pending.reduce((least, { minute }) => Math.min(least, minute), minuteAt('ASC') ?? Infinity);
+  const last = pending.reduce((most, { minute }) => Math.max(most, minute), minuteAt('DESC') ?? -Infinity);
+  return first > last ? null : { first, last };
 }
 
 /** What is asked for of the counts that are not folded yet, added to those that are; newest bucket first, as the query has them. */

@@ -13,7 +13,7 @@ import type { HotCopy, Segment } from '../segments.ts';
 import { giveWay } from './give-way.ts';
 import { capWasmMemory } from './memory-cap.ts';
 import { OpenSegments } from './open-segments.ts';
-import { patternHistory } from './pattern-history.ts';
+import { patternExtent, patternHistory } from './pattern-history.ts';
 import { countHits } from './hit-counts.ts';
 import { PageFile } from './pages/page-file.ts';
 import { searchRows } from './queries.ts';
@@ -80,6 +80,7 @@ serve<ReaderCalls>(parentPort, {
   hits: (snapshot, request) => consistent(snapshot, (sources) => countHits(sources, request)),
   fieldCounts: (snapshot, request) => consistent(snapshot, (sources) => countFields(sources, request)),
   patternHistory: (snapshot, request) => consistent(snapshot, ({ hot }) => patternHistory(hot, request)),
+  patternExtent: (snapshot, request) => consistent(snapshot, ({ hot }) => patternExtent(hot, request)),
   sql: (snapshot, request) =>
     consistent(snapshot, ({ hot: database }) =>
       runSql(database, request, filesOf(segments, request), {

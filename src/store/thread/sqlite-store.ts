@@ -17,7 +17,7 @@ import type {
 import { ApplicationIds } from '../application-ids.ts';
 import { encodedRows } from '../batch-encoding.ts';
 import { encodePatterns } from '../pattern-encoding.ts';
-import type { PatternHistory, PatternHistoryRequest, StoredPatterns } from '../patterns.ts';
+import type { PatternExtent, PatternHistory, PatternHistoryRequest, StoredPatterns } from '../patterns.ts';
 import type { SqlAnswer, SqlRequest, WriterOptions } from '../protocol.ts';
 import type { HotCopy, RemovalReason, Segment } from '../segments.ts';
 import { remoteState } from '../state.ts';
@@ -26,7 +26,7 @@ import type { Appended, Store, StoreStats } from '../store.ts';
 import { countFields } from './field-counts.ts';
 import { copyHot } from './hot-copy.ts';
 import { OpenSegments } from './open-segments.ts';
-import { patternHistory } from './pattern-history.ts';
+import { patternExtent, patternHistory } from './pattern-history.ts';
 import { countHits } from './hit-counts.ts';
 import { searchRows } from './queries.ts';
 import type { Sources } from './sources.ts';
@@ -141,6 +141,11 @@ export class SqliteStore implements Store {
   async patternHistory(request: PatternHistoryRequest): Promise<PatternHistory> {
     this.#refuseWhenClosed();
     return patternHistory(this.#writer.database, request);
+  }
+
+  async patternExtent(request: PatternHistoryRequest): Promise<PatternExtent | null> {
+    this.#refuseWhenClosed();
+    return patternExtent(this.#writer.database, request);
   }
 
   async patterns(): Promise<StoredPatterns> {
