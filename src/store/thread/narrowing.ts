@@ -7,8 +7,8 @@ import { requiredPairs, requiredTexts } from './query-to-sql.ts';
 import { blockCandidates, storedBitmaps } from './text-blocks.ts';
 import { type TextCandidates, textCandidates } from './text-index.ts';
 
-/** So few rows that it is not worth asking whether the other index leaves fewer. */
-const fewRows = 1000;
+/** So few rows that asking whether the other index leaves fewer, by a look at each of its terms, takes longer than to read them. */
+const fewRows = 8000;
 
 /**
  * @param segment null for the hot file.

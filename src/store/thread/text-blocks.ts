@@ -20,12 +20,21 @@ export const fewestRowsForBlocks = 2000;
 
 type IdRange = Pick<SegmentRange, 'firstId' | 'lastId'>;
 
-/** The bits of all blocks from the first id on, as a bitmap of the blocks for each bit. It grows. */
+/**
+ * The bits of all blocks from the first id on, as a bitmap of the blocks for each bit. It grows.
+ *
+ * Each bit of a row lies in another line of the processor's cache. So those of one block are collected first, and each goes to its bitmap once.
+ */
 export class TextBlocks {
   readonly #firstBlock: number;
   /** Bytes of a bitmap. */
   #stride: number;
   #bitmaps: Uint8Array;
+  /** The block that is being added to: which bits it has, and a list of these. */
+  #block = 0;
+  readonly #has = new Uint8Array(bitCount);
+  readonly #bits = new Uint16Array(bitCount);
+  #count = 0;
 
   constructor({ firstId, lastId }: IdRange) {
     this.#firstBlock = blockOf(firstId);
@@ -35,26 +44,46 @@ export class TextBlocks {
 
   add(id: number, bytes: Uint8Array, start: number, length: number): void {
     const block = blockOf(id) - this.#firstBlock;
-    if (block >>> 3 >= this.#stride) this.#grow((block >>> 3) + 1);
-    const [place, mask, stride, bitmaps] = [block >>> 3, 1 << (block & 7), this.#stride, this.#bitmaps];
-    let three = 0;
+    if (block !== this.#block) this.#finishBlock();
+    this.#block = block;
+    const [has, bits] = [this.#has, this.#bits];
+    let [three, count] = [0, this.#count];
     for (let at = start; at < start + length; at++) {
       three = ((three << 8) | folded(bytes[at] ?? 0)) & 0xffffff;
       if (at < start + 2) continue;
-      const index = bitOf(three) * stride + place;
-      bitmaps[index] = (bitmaps[index] ?? 0) | mask;
+      const bit = bitOf(three);
+      if (has[bit] === 1) continue;
+      has[bit] = 1;
+      bits[count++] = bit;
     }
+    this.#count = count;
   }
 
-  /** Of the blocks that have the bit. */
+  /** Of the blocks that have the bit; good until more is added. */
   bitmap(bit: number): Uint8Array {
+    this.#finishBlock();
     return this.#bitmaps.subarray(bit * this.#stride, (bit + 1) * this.#stride);
+  }
+
+  #finishBlock(): void {
+    if (this.#count === 0) return;
+    const [place, mask] = [this.#block >>> 3, 1 << (this.#block & 7)];
+    if (place >= this.#stride) this.#grow(place + 1);
+    const [stride, bitmaps, has, bits] = [this.#stride, this.#bitmaps, this.#has, this.#bits];
+    for (let at = 0; at < this.#count; at++) {
+      const bit = bits[at] ?? 0;
+      const index = bit * stride + place;
+      bitmaps[index] = (bitmaps[index] ?? 0) | mask;
+      has[bit] = 0;
+    }
+    this.#count = 0;
   }
 
   #grow(least: number): void {
     const stride = Math.max(least, this.#stride * 2);
     const bitmaps = new Uint8Array(bitCount * stride);
-    for (let bit = 0; bit < bitCount; bit++) bitmaps.set(this.bitmap(bit), bit * stride);
+    for (let bit = 0; bit < bitCount; bit++)
+      bitmaps.set(this.#bitmaps.subarray(bit * this.#stride, (bit + 1) * this.#stride), bit * stride);
     this.#stride = stride;
     this.#bitmaps = bitmaps;
   }

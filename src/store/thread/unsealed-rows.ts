@@ -12,8 +12,13 @@ import type { Sqlite } from './sqlite.ts';
 import { TextBlocks, blockCandidates, fewestRowsForBlocks } from './text-blocks.ts';
 import { type TextCandidates, idCandidates } from './text-index.ts';
 
-/** Rows that a question may read beside its own work; with more missing it goes without. */
-const rowsAtOnce = 30_000;
+/**
+ * Rows that a question may read beside its own work; with more missing it goes without. They take about as long as the engine takes to look through
+ * as many, so the first question is no slower than without: a hot file of the usual size is known with it.
+ */
+const mostRowsAtOnce = 250_000;
+/** Room for so many is made at first. */
+const firstRows = 30_000;
 /** Ids that one file may span: else most of them were never given to a row. */
 const mostIds = 4_000_000;
 /** The hot file, and those that wait to be sealed. A row takes some 17 bytes for its text, and 4 for each pair. */
@@ -33,8 +38,13 @@ interface Known<Content> {
 export type Pair = readonly [type: string, value: string];
 
 export class UnsealedRows {
-  readonly #texts = new KnownFiles((range) => new TextBlocks(range), addTexts);
-  readonly #pairs = new KnownFiles(({ firstId }) => new PairHashes(firstId), addPairs);
+  readonly #texts: KnownFiles<TextBlocks>;
+  readonly #pairs: KnownFiles<PairHashes>;
+
+  constructor({ rowsAtOnce = mostRowsAtOnce } = {}) {
+    this.#texts = new KnownFiles((range) => new TextBlocks(range), addTexts, rowsAtOnce);
+    this.#pairs = new KnownFiles(({ firstId }) => new PairHashes(firstId), addPairs, rowsAtOnce);
+  }
 
   /** Null when they are not known, or do not help. */
   textCandidates(file: UnsealedFile, texts: readonly string[]): TextCandidates | null {
@@ -74,10 +84,12 @@ class KnownFiles<Content> {
   readonly #files = new Map<number, Known<Content>>();
   readonly #begin: (range: IdRange) => Content;
   readonly #add: Add<Content>;
+  readonly #rowsAtOnce: number;
 
-  constructor(begin: (range: IdRange) => Content, add: Add<Content>) {
+  constructor(begin: (range: IdRange) => Content, add: Add<Content>, rowsAtOnce: number) {
     this.#begin = begin;
     this.#add = add;
+    this.#rowsAtOnce = rowsAtOnce;
   }
 
   /** Null while not all rows of the file have been read, or where that is not worth it. */
@@ -89,7 +101,7 @@ class KnownFiles<Content> {
     const { firstId, lastId } = range;
     if (lastId - firstId < fewestRowsForBlocks || lastId - firstId > mostIds) return null;
     const known = this.#known(firstId, lastId);
-    const untilId = Math.min(known.untilId + rowsAtOnce, lastId);
+    const untilId = Math.min(known.untilId + this.#rowsAtOnce, lastId);
     try {
       if (untilId > known.untilId) this.#add(file, known.content, known.untilId, untilId);
     } catch (error) {
@@ -115,7 +127,7 @@ class KnownFiles<Content> {
     const known =
       before !== undefined && before.untilId <= lastId
         ? before
-        : { content: this.#begin({ firstId, lastId: firstId + rowsAtOnce }), untilId: firstId - 1 };
+        : { content: this.#begin({ firstId, lastId: Math.min(lastId, firstId + firstRows) }), untilId: firstId - 1 };
     this.#files.delete(firstId);
     this.#files.set(firstId, known);
     for (const oldest of this.#files.keys()) if (this.#files.size > mostFiles) this.#files.delete(oldest);

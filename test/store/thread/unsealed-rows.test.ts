@@ -138,7 +138,7 @@ void test('of a file that is not sealed so many rows are read at once, and those
       [from, to],
     );
   fill(1, 70_000);
-  const unsealed = new UnsealedRows();
+  const unsealed = new UnsealedRows({ rowsAtOnce: 30_000 });
   const file = { database, openPages: () => new PageFile(path, 'r') };
   const rowsLeft = (wanted: string): number | undefined => unsealed.textCandidates(file, [wanted])?.maxRows;
 
