@@ -4,13 +4,21 @@
 import type { FieldCounts, FieldCountsRequest, FieldValues } from '../../search/request.ts';
 import { type Segment, mayMatch, uncutBy } from '../segments.ts';
 import { narrowingOf } from './narrowing.ts';
-import { type Hits, type OpenPages, valuesOf, walkPairs } from './pair-walk.ts';
+import {
+  type CountedColumn,
+  type Hits,
+  type OpenPages,
+  countedColumns,
+  valuesOf,
+  walkColumns,
+  walkPairs,
+} from './field-walk.ts';
 import type { Sources } from './sources.ts';
 import { type Narrowing, newestRowsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
 
 /** Columns that may be counted: expressions over a row and its application. */
-const columns: Readonly<Record<string, string>> = {
+const columns: Readonly<Record<CountedColumn, string>> = {
   severity: 'log.severity',
   source: 'log.source',
   application: 'application.name',
@@ -35,22 +43,17 @@ export function countFields(sources: Sources, request: FieldCountsRequest): Fiel
   const segments = sources.segments
     .filter((segment) => mayMatch(segment, request.filter))
     .sort((a, b) => (a.maxTimestamp > b.maxTimestamp ? -1 : 1));
-  const hits: Hits = new Map();
-  let rows = 0;
-  let truncated = false;
-  for (const source of [null, ...segments]) {
-    const asked = { ...request, maxRows: request.maxRows - rows };
-    const counted =
-      source === null
-        ? countIn(sources.hot, asked, narrowingOf(sources, null, request.filter, 10), pagesOf(sources, null))
-        : countInSegment(sources, source, asked);
+  const narrowing = narrowingOf(sources, null, request.filter, 10);
+  let { rows, truncated, hits } = countIn(sources.hot, request, narrowing, pagesOf(sources, null));
+  for (const segment of segments) {
+    if (truncated) break;
+    const counted = countInSegment(sources, segment, { ...request, maxRows: request.maxRows - rows });
     rows += counted.rows;
     for (const [field, values] of counted.hits) {
       const ofField = valuesOf(hits, field);
       for (const [value, count] of values) ofField.set(value, (ofField.get(value) ?? 0) + count);
     }
     truncated = counted.truncated;
-    if (truncated) break;
   }
   const fields = [...hits].map(([field, values]) => ({ field, values: mostFrequent(values, request.limit) }));
   return { rows, truncated, fields: fields.sort(inOrderOfFields) };
@@ -89,22 +92,25 @@ function countIn(
   if (truncated) ids.length = maxRows;
   const hits: Hits = new Map();
   const named = Array.isArray(fields) ? (fields as readonly string[]) : [];
-  const wantedColumns = fields === 'all' ? Object.keys(columns) : named.filter(isColumn);
+  const wantedColumns = fields === 'all' ? countedColumns : named.filter(isColumn);
   const wantedKeys = typeof fields === 'string' ? fields : named.filter((field) => !isColumn(field)).map(keyOf);
-  const isWalked =
-    wantedKeys.length > 0 && openPages !== undefined && walkPairs(database, openPages, ids, wantedKeys, hits);
-  for (let at = 0; at < ids.length; at += rowsAtOnce) {
+  const needsPairs =
+    wantedKeys.length > 0 && !(openPages !== undefined && walkPairs(database, openPages, ids, wantedKeys, hits));
+  const needsColumns =
+    wantedColumns.length > 0 &&
+    !(openPages !== undefined && walkColumns(database, openPages, ids, wantedColumns, hits));
+  for (let at = 0; at < ids.length && (needsPairs || needsColumns); at += rowsAtOnce) {
     const chunk = JSON.stringify(ids.slice(at, at + rowsAtOnce));
-    if (wantedColumns.length > 0) countColumns(database, chunk, wantedColumns, hits);
-    if (isWalked) continue;
+    if (needsColumns) countColumns(database, chunk, wantedColumns, hits);
+    if (!needsPairs) continue;
     if (wantedKeys === 'names') countNames(database, chunk, valuesOf(hits, 'names'));
-    else if (wantedKeys.length > 0) countMetadata(database, chunk, wantedKeys, hits);
+    else countMetadata(database, chunk, wantedKeys, hits);
   }
   return { rows: ids.length, truncated, hits };
 }
 
 /** As JSON text: out of the engine it comes many times as fast as rows do, and counting in SQL sorts all pairs. */
-function countColumns(database: Sqlite, ids: string, wanted: readonly string[], hits: Hits): void {
+function countColumns(database: Sqlite, ids: string, wanted: readonly CountedColumn[], hits: Hits): void {
   const lists = wanted.map((field, index) => `json_group_array(${columns[field]}) AS list${index}`);
   const found = database.get<Record<string, string>>(
     `SELECT ${lists.join(', ')} FROM json_each(?) wanted
@@ -149,7 +155,7 @@ function arrayOf<Item = string | null>(json: string | undefined): Item[] {
   return JSON.parse(json ?? '[]') as Item[];
 }
 
-function isColumn(field: string): boolean {
+function isColumn(field: string): field is CountedColumn {
   return Object.hasOwn(columns, field);
 }
 
@@ -157,16 +163,30 @@ function keyOf(field: string): string {
   return field.replace(/^meta\./, '');
 }
 
+/** Of equals the lesser text comes first. */
 function mostFrequent(values: ReadonlyMap<string, number>, limit: number): FieldValues['values'] {
-  return [...values]
-    .map(([value, hits]) => ({ value, hits }))
-    .sort((a, b) => b.hits - a.hits || (a.value < b.value ? -1 : 1))
-    .slice(0, limit);
+  const found: { readonly value: string; readonly hits: number }[] = [];
+  for (const [value, hits] of values) {
+    const isBehind = (place: number): boolean => {
+      const other = found[place];
+      return other !== undefined && (other.hits > hits || (other.hits === hits && other.value < value));
+    };
+    if (isBehind(limit - 1)) continue; // as most are: values are many, and few are asked for
+    let [low, high] = [0, found.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (isBehind(middle)) low = middle + 1;
+      else high = middle;
+    }
+    found.splice(low, 0, { value, hits });
+    if (found.length > limit) found.pop();
+  }
+  return found;
 }
 
 /** Columns as they are listed above, then metadata keys by name. */
 function inOrderOfFields({ field: a }: FieldValues, { field: b }: FieldValues): number {
-  const names = Object.keys(columns);
+  const names: readonly string[] = countedColumns;
   const place = (field: string): number => (isColumn(field) ? names.indexOf(field) : names.length);
   return place(a) - place(b) || (a < b ? -1 : 1);
 }

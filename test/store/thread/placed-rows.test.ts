@@ -115,7 +115,10 @@ void test('rows are written some at a time, up to the room of a page, and say th
         // Every other row a little late.
         timestamp: `2026-11-24T03:${String(Math.floor(index / 60) + (index % 2)).padStart(2, '0')}:${String(index % 60).padStart(2, '0')}.000000Z`,
         message: `${index} ${message}`,
-        metadata: index % 3 === 0 ? [] : [['n', String(index)]],
+        severity: severities[index % 7] ?? 'INFO',
+        source: index % 5 === 0 ? '/é.log' : '/a.log',
+        application: { name: index % 2 === 0 ? 'a' : 'é', version: index % 4 === 0 ? null : '1', environment: null },
+        metadata: index % 3 === 0 ? [] : [['n', String(index)], ...(index % 7 === 0 ? [['é', 'ü'] as const] : [])],
       }),
     );
     return store.append({ records, positions: [], gaps: [] });
@@ -130,14 +133,16 @@ void test('rows are written some at a time, up to the room of a page, and say th
     open: () => snapshot.database,
     answers: new SegmentAnswers(),
   });
-  for (const order of ['asc', 'desc'] as const) {
-    for (const fields of ['all', 'names', ['severity', 'meta.n'], ['nothing']] as const) {
-      for (const filter of [{}, { untilId: 2500 }, q('n:7')]) {
-        const request = { filter, fields, limit: 2000, maxRows: 2400 };
-        const pages = { ...plain(), openPages: () => snapshot.openPages() };
+  for (const fields of ['all', 'names', ['severity', 'meta.n'], ['version'], ['nothing']] as const) {
+    for (const filter of [{}, { untilId: 2500 }, q('n:7')]) {
+      const pages = { ...plain(), openPages: () => snapshot.openPages() };
+      for (const limit of [3, 2000]) {
+        const request = { filter, fields, limit, maxRows: 2400 };
         t.strictSame(countFields(pages, request), countFields(plain(), request));
       }
     }
+  }
+  for (const order of ['asc', 'desc'] as const) {
     for (const [filter, limit] of [
       [{ untilId: 2500 }, 2000],
       [{ untilId: 2500 }, 5000],

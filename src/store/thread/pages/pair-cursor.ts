@@ -18,7 +18,7 @@ export class PairCursor {
     this.#rows = new TableCursor(pages, root);
   }
 
-  get bytes(): Uint8Array {
+  get bytes(): Buffer {
     return this.#rows.bytes;
   }
 

@@ -24,7 +24,7 @@ export class TableCursor {
   /** Of the row that `next` came to. */
   id = 0;
   /** They hold its record, whole, from `at` on; good until the next call. */
-  bytes: Uint8Array;
+  bytes: Buffer;
   at = 0;
   readonly #pages: PageReader;
   readonly #root: number;
