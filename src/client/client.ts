@@ -5,6 +5,7 @@
 import { RegressionError } from '../runtime/errors.ts';
 import { AdministrationClient } from './administration.ts';
 import { follow, tailEvents } from './live-tail.ts';
+import { rowLines } from './row-lines.ts';
 import type {
   Batch,
   BatchOfRows,
@@ -53,14 +54,29 @@ export class RegressionClient extends AdministrationClient {
     return this.connection.get('logs', query, signal);
   }
 
-  /** All rows of the question, page by page, until there is no next page. */
+  /** All rows of the question, page by page, until there is no next page. While the loop works on a page the next one is asked for. */
   async *rows(query: LogsQuery = {}, signal?: AbortSignal): AsyncGenerator<LogRow> {
-    let cursor = query.cursor;
-    do {
-      const page = await this.logs({ ...query, cursor }, signal);
-      yield* page.rows;
-      cursor = page.next ?? undefined;
-    } while (cursor !== undefined);
+    const left = new AbortController();
+    const asking = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
+    try {
+      let ahead: Promise<LogsPage> | null = this.logs(query, asking);
+      while (ahead !== null) {
+        const { rows, next }: LogsPage = await ahead;
+        ahead = next === null ? null : this.logs({ ...query, cursor: next }, asking);
+        ahead?.catch(() => undefined); // told when the loop comes to it
+        yield* rows;
+      }
+    } finally {
+      left.abort();
+    }
+  }
+
+  /**
+   * All rows of the question as NDJSON, unread, in pieces of whole lines: to pass on what may be millions of rows.
+   * @throws RegressionError `DAEMON_UNREACHABLE` when the endpoint breaks off in the middle.
+   */
+  lines(query: LogsQuery = {}, signal?: AbortSignal): AsyncGenerator<string> {
+    return rowLines(this.connection, query, signal);
   }
 
   row(id: number, signal?: AbortSignal): Promise<LogRow> {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { LogsQuery, RegressionClient } from '../client/client.ts';
+import { lastIdOf } from '../client/row-lines.ts';
 import { csvHeader, csvLine } from '../query/row-formats.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
 import type { LogRow } from '../search/request.ts';
@@ -19,7 +19,7 @@ interface Flags {
   readonly end?: string;
 }
 
-const rowsPerPage = 5000;
+const charactersAtOnce = 3 * 1024 * 1024;
 
 export const exportRows: Command<Flags> = {
   usage: 'export',
@@ -58,16 +58,16 @@ export const exportRows: Command<Flags> = {
     try {
       const { stats } = await client.logs({ limit: 1, order: 'arrival' }, surroundings.signal);
       // What comes while it runs is not part of it.
-      const rows = pagesOf(client, { start, end }, stats.last_id, surroundings.signal);
+      const lines = linesUntil(stats.last_id, client.lines({ start, end, order: 'arrival' }, surroundings.signal));
       const bar = new ProgressBar(surroundings.stderr);
-      const watched = withProgress(rows, stats.last_id, bar);
-      if (to === undefined) await toFile(watched, format, output, surroundings);
+      const watched = withProgress(lines, stats.last_id, bar);
+      if (to === undefined) await toFile(format === 'csv' ? csvOf(watched) : watched, output, surroundings);
       else {
         const { exportToPostgres } = await import('../sinks/postgres/export.ts');
         const range = { lastId: stats.last_id, ...(await timesOf({ start, end })) };
         const { origin } = await client.sinks(surroundings.signal);
         const accounts = { users: await client.users(), applications: await client.applications() };
-        const proof = await exportToPostgres(to, origin, watched, range, accounts);
+        const proof = await exportToPostgres(to, origin, rowsOf(watched), range, accounts);
         bar.clear();
         surroundings.stdout.write(
           flags.json
@@ -98,32 +98,44 @@ function checkDestination(to: string): void {
   );
 }
 
-async function* pagesOf(
-  client: RegressionClient,
-  range: Pick<LogsQuery, 'start' | 'end'>,
-  lastId: number,
-  signal: AbortSignal,
-): AsyncGenerator<readonly LogRow[]> {
-  let cursor: string | undefined;
-  do {
-    const query: LogsQuery = { ...range, order: 'arrival', limit: rowsPerPage, cursor };
-    const page = await client.logs(query, signal);
-    const rows = page.rows.filter(({ id }) => id <= lastId);
-    if (rows.length > 0) yield rows;
-    cursor = rows.length < page.rows.length ? undefined : (page.next ?? undefined);
-  } while (cursor !== undefined);
+/** @param pieces lines of rows in the order of their ids. */
+async function* linesUntil(lastId: number, pieces: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const piece of pieces) {
+    if (lastIdOf(piece) <= lastId) {
+      yield piece;
+      continue;
+    }
+    const wanted = piece.split(/(?<=\n)/).filter((line) => lastIdOf(line) <= lastId);
+    if (wanted.length > 0) yield wanted.join('');
+    return;
+  }
 }
 
-async function* withProgress(
-  pages: AsyncIterable<readonly LogRow[]>,
-  lastId: number,
-  bar: ProgressBar,
-): AsyncGenerator<readonly LogRow[]> {
-  for await (const rows of pages) {
-    yield rows;
-    const id = rows.at(-1)?.id ?? 0;
+async function* withProgress(pieces: AsyncIterable<string>, lastId: number, bar: ProgressBar): AsyncGenerator<string> {
+  for await (const piece of pieces) {
+    yield piece;
+    const id = lastIdOf(piece);
     bar.draw(id / Math.max(lastId, 1), `row ${id.toLocaleString('en-US')} of ${lastId.toLocaleString('en-US')}`);
   }
+}
+
+/** Some thousands at once, by the length of their text. */
+async function* rowsOf(pieces: AsyncIterable<string>): AsyncGenerator<readonly LogRow[]> {
+  let rows: LogRow[] = [];
+  let characters = 0;
+  for await (const piece of pieces) {
+    for (const line of piece.slice(0, -1).split('\n')) rows.push(JSON.parse(line) as LogRow);
+    characters += piece.length;
+    if (characters < charactersAtOnce) continue;
+    yield rows;
+    [rows, characters] = [[], 0];
+  }
+  if (rows.length > 0) yield rows;
+}
+
+async function* csvOf(pieces: AsyncIterable<string>): AsyncGenerator<string> {
+  yield csvHeader();
+  for await (const rows of rowsOf(pieces)) yield rows.map((row) => csvLine(row)).join('');
 }
 
 /** As the endpoint reads them, so that PostgreSQL is asked for the very rows that were sent. */
@@ -145,8 +157,7 @@ async function timesOf({ start, end }: Pick<Flags, 'start' | 'end'>) {
 
 /** A file has its name once it is whole. */
 async function toFile(
-  pages: AsyncIterable<readonly LogRow[]>,
-  format: Flags['format'],
+  pieces: AsyncIterable<string>,
   output: string | undefined,
   { stdout, cwd }: Surroundings,
 ): Promise<void> {
@@ -158,13 +169,8 @@ async function toFile(
   target.once('error', (error) => {
     failure.reject(new RegressionError('FILE_UNREADABLE', `cannot write ${path ?? 'the output'}: ${messageOf(error)}`));
   });
-  const write = async (text: string): Promise<void> => {
-    if (!target.write(text)) await Promise.race([once(target, 'drain'), failure.promise]);
-  };
-  if (format === 'csv') await write(csvHeader());
-  for await (const rows of pages) {
-    const lines = format === 'csv' ? rows.map((row) => csvLine(row)) : rows.map((row) => `${JSON.stringify(row)}\n`);
-    await write(lines.join(''));
+  for await (const piece of pieces) {
+    if (!target.write(piece)) await Promise.race([once(target, 'drain'), failure.promise]);
   }
   if (path === null) return;
   target.end();

@@ -1,9 +1,11 @@
 /** The client as programs use it. */
 import { join } from 'node:path';
 import { test } from 'tap';
-import { RegressionClient } from '../../src/client/client.ts';
+import { type LogRow, type LogsQuery, RegressionClient } from '../../src/client/client.ts';
 import { LiveFeed } from '../../src/query/live-feed.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import type { SearchPage, SearchRequest } from '../../src/search/request.ts';
+import type { QueryLimits, Store } from '../../src/store/store.ts';
 import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
 import { aRecord, someRecords } from '../records.ts';
 import { serve, storeOf, token } from '../query/serve.ts';
@@ -30,6 +32,67 @@ void test('for await over batches acknowledges each when the loop comes back, an
   t.strictSame(seen.slice(0, 4), ['row 0', 'row 1', 'row 2', 'row 4']);
   t.strictSame(after, ['row 5', 'row 6', 'row 7', 'row 8', 'row 9'], 'the broken batch again, then the rest');
   t.match(await client.consumer('job'), { acked_rows: 9, lag: 0, batch: null });
+});
+
+void test('the next page is asked for while the loop works on one, no further one, and none when it is left', async (t) => {
+  const store = await storeOf(someRecords(10));
+  const [second, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let asked = 0;
+  const { client } = await serve(t, {
+    store: Object.assign<object, object>(Object.create(store) as object, {
+      async search(request: SearchRequest, limits: QueryLimits): Promise<SearchPage> {
+        if (++asked === 2) {
+          second.resolve();
+          limits.signal?.addEventListener('abort', () => ended.resolve());
+          await ended.promise;
+        }
+        return store.search(request, limits);
+      },
+    }) as Store,
+  });
+  for await (const { message } of client.rows({ order: 'arrival', limit: 3 })) {
+    t.equal(message, 'row 0');
+    await second.promise;
+    break;
+  }
+  await ended.promise;
+  t.equal(asked, 2);
+});
+
+void test('lines are the rows as the endpoint writes them; an answer that breaks off is an error', async (t) => {
+  const count = 10_500;
+  const store = await storeOf(someRecords(count, { source: '/é.log' }));
+  let fails: (asked: number) => boolean = () => false;
+  let asked = 0;
+  const { client } = await serve(t, {
+    store: Object.assign<object, object>(Object.create(store) as object, {
+      async search(request: SearchRequest, limits: QueryLimits): Promise<SearchPage> {
+        if (fails(++asked)) throw new Error('it broke');
+        return store.search(request, limits);
+      },
+    }) as Store,
+  });
+  const messagesOf = async (query: LogsQuery): Promise<string[]> => {
+    const messages: string[] = [];
+    for await (const piece of client.lines(query)) {
+      t.ok(piece.endsWith('\n'));
+      for (const line of piece.trimEnd().split('\n')) messages.push((JSON.parse(line) as LogRow).message);
+    }
+    return messages;
+  };
+  const all = Array.from({ length: count }, (_, index) => `row ${index}`);
+
+  t.strictSame(await messagesOf({ order: 'arrival' }), all);
+  t.strictSame(await messagesOf({ order: 'desc', limit: 4000 }), all.toReversed(), 'several answers');
+  t.strictSame(await messagesOf({ q: 'nowhere' }), []);
+  asked = 0;
+  fails = (number) => number === 2;
+  t.strictSame(await messagesOf({ order: 'arrival' }), all, 'it goes on behind the last row that came');
+  asked = 0;
+  await t.rejects(messagesOf({ order: 'desc' }), { code: 'DAEMON_UNREACHABLE' });
+  asked = 0;
+  fails = (number) => number >= 2;
+  await t.rejects(messagesOf({ order: 'arrival' }), { code: 'DAEMON_UNREACHABLE' });
 });
 
 void test('for await over a tail gives rows as they come, and leaving the loop ends it', async (t) => {
