@@ -3,15 +3,17 @@ export const digit = 1;
 export const letter = 2;
 /** A word with one of these may be more than a word: a path, an address, a pair. */
 export const special = 4;
-export const space = 8;
+/** What is none of the others: the rest of the punctuation, control characters. */
+export const mark = 8;
+export const space = 16;
 /** Behind this the message goes on in another line: a stack trace is no part of what was said. */
-export const lineEnd = 16;
+export const lineEnd = 32;
 
 const classes = classTable();
 
 /** @param code UTF-16 code unit. */
 export function kindOf(code: number): number {
-  return code < 128 ? (classes[code] ?? 0) : letter;
+  return code < 128 ? (classes[code] ?? mark) : letter;
 }
 
 export function isDigitAt(text: string, at: number): boolean {
@@ -19,7 +21,7 @@ export function isDigitAt(text: string, at: number): boolean {
 }
 
 function classTable(): Uint8Array {
-  const table = new Uint8Array(128);
+  const table = new Uint8Array(128).fill(mark);
   for (let code = 48; code <= 57; code++) table[code] = digit;
   for (let code = 65; code <= 90; code++) table[code] = table[code + 32] = letter;
   for (const character of '=/\\@:&|') table[character.charCodeAt(0)] = special;

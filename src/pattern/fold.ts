@@ -6,6 +6,21 @@ export const sizeUnits: ReadonlySet<string> = new Set(['b', 'kb', 'mb', 'gb', 't
 export const durationUnits: ReadonlySet<string> = new Set(['ns', 'us', 'ms', 's', 'sec', 'secs', 'second', 'seconds', 'msec', 'msecs', 'millis', 'milliseconds', 'microseconds',
   'm', 'min', 'mins', 'minute', 'minutes', 'h', 'hour', 'hours', 'd', 'day', 'days']);
 
+/** No unit has more characters. */
+export const longestUnit = 12;
+const unitInitials: ReadonlySet<number> = new Set([...sizeUnits, ...durationUnits].map((unit) => unit.charCodeAt(0)));
+
+/**
+ * Whether letters, and nothing else, may be part of a value together with the word before them: the unit of a number, part of a date.
+ * Says so of some that are not; it is asked before they are cut out of their message.
+ *
+ * @param first their first character.
+ */
+export function mayFoldLetters(first: number, length: number, isBehindNumber: boolean): boolean {
+  if (isBehindNumber && length <= longestUnit && (first > 127 || unitInitials.has(first | 32))) return true;
+  return length === 3 && first >= 65 && first <= 90;
+}
+
 const greater = 62;
 const comma = 44;
 
@@ -47,7 +62,7 @@ function isDateWord(word: string): boolean {
 function unitMask(word: string): string | null {
   let end = word.length;
   while (end > 0 && ',.;:)]'.includes(word.charAt(end - 1))) end--;
-  if (end === 0 || end > 12) return null;
+  if (end === 0 || end > longestUnit) return null;
   const unit = word.slice(0, end).toLowerCase();
   if (sizeUnits.has(unit)) return `<size>${word.slice(end)}`;
   // One letter alone may be anything: a unit only where it is glued to its number.

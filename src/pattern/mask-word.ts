@@ -180,7 +180,7 @@ function isWordEnd(text: string, at: number): boolean {
 }
 
 /** One run of letters and digits, and of points between digits. */
-function maskPart(part: string): string {
+export function maskPart(part: string): string {
   let digits = 0;
   let turns = 0;
   let first = -1;

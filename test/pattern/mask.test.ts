@@ -17,6 +17,8 @@ const cases = {
   'mac 00:1b:63:84:45:e6 host db.example:5432 v1.2.3': 'mac <mac> host <host> v<num>',
   'chdir(/tmp/x) failed, src:/10.0.0.7:80 dst:5': 'chdir(<path>) failed, src:<ip> dst:<num>',
   'I/O error and/or r-o mode': 'I/O error and/or r-o mode',
+  'id=4711 id=4712 of a=b, Key2=c key= =v é=1': 'id=<val> of a=<val>, Key<num>=<val> key= =v é=<val>',
+  'took 12 milliseconds, 3 Hours 4 of 5 Kb 6 Mon Jul 7': 'took <duration>, <duration> <num> of <size> <num> <time>',
   '  spaces\tand tabs  ': 'spaces and tabs',
   'first line 1\n  at Main.java:7': 'first line <num>',
   'größe 5 überschritten': 'größe <num> überschritten',
