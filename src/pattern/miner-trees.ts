@@ -43,6 +43,9 @@ interface Trees {
   readonly name: string;
   readonly bySource: Map<string, MinedTree>;
   shared: MinedTree | null;
+  /** Of the record before: most come from the source that it came from. */
+  lastSource: string;
+  lastTree: MinedTree | null;
   /** Patterns of all its trees. */
   size: number;
 }
@@ -51,8 +54,6 @@ export class MinerTrees {
   readonly #options: MinerOptions;
   readonly #events: TreeEvents;
   readonly #applications = new Map<string, Trees>();
-  /** Of the record before: most come from where it came from. */
-  #last: { readonly application: string; readonly source: string; readonly tree: MinedTree } | null = null;
   /** What is restored has its number already. */
   #restoring: PatternBook | null = null;
   #size = 0;
@@ -68,10 +69,11 @@ export class MinerTrees {
   }
 
   of(application: string, source: string): MinedTree {
-    const last = this.#last;
-    if (last !== null && last.application === application && last.source === source) return last.tree;
-    const tree = this.#treeOf(this.#treesOf(application), source);
-    this.#last = { application, source, tree };
+    const trees = this.#treesOf(application);
+    if (trees.lastTree !== null && trees.lastSource === source) return trees.lastTree;
+    const tree = this.#treeOf(trees, source);
+    trees.lastSource = source;
+    trees.lastTree = tree;
     return tree;
   }
 
@@ -92,7 +94,7 @@ export class MinerTrees {
     if (trees === undefined) {
       const isRest = this.#applications.size >= maxApplications && application !== restName;
       if (isRest) return this.#treesOf(restName);
-      trees = { name: application, bySource: new Map(), shared: null, size: 0 };
+      trees = { name: application, bySource: new Map(), shared: null, lastSource: '', lastTree: null, size: 0 };
       this.#applications.set(application, trees);
     }
     return trees;

@@ -6,15 +6,17 @@
  * (miner-trees.ts). Its answers are committed with the rows they count (commit-queue.ts), so counts and rows never differ. Nothing here
  * knows the store.
  */
+import { ApplicationPlaces } from '../record/application-places.ts';
 import type { Application, LogRecord } from '../record/log-record.ts';
 import type {
   AddedPattern,
   MergedPattern,
   PatternChanges,
-  PatternCount,
   PatternSlot,
   PatternValue,
 } from '../record/pattern-changes.ts';
+import { severityRank } from '../record/severity.ts';
+import { BatchCounts } from './batch-counts.ts';
 import { Masker } from './mask.ts';
 import { type KnownPattern, type MinedTree, type MinerOptions, MinerTrees } from './miner-trees.ts';
 import { PatternBook } from './pattern-book.ts';
@@ -32,8 +34,11 @@ export class PatternMiner {
   readonly #trees: MinerTrees;
   readonly #tracked = new Set<PatternBook>();
   #trackedCount = 0;
-  /** Those that the batch counts, in the order in which it has them. */
-  #found: PatternBook[] = [];
+  readonly #counts = new BatchCounts();
+  /** Of this batch. */
+  #releases = new ApplicationPlaces();
+  /** Those of this batch that have something to tell. */
+  #changed: { readonly pattern: number; readonly application: Application; readonly slots: SlotValues }[] = [];
   #seen = 0;
   #merged: MergedPattern[] = [];
   #added: AddedPattern[] = [];
@@ -77,46 +82,42 @@ export class PatternMiner {
     const tree = this.#trees.of(application.name, record.source);
     const template = tree.tree.match(this.#masker.mask(message));
     const book = template.own ?? this.#tell(tree, template);
-    if (book.count(application, severity, this.#minuteOf(timestamp), this.#seen++)) this.#found.push(book);
+    const release = this.#releases.of(application);
+    this.#counts.add(this.#minuteOf(timestamp), book.number, release, severityRank(severity), this.#seen++);
     this.#current = null;
     if (template === tree.tree.catchAll) return;
     const slots = book.valuesOf(application) ?? this.#track(book, application, template);
-    slots.observe(this.#masker, message, timestamp);
+    if (slots.observe(this.#masker, message, timestamp)) {
+      this.#changed.push({ pattern: book.number, application, slots });
+    }
   }
 
   /** What the records since the last call add, as one batch; null when there were none. */
   takeChanges(): PatternChanges | null {
     if (this.#seen === 0) return null;
-    const changes = this.#changes();
-    this.#found = [];
+    const values: PatternValue[] = [];
+    const slots: PatternSlot[] = [];
+    for (const { pattern, application, slots: changed } of this.#changed) {
+      for (const { place, range, values: told } of changed.takeChanges()) {
+        for (const value of told) values.push({ pattern, place, ...value, application });
+        if (range !== null) slots.push({ pattern, place, ...range, application });
+      }
+    }
+    const counts = { cells: this.#counts.take(), releases: this.#releases.applications };
+    const changes = { added: this.#added, merged: this.#merged, counts, values, slots };
+    this.#releases = new ApplicationPlaces();
+    this.#changed = [];
     this.#seen = 0;
     this.#added = [];
     this.#merged = [];
     return changes;
   }
 
-  #changes(): PatternChanges {
-    const counts: PatternCount[] = [];
-    const values: PatternValue[] = [];
-    const slots: PatternSlot[] = [];
-    for (const book of this.#found) {
-      for (const count of book.takeCounts()) {
-        counts.push(count);
-        const { pattern, application } = count;
-        for (const { place, range, values: told } of book.valuesOf(application)?.takeChanges() ?? []) {
-          for (const value of told) values.push({ pattern, place, ...value, application });
-          if (range !== null) slots.push({ pattern, place, ...range, application });
-        }
-      }
-    }
-    return { added: this.#added, merged: this.#merged, counts, values, slots };
-  }
-
   /** Minutes since 1970. Records come in the order of time, most of them in the minute of the one before. */
   #minuteOf(timestamp: string): number {
     if (this.#minuteText === '' || !timestamp.startsWith(this.#minuteText)) {
       this.#minuteText = timestamp.slice(0, minuteLength);
-      this.#minute = Date.parse(`${this.#minuteText}Z`) / 60_000;
+      this.#minute = Math.trunc(Date.parse(`${this.#minuteText}Z`) / 60_000) | 0; // as the counts keep it
     }
     return this.#minute;
   }

@@ -6,6 +6,7 @@ import { PatternMiner } from '../pattern/miner.ts';
 import { summarize } from '../pattern/summary.ts';
 import type { Application, LogRecord } from '../record/log-record.ts';
 import type { PatternChanges } from '../record/pattern-changes.ts';
+import { countsIn } from '../record/pattern-counts.ts';
 import type { LogRow } from '../search/request.ts';
 import type { PatternCell, PatternHistory, PatternRow, Release, ReleaseSlot, ReleaseValue } from '../store/patterns.ts';
 import { type SpanOfPatterns, bucketsOf, burstsIn, minutesPerHour } from './pattern-questions.ts';
@@ -53,7 +54,7 @@ export class MinedRows {
     for (const { timestamp } of rows) if (timestamp < this.#since) this.#since = timestamp;
     if (changes === null) return;
     this.#addPatterns(changes);
-    for (const { pattern, severity, minute, count, application, record } of changes.counts) {
+    for (const { pattern, severity, minute, count, application, record } of countsIn(changes.counts)) {
       this.#cells.push({
         pattern,
         release: this.#releaseOf(application),

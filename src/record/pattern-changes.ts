@@ -1,5 +1,5 @@
 import type { Application } from './log-record.ts';
-import type { Severity } from './severity.ts';
+import type { PatternCounts } from './pattern-counts.ts';
 
 /**
  * What a batch adds to the patterns (src/pattern): committed with its rows, in the same transaction. Patterns go by the number the miner
@@ -9,7 +9,7 @@ export interface PatternChanges {
   /** Patterns that were not there before. */
   readonly added: readonly AddedPattern[];
   readonly merged: readonly MergedPattern[];
-  readonly counts: readonly PatternCount[];
+  readonly counts: PatternCounts;
   /** Values met where the pattern has a variable. */
   readonly values: readonly PatternValue[];
   /** Variables that take too many values to be kept one by one, or numbers. */
@@ -41,17 +41,6 @@ export interface MergedPattern {
   readonly into: number;
   /** Of the pattern that it became part of. */
   readonly learned: readonly number[];
-}
-
-export interface PatternCount {
-  readonly pattern: number;
-  readonly severity: Severity;
-  /** Minutes since 1970 UTC. */
-  readonly minute: number;
-  readonly count: number;
-  readonly application: Application;
-  /** One of the records: its row stands for all of them. */
-  readonly record: number;
 }
 
 export interface PatternValue {

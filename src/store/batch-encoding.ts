@@ -6,6 +6,7 @@
  * application by a place in a list beside the bytes, so that nobody has to know ids to encode it: the writer's are put in later.
  */
 import type { Batch, EncodedRows } from '../record/batch.ts';
+import { ApplicationPlaces } from '../record/application-places.ts';
 import type { Application, LogRecord, Metadata } from '../record/log-record.ts';
 import { JsonbWriter } from './jsonb.ts';
 
@@ -14,17 +15,12 @@ export const maxMetadataRows = 1024;
 
 /** So many places are ASCII characters. */
 const maxShortPairs = 0x7e;
-/** Applications that are known again by their object; more are found by what they say. */
-const maxRemembered = 1000;
 
 /** Takes records one by one; what it keeps of them are bytes. */
 export class RowsEncoder {
   readonly #writer: JsonbWriter;
   readonly #start: number;
-  readonly #applications: Application[] = [];
-  readonly #places = new Map<string, number>();
-  /** Most records share the object of their application. */
-  readonly #remembered = new Map<Application, number>();
+  readonly #places = new ApplicationPlaces();
   #count = 0;
 
   constructor(expectedBytes = 4096) {
@@ -41,7 +37,7 @@ export class RowsEncoder {
   }
 
   add(record: LogRecord): void {
-    encodeRow(this.#writer, record, this.#placeOf(record.application));
+    encodeRow(this.#writer, record, this.#places.of(record.application));
     this.#count++;
   }
 
@@ -49,20 +45,8 @@ export class RowsEncoder {
   end(): EncodedRows {
     const { isAscii } = this.#writer;
     this.#writer.end(this.#start);
-    return { bytes: this.#writer.toBytes(), count: this.#count, applications: this.#applications, isAscii };
-  }
-
-  #placeOf(application: Application): number {
-    const known = this.#remembered.get(application);
-    if (known !== undefined) return known;
-    const key = applicationKey(application);
-    let place = this.#places.get(key);
-    if (place === undefined) {
-      place = this.#applications.push(cleanedApplication(application)) - 1;
-      this.#places.set(key, place);
-    }
-    if (this.#remembered.size < maxRemembered) this.#remembered.set(application, place);
-    return place;
+    const applications = this.#places.applications.map(cleanedApplication);
+    return { bytes: this.#writer.toBytes(), count: this.#count, applications, isAscii };
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Application } from '../record/log-record.ts';
 import type { PatternChanges } from '../record/pattern-changes.ts';
-import { severityRank } from '../record/severity.ts';
+import { type PatternCounts, countFields, releaseField } from '../record/pattern-counts.ts';
 import { applicationKey, cleanText } from './batch-encoding.ts';
 import { JsonbWriter } from './jsonb.ts';
 
@@ -14,13 +14,11 @@ export interface EncodedPatterns {
   readonly added: Uint8Array<ArrayBuffer> | null;
   readonly merged: Uint8Array<ArrayBuffer> | null;
   readonly slots: Uint8Array<ArrayBuffer> | null;
-  /** `countFields` integers of 32 bits a count: minute, pattern, release, rank of the severity, count, place of a record in the batch. */
+  /** As in record/pattern-counts.ts, the release by its id. */
   readonly counts: Uint8Array<ArrayBuffer>;
   /** JSON: a list of `ValueRow`. */
   readonly values: string;
 }
-
-export const countFields = 6;
 
 export type ValueRow = readonly [
   pattern: number,
@@ -79,20 +77,13 @@ export function encodePatterns(
 }
 
 function encodeCounts(
-  counts: PatternChanges['counts'],
+  { cells, releases }: PatternCounts,
   releaseOf: (application: Application) => number,
 ): Uint8Array<ArrayBuffer> {
-  const cells = new Int32Array(counts.length * countFields);
-  let at = 0;
-  for (const { minute, pattern, severity, count, application, record } of counts) {
-    cells[at++] = minute;
-    cells[at++] = pattern;
-    cells[at++] = releaseOf(application);
-    cells[at++] = severityRank(severity);
-    cells[at++] = count;
-    cells[at++] = record;
-  }
-  return new Uint8Array(cells.buffer);
+  const encoded = cells.slice(); // the batch may have to be repeated
+  const ids = releases.map(releaseOf);
+  for (let at = releaseField; at < encoded.length; at += countFields) encoded[at] = ids[encoded[at] ?? 0] ?? 0;
+  return new Uint8Array(encoded.buffer);
 }
 
 /** Records of one release share its object, most often: it is looked for by what it says once. */

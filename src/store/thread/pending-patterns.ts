@@ -3,9 +3,10 @@
  * to add each to its row in each batch costs more than all else that patterns cost. So a batch leaves them in one row of
  * `pattern_pending`, in the transaction of its rows; every few batches they are added up and folded, and whoever reads adds them up too.
  */
+import { countFields } from '../../record/pattern-counts.ts';
 import { type Severity, severities } from '../../record/severity.ts';
 import { JsonbWriter } from '../jsonb.ts';
-import { type EncodedPatterns, type ValueRow, countFields } from '../pattern-encoding.ts';
+import type { EncodedPatterns, ValueRow } from '../pattern-encoding.ts';
 import type { ReleaseValue } from '../patterns.ts';
 import type { Sqlite } from './sqlite.ts';
 
