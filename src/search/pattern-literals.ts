@@ -58,3 +58,12 @@ export function literalsIn({ pattern, ignoreCase }: Extract<Test, { readonly kin
   end();
   return texts.sort((a, b) => b.length - a.length).slice(0, most);
 }
+
+/** A run of plain characters, all of it, at the end; behind a backslash its first ones may be anything. */
+const plainEnd = /(?:^|[.+*?()[\]{}^$|])([^\\.+*?()[\]{}^$|]+)\$$/;
+
+/** What every text that matches ends with; empty where that is not known. */
+export function requiredEnd({ pattern, ignoreCase }: Extract<Test, { readonly kind: 'regex' }>): string {
+  if (ignoreCase || /\(\?|\||\\Q/.test(pattern)) return '';
+  return plainEnd.exec(pattern)?.[1] ?? '';
+}

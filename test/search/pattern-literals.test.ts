@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { test } from 'tap';
 import { LinearPattern } from '../../src/runtime/linear-pattern.ts';
-import { literalsIn } from '../../src/search/pattern-literals.ts';
+import { literalsIn, requiredEnd } from '../../src/search/pattern-literals.ts';
 
 const of = (pattern: string, ignoreCase = false): readonly string[] =>
   literalsIn({ kind: 'regex', pattern, ignoreCase });
@@ -36,6 +36,25 @@ for (const [pattern, literals] of known) {
 void test('letters that are alike in another case are not looked up', async (t) => {
   t.strictSame(of('kelvin', true), []);
 });
+
+for (const [pattern, end] of [
+  ['of.*1b$', '1b'],
+  ['abc$', 'abc'],
+  ['x?y$', 'y'],
+  ['(a)b$', 'b'],
+  ['caf\u00e9\u{1f600}$', 'caf\u00e9\u{1f600}'],
+  ['\\.5$', '5'],
+  ['a\\$', ''],
+  ['\\pN5$', ''],
+  ['\\x41$', ''],
+  ['a|b$', ''],
+  ['(?i)b$', ''],
+  ['ab*$', ''],
+] as const) {
+  void test(`what /${pattern}/ matches ends with ${JSON.stringify(end)}`, async (t) => {
+    t.equal(requiredEnd({ kind: 'regex', pattern, ignoreCase: false }), end);
+  });
+}
 
 const piece = fc.constantFrom(
   'a',
@@ -89,10 +108,12 @@ void test('whatever a pattern matches has its literals', async (t) => {
         return; // is refused before it gets here
       }
       const literals = of(source);
+      const end = requiredEnd({ kind: 'regex', pattern: source, ignoreCase: false });
       // What is left of a pattern without its signs matches it often.
       for (const one of [...texts, source.replaceAll(/[\\^$()[\]|+?*]/g, '')]) {
-        if (literals.length === 0 || !compiled.test(one)) continue;
+        if ((literals.length === 0 && end === '') || !compiled.test(one)) continue;
         matches++;
+        if (!one.endsWith(end)) throw new Error(`/${source}/ matches ${one}, which does not end with ${end}`);
         if (!literals.every((literal) => one.includes(literal)))
           throw new Error(`/${source}/ matches ${one}, which lacks one of ${JSON.stringify(literals)}`);
       }

@@ -29,6 +29,11 @@ export function narrowingOf(sources: Sources, segment: Segment | null, filter: F
   return { candidates, pairs: byPairs === 'many' || candidates !== null ? 'of each row' : 'of the file' };
 }
 
+/** True where an index says which few rows to look at; else they are looked at one after the other. */
+export function isByIndex({ candidates, pairs }: Narrowing, filter: Filter): boolean {
+  return candidates !== null || (pairs === 'of the file' && requiredPairs(filter).length > 0);
+}
+
 function candidatesInSealed(sources: Sources, segment: Segment, filter: Filter, factor: number): TextCandidates | null {
   const texts = requiredTexts(filter);
   if (texts.length === 0) return null;

@@ -5,11 +5,12 @@ import type { IdRange, SearchPage, SearchRequest } from '../../search/request.ts
 import { type Segment, isAhead, mayMatch, uncutBy } from '../segments.ts';
 import { CollectedRows, type FileRows, placeOf, rowsOfFile } from './row-lines.ts';
 import { WrittenRows, isForPages, writeRowsOfPages } from './row-pages.ts';
-import { narrowingOf } from './narrowing.ts';
+import { isByIndex, narrowingOf } from './narrowing.ts';
 import type { Sources } from './sources.ts';
 import { type PlacedRow, fewestPlaced, writePlacedRows } from './placed-rows.ts';
 import { type Narrowing, placesQuery } from './search-to-sql.ts';
 import { mergedByTime } from './merged-by-time.ts';
+import { walkedRows } from './walked-rows.ts';
 
 export function searchRows(sources: Sources, request: SearchRequest): SearchPage {
   // One row more than wanted tells whether there is a next page.
@@ -153,10 +154,18 @@ function rowsIn(sources: Sources, segment: Segment, asked: SearchRequest): FileR
 }
 
 /** Words that many rows hold fill a page sooner by reading from its end than by looking all of them up. */
-function narrowingFor(sources: Sources, segment: Segment | null, { filter, order }: SearchRequest): Narrowing {
+function narrowingFor(sources: Sources, segment: Segment | null, asked: SearchRequest): Narrowing {
+  const { filter, order } = asked;
   const narrowing = narrowingOf(sources, segment, filter, 10);
-  // Without an index, looking up a pair reads all of them: who walks from an id on, and not far, looks at each row's own.
-  return order === 'arrival' && segment?.state !== 'sealed' ? { ...narrowing, pairs: 'of each row' } : narrowing;
+  if (order === 'arrival') {
+    // Without an index, looking up a pair reads all of them: who walks from an id on, and not far, looks at each row's own.
+    return segment?.state === 'sealed' ? narrowing : { ...narrowing, pairs: 'of each row' };
+  }
+  const { openPages } = sources;
+  if (isByIndex(narrowing, filter) || openPages === undefined) return narrowing;
+  const database = segment === null ? sources.hot : sources.open(segment);
+  const candidates = walkedRows(database, () => openPages(segment), asked);
+  return candidates === null ? narrowing : { candidates, pairs: 'of each row' };
 }
 
 function bytesOf({ lines }: FileRows): number {

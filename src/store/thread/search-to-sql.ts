@@ -50,11 +50,21 @@ export function pageQuery({ filter, order, limit, after }: SearchRequest, narrow
 }
 
 /** One row: `ids` and `timestamps` of the rows of a page, as JSON arrays in the page's order. Not for the order of arrival. */
-export function placesQuery({ filter, order, limit, after }: SearchRequest, narrowing: Narrowing): Query {
+export function placesQuery(asked: SearchRequest, narrowing: Narrowing): Query {
+  return ofPlaces('json_group_array(id) AS ids, json_group_array(timestamp) AS timestamps', asked, narrowing);
+}
+
+/** One row: `ids` of the rows of a page as a JSON array in the page's order, and the `last` one's timestamp. Not for the order of arrival. */
+export function idsQuery(asked: SearchRequest): Query {
+  const last = asked.order === 'asc' ? 'max' : 'min';
+  return ofPlaces(`json_group_array(id) AS ids, ${last}(timestamp) AS last`, asked, unnarrowed);
+}
+
+function ofPlaces(columns: string, { filter, order, limit, after }: SearchRequest, narrowing: Narrowing): Query {
   const conditions = conditionsOf(filter, narrowing);
   if (after !== undefined) conditions.addAfter(order, after);
   const sql = `
-    SELECT json_group_array(id) AS ids, json_group_array(timestamp) AS timestamps FROM (
+    SELECT ${columns} FROM (
       SELECT log.id AS id, log.timestamp AS timestamp
       FROM logs log ${timeOrderIndex(filter, narrowing)} ${conditions.needsApplication ? 'CROSS JOIN applications application ON application.id = log.application_id' : ''}
       ${conditions.where()} ORDER BY ${order === 'asc' ? ascending : descending} LIMIT ?)`;

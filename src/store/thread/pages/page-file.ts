@@ -29,6 +29,26 @@ export function isUnreadable(error: unknown): boolean {
   return isCorrupt || systemCodeOf(error) !== undefined;
 }
 
+/** What `work` makes of pages; null where a file is not as expected. @param openPages its pages are closed in the end. */
+export function fromPages<Result>(
+  openPages: () => PageReader,
+  work: (open: () => PageReader) => Result,
+): Result | null {
+  const opened: PageReader[] = [];
+  try {
+    return work(() => {
+      const pages = openPages();
+      opened.push(pages);
+      return pages;
+    });
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return null;
+  } finally {
+    for (const pages of opened) pages.close();
+  }
+}
+
 export class PageFile implements PageReader {
   readonly path: string;
   readonly pageSize: number;

@@ -1,0 +1,210 @@
+/**
+ * Tests of messages and metadata, told from the bytes of records: for rows that are looked at one after the other the engine seeks each row, and
+ * hands its texts out of WebAssembly where its operators do not say what is meant. What a text satisfies is predicates.ts' matter here as well; only
+ * what words a text holds is looked for in its bytes.
+ */
+import { literalsOf } from '../../pattern/message-words.ts';
+import { literalsIn, requiredEnd } from '../../search/pattern-literals.ts';
+import { satisfies } from '../../search/predicates.ts';
+import { type Severity, severitiesFrom } from '../../record/severity.ts';
+import type { Query, Test } from '../../search/query.ts';
+import type { Filter } from '../../search/request.ts';
+import { FoldedBytes } from './pages/folded-bytes.ts';
+import type { PageReader } from './pages/page-file.ts';
+import { PairCursor } from './pages/pair-cursor.ts';
+import { Columns } from './pages/record-columns.ts';
+import { TableCursor } from './pages/table-pages.ts';
+import type { Sqlite } from './sqlite.ts';
+
+/** All of them must hold. */
+export interface RowTests {
+  /** Of each of these sets a row's severity must be one. */
+  readonly severities: readonly (readonly Severity[])[];
+  readonly messages: readonly Test[];
+  readonly pairs: readonly (readonly [key: string, test: Test])[];
+}
+
+/** A filter, parted: those of its terms that are tests of a message, of metadata or of the severity, and all that is left. */
+export interface PartedFilter {
+  readonly tests: RowTests;
+  readonly rest: Filter;
+}
+
+/** Null without tests of a message or of metadata. */
+export function partedFilter(filter: Filter): PartedFilter | null {
+  const { search, minSeverity, ...others } = filter;
+  if (search === undefined) return null;
+  const severities = minSeverity === undefined ? [] : [severitiesFrom(minSeverity)];
+  const [messages, pairs, rest]: [Test[], [string, Test][], Query[]] = [[], [], []];
+  for (const term of search.query.kind === 'and' ? search.query.parts : [search.query]) {
+    if (term.kind === 'severity') severities.push(term.among);
+    else if (term.kind !== 'test' || !isWellFormed(term.test)) rest.push(term);
+    else if ('metadata' in term.field) pairs.push([term.field.metadata, term.test]);
+    else if (term.field.column === 'message') messages.push(term.test);
+    else rest.push(term);
+  }
+  if (messages.length + pairs.length === 0) return null;
+  const query: Query = { kind: 'and', parts: rest };
+  return {
+    tests: { severities, messages, pairs },
+    rest: rest.length === 0 ? others : { ...others, search: { ...search, query } },
+  };
+}
+
+/** The engine is given other texts for those that UTF-8 cannot say. */
+function isWellFormed(test: Test): boolean {
+  return !('value' in test) || test.value.isWellFormed();
+}
+
+interface PairTest {
+  readonly key: Buffer;
+  readonly test: Test;
+}
+
+/** Rows passed over at most before the next one is looked for anew. */
+const mostRowsPassed = 50;
+
+/** Holds rows of one file against tests. */
+export class RowTester {
+  readonly #rows: TableCursor;
+  readonly #columns = new Columns(6);
+  readonly #severities: readonly (readonly string[])[];
+  readonly #messages: readonly ((bytes: Uint8Array, start: number, length: number) => boolean)[];
+  readonly #pairs: PairCursor | null;
+  readonly #pairTests: readonly PairTest[];
+
+  /** @param open pages of the file of `database`, once a table. */
+  constructor(database: Sqlite, open: () => PageReader, { severities, messages, pairs }: RowTests) {
+    this.#rows = new TableCursor(open(), database.rootPageOf('logs'));
+    this.#severities = severities;
+    this.#messages = messages.map(messageTest);
+    this.#pairs = pairs.length === 0 ? null : new PairCursor(open(), database.rootPageOf('logs_metadata'));
+    this.#pairTests = pairs.map(([key, test]) => ({ key: Buffer.from(key), test }));
+  }
+
+  /** @param ids of rows of the file, rising. */
+  satisfying(ids: readonly number[]): readonly number[] {
+    const rows = this.#rows;
+    rows.id = -Infinity;
+    this.#pairs?.forget();
+    const isOfPairs = this.#messages.length + this.#severities.length === 0;
+    const left = isOfPairs ? ids : ids.filter((id) => isAt(rows, id) && this.#rowHolds());
+    return left.filter((id) => this.#pairsHold(id));
+  }
+
+  /** Of the rows of these ids, both inclusive, those that satisfy the tests: their records of `logs`. */
+  each(firstId: number, lastId: number, onRow: (bytes: Uint8Array, columns: Columns) => void): void {
+    const rows = this.#rows;
+    rows.seek(firstId);
+    this.#pairs?.forget();
+    while (rows.next() && rows.id <= lastId) {
+      if (this.#rowHolds() && this.#pairsHold(rows.id)) onRow(rows.bytes, this.#columns);
+    }
+  }
+
+  /** Of the row that the cursor stands on. */
+  #rowHolds(): boolean {
+    const { bytes, at } = this.#rows;
+    const columns = this.#columns;
+    columns.find(bytes, at);
+    for (const isHeld of this.#messages) if (!isHeld(bytes, columns.start(5), columns.length(5))) return false;
+    if (this.#severities.length === 0) return true;
+    const severity = columns.text(bytes, 2);
+    return this.#severities.every((among) => among.includes(severity));
+  }
+
+  #pairsHold(id: number): boolean {
+    return this.#pairs === null || hasPairs(this.#pairs, id, this.#pairTests);
+  }
+}
+
+function isAt(rows: TableCursor, id: number): boolean {
+  if (id - rows.id > mostRowsPassed) {
+    rows.seek(id);
+    if (!rows.next()) return false;
+  }
+  while (rows.id < id) if (!rows.next()) return false;
+  return rows.id === id;
+}
+
+function hasPairs(pairs: PairCursor, id: number, tests: readonly PairTest[]): boolean {
+  let missing = tests;
+  for (pairs.seek(id); pairs.logId === id && missing.length > 0; pairs.next()) {
+    for (const test of missing) if (holds(pairs, test)) missing = missing.filter((other) => other !== test);
+  }
+  return missing.length === 0;
+}
+
+function holds({ bytes, columns }: PairCursor, { key, test }: PairTest): boolean {
+  if (columns.length(2) !== key.length || !isEqual(bytes, columns.start(2), key)) return false;
+  return satisfies(textAt(bytes, columns.start(3), columns.length(3)), test);
+}
+
+function isEqual(bytes: Uint8Array, start: number, other: Uint8Array): boolean {
+  for (let at = 0; at < other.length; at++) if (bytes[start + at] !== other[at]) return false;
+  return true;
+}
+
+function textAt(bytes: Uint8Array, start: number, length: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, length).toString();
+}
+
+type MessageTest = (bytes: Uint8Array, start: number, length: number) => boolean;
+
+function messageTest(test: Test): MessageTest {
+  const isSatisfied: MessageTest = (bytes, start, length) => satisfies(textAt(bytes, start, length), test);
+  switch (test.kind) {
+    case 'contains':
+    case 'word_starts': {
+      if (test.value === '') return isSatisfied;
+      const wanted = new FoldedBytes(Buffer.from(test.value));
+      return test.kind === 'contains' ? contains(wanted) : beginsWord(wanted, isSatisfied);
+    }
+    case 'regex':
+      return behind([endsWith(Buffer.from(requiredEnd(test))), ...literalsIn(test).map(containsText)], isSatisfied);
+    case 'fits':
+      return behind(literalsOf(test.template).map(containsText), isSatisfied);
+    default:
+      return isSatisfied;
+  }
+}
+
+/** What is told soon goes first, and leaves few texts to look at closely. */
+function behind(rough: readonly MessageTest[], exact: MessageTest): MessageTest {
+  return (bytes, start, length) => {
+    for (const mayHold of rough) if (!mayHold(bytes, start, length)) return false;
+    return exact(bytes, start, length);
+  };
+}
+
+function contains(wanted: FoldedBytes): MessageTest {
+  return (bytes, start, length) => wanted.indexIn(bytes, start, start + length) >= 0;
+}
+
+/** @param text not empty. */
+function containsText(text: string): MessageTest {
+  return contains(new FoldedBytes(Buffer.from(text)));
+}
+
+function endsWith(last: Uint8Array): MessageTest {
+  return (bytes, start, length) => length >= last.length && isEqual(bytes, start + length - last.length, last);
+}
+
+/** @param isSatisfied is asked where a character beyond ASCII stands before the text. */
+function beginsWord(wanted: FoldedBytes, isSatisfied: MessageTest): MessageTest {
+  return (bytes, start, length) => {
+    const end = start + length;
+    for (let at = wanted.indexIn(bytes, start, end); at >= 0; at = wanted.indexIn(bytes, at + 1, end)) {
+      const before = at === start ? 0 : (bytes[at - 1] ?? 0);
+      if (before >= 0x80) return isSatisfied(bytes, start, length);
+      if (!isWordByte(before)) return true;
+    }
+    return false;
+  };
+}
+
+/** Of ASCII: a letter, a digit or an underscore. */
+function isWordByte(byte: number): boolean {
+  const letter = byte | 0x20;
+  return (letter >= 0x61 && letter <= 0x7a) || (byte >= 0x30 && byte <= 0x39) || byte === 0x5f;
+}
