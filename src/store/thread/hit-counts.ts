@@ -11,10 +11,12 @@ import type { Filter, HitsBucket, HitsRequest } from '../../search/request.ts';
 import { type Segment, type SegmentRange, mayMatch } from '../segments.ts';
 import { rangesOf } from './file-checks.ts';
 import { hasMinuteCounts, isOfMinutes } from './minute-counts.ts';
-import { narrowingOf } from './narrowing.ts';
+import { isByIndex, narrowingOf } from './narrowing.ts';
 import type { Sources } from './sources.ts';
 import { type Narrowing, type Query, hitsQuery, minuteHitsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
+import { walkedHits } from './walked-hits.ts';
+import { type WordMinutes, countByWords, wordMinutesOf } from './word-minutes.ts';
 
 /** By the second in which a unit (a minute, or a second) begins, since 1970. */
 type Counts = Map<number, number>;
@@ -70,7 +72,8 @@ function addPart(sources: Sources, part: Part, { filter, stepSeconds }: HitsRequ
 
   add([...table.counts].filter(([seconds]) => seconds >= units.from && seconds < units.to));
   for (const { times, ...edge } of units.edges) {
-    if (mayMatch(part, edge)) add(countIn(sources, part, { ...timeless, ...edge }, unitSeconds), times);
+    const pieceOf = 1 / Math.max(shareAsked(part, edge), 1e-6);
+    if (mayMatch(part, edge)) add(countIn(sources, part, { ...timeless, ...edge }, unitSeconds, pieceOf), times);
   }
 }
 
@@ -87,14 +90,14 @@ function tableOf(sources: Sources, part: Part, timeless: Filter, window: Window)
   const known = sources.answers.get<Table>(part.firstId, question);
   if (known?.untilId === part.lastId) return known;
   const missing = known === undefined ? Infinity : part.lastId - known.untilId;
-  const summed = known === undefined ? countByMinutes(sources, part, timeless, unitSeconds) : null;
+  const summed = known === undefined ? countByIndexes(sources, part, timeless, unitSeconds) : null;
   const isCheap = summed !== null || shareAsked(part, window) >= 0.5;
   if (known === undefined && !isCheap && !comesAgain(sources, part, question)) return null;
   let counts: Counts;
   if (known !== undefined && missing > 0 && missing <= (part.lastId - part.firstId) * maxShareWalked) {
     counts = known.counts; // ours alone: it is put back below
     const fresh = { ...timeless, afterId: known.untilId };
-    for (const [seconds, count] of countIn(sources, part, fresh, unitSeconds, true)) {
+    for (const [seconds, count] of countIn(sources, part, fresh, unitSeconds, 'new')) {
       counts.set(seconds, (counts.get(seconds) ?? 0) + count);
     }
   } else counts = new Map(summed ?? countIn(sources, part, timeless, unitSeconds));
@@ -162,24 +165,44 @@ function unitsOf(part: Part, start: string | undefined, end: string | undefined,
 }
 
 /** Null where the segment has no counts of minutes, or they do not tell. */
-function countByMinutes(sources: Sources, { segment }: Part, filter: Filter, unitSeconds: number): SecondCounts | null {
-  if (segment?.state !== 'sealed' || unitSeconds !== 60 || !isOfMinutes(filter)) return null;
+function countByIndexes(sources: Sources, { segment }: Part, filter: Filter, unitSeconds: number): Counts | null {
+  if (segment?.state !== 'sealed' || unitSeconds !== 60) return null;
   const database = sources.open(segment);
-  return hasMinuteCounts(database) ? countsOf(database, minuteHitsQuery(filter)) : null;
+  if (isOfMinutes(filter))
+    return hasMinuteCounts(database) ? new Map(countsOf(database, minuteHitsQuery(filter))) : null;
+  const { search, ...others } = filter;
+  if (search === undefined || Object.values(others).some((part) => part !== undefined)) return null;
+  const minutes = wordMinutes(sources, segment, database);
+  return minutes === null ? null : countByWords(database, minutes, search.query);
 }
 
+function wordMinutes({ answers }: Sources, { firstId }: Segment, database: Sqlite): WordMinutes | null {
+  const question = 'minutes of its rows';
+  const known = answers.get<WordMinutes>(firstId, question);
+  if (known !== undefined) return known;
+  const found = wordMinutesOf(database, firstId);
+  if (found !== null) answers.put(firstId, question, found, found.minutes.byteLength);
+  return found;
+}
+
+/** @param pieceOf how small a piece of the part is asked for; `new`: the rows behind the filter's `afterId`. */
 function countIn(
   sources: Sources,
   { segment }: Part,
   filter: Filter,
   unitSeconds: number,
-  walksIds = false,
+  pieceOf: number | 'new' = 1,
 ): SecondCounts {
+  const { openPages } = sources;
   const database: Sqlite = segment === null ? sources.hot : sources.open(segment);
-  const narrowing: Narrowing = walksIds
-    ? { candidates: null, pairs: 'of each row' }
-    : narrowingOf(sources, segment, filter, 3);
-  return countsOf(database, hitsQuery({ filter, stepSeconds: unitSeconds }, { ...narrowing, walksIds }));
+  const narrowing: Narrowing =
+    pieceOf === 'new' ? { candidates: null, pairs: 'of each row' } : narrowingOf(sources, segment, filter, 3 * pieceOf);
+  if (unitSeconds === 60 && openPages !== undefined && !isByIndex(narrowing, filter)) {
+    const walked = walkedHits(database, () => openPages(segment), filter);
+    if (walked !== null) return walked;
+  }
+  const query = hitsQuery({ filter, stepSeconds: unitSeconds }, { ...narrowing, walksIds: pieceOf === 'new' });
+  return countsOf(database, query);
 }
 
 function countsOf(database: Sqlite, { sql, values }: Query): SecondCounts {

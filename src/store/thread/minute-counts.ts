@@ -23,6 +23,20 @@ const placeOfSeverity: ReadonlyMap<string, number> = new Map(severities.map((sev
 /** Counts by application and severity. */
 type Cells = Map<number, number>;
 
+/** The minute of a timestamp, as one number of its digits. */
+export function minuteDigits(bytes: Uint8Array, start: number): number {
+  let minute = 0;
+  for (const digit of digits) minute = minute * 10 + (bytes[start + digit] ?? 0) - zero;
+  return minute;
+}
+
+/** When that minute begins, since 1970; NaN for what is none. */
+export function secondsOfMinute(minute: number): number {
+  const text = String(minute).padStart(digits.length, '0');
+  const [, year, month, day, hour, minutes] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(text) ?? [];
+  return Date.parse(`${year}-${month}-${day}T${hour}:${minutes}:00Z`) / 1000;
+}
+
 export class MinuteCounts {
   readonly #minutes = new Map<string, Cells>();
   /** Digits of the minute of the row before, and its cells. */
@@ -34,10 +48,9 @@ export class MinuteCounts {
 
   /** @param columns of a record of `logs`. */
   add(bytes: Uint8Array, columns: Columns): void {
-    const [start, place] = [columns.start(1), placeOfSeverity.get(columns.text(bytes, 2))];
+    const place = placeOfSeverity.get(columns.text(bytes, 2));
     if (place === undefined || columns.length(1) < minuteLength) this.#isOdd = true;
-    let minute = 0;
-    for (const digit of digits) minute = minute * 10 + (bytes[start + digit] ?? 0) - zero;
+    const minute = minuteDigits(bytes, columns.start(1));
     if (minute !== this.#minute) {
       this.#minute = minute;
       this.#cells = this.#cellsOf(columns.text(bytes, 1).slice(0, minuteLength));

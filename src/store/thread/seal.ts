@@ -27,6 +27,7 @@ import { rangesOf } from './file-checks.ts';
 import { Sqlite } from './sqlite.ts';
 import { TextBlocks, fewestRowsForBlocks, storeTextBlocks } from './text-blocks.ts';
 import { buildTextIndex } from './text-index.ts';
+import { RowMinutes } from './word-minutes.ts';
 
 /** All others, the tokens among them, are state of the daemon and no part of the rows. */
 const tablesKept = new Set(['logs', 'logs_metadata', 'applications', 'users']);
@@ -74,6 +75,7 @@ function build(path: string, closed: Segment): { readonly rows: number; readonly
     buildTextIndex(database);
     if (summaries !== null) storeTextBlocks(database, summaries.blocks);
     summaries?.minutes.store(database);
+    summaries?.rowMinutes.store(database);
     database.exec('PRAGMA analysis_limit = 1000; ANALYZE');
     check(database, closed);
     const count = (table: string): number =>
@@ -85,19 +87,22 @@ function build(path: string, closed: Segment): { readonly rows: number; readonly
 interface Summaries {
   readonly blocks: TextBlocks;
   readonly minutes: MinuteCounts;
+  readonly rowMinutes: RowMinutes;
 }
 
 /** @param root of the table `logs`. */
 function summariesOf(path: string, root: number, closed: Segment): Summaries {
   const pages = new PageFile(path, 'r');
   try {
-    const [blocks, minutes, columns] = [new TextBlocks(closed), new MinuteCounts(), new Columns(6)];
+    const [blocks, minutes, rowMinutes] = [new TextBlocks(closed), new MinuteCounts(), new RowMinutes(closed)];
+    const columns = new Columns(6);
     readTable(pages, root, (id, bytes, at) => {
       columns.find(bytes, at);
       blocks.add(id, bytes, columns.start(5), columns.length(5));
       minutes.add(bytes, columns);
+      rowMinutes.add(id, bytes, columns);
     });
-    return { blocks, minutes };
+    return { blocks, minutes, rowMinutes };
   } finally {
     pages.close();
   }

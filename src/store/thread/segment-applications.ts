@@ -64,6 +64,7 @@ export function dropIndexesOfSealing(database: Sqlite): void {
     'logs_text_terms',
     'logs_text_blocks',
     'logs_minutes',
+    'logs_row_minutes',
     'sqlite_stat1',
     'sqlite_stat4',
   ])

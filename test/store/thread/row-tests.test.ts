@@ -197,6 +197,40 @@ void test('rows of a range or of a pattern are not looked at by the engine', asy
   }
 });
 
+void test('hits of words in a sealed segment are had from the index, where it is sure', async (t) => {
+  const messages = ['payment captured', 'u7lock', 'a LOCK', 'other'];
+  const all = await files(t, (row) => messages[row % messages.length] ?? '');
+  for (const [one, isSure] of [
+    ['captured', true],
+    ['cap', true],
+    ['captured OR other', true],
+    ['captured other', true],
+    ['"ock"', true],
+    ['lock', true],
+    ['"a lock"', false],
+    ['lock*', false],
+    ['-captured', false],
+  ] as const) {
+    all.asked.length = 0;
+    countHits(all.sources(), { filter: q(one), stepSeconds: 60 });
+    t.equal(
+      all.asked.some((sql) => sql.includes('json_group_array(rowid)')),
+      isSure,
+      one,
+    );
+    expectSame(all, q(one));
+  }
+
+  const { segments, open } = all.sources();
+  open(segments[0]!).exec('DROP TABLE logs_row_minutes');
+  all.asked.length = 0;
+  expectSame(all, q('captured'));
+  t.notOk(
+    all.asked.some((sql) => sql.includes('json_group_array(rowid)')),
+    'a segment of an older version is counted',
+  );
+});
+
 void test('a text is found among bytes, upper and lower case alike', async () => {
   const piece = fc.constantFrom('a', 'A', 'b', 'B', 'ab', '1', '[', '{', '\u00e9', '\u00c9', '@', '`');
   const pieces = (minLength: number, maxLength: number) =>
