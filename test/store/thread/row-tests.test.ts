@@ -57,7 +57,7 @@ function messageOf(row: number): string {
 
 interface Files {
   /** With nothing kept from a question before. */
-  sources(): Sources;
+  readonly sources: () => Sources;
   readonly rows: readonly LogRow[];
   /** Statements that a file was asked. */
   readonly asked: string[];
@@ -221,8 +221,8 @@ void test('hits of words in a sealed segment are had from the index, where it is
     expectSame(all, q(one));
   }
 
-  const { segments, open } = all.sources();
-  open(segments[0]!).exec('DROP TABLE logs_row_minutes');
+  const older = all.sources();
+  older.open(older.segments[0]!).exec('DROP TABLE logs_row_minutes');
   all.asked.length = 0;
   expectSame(all, q('captured'));
   t.notOk(
