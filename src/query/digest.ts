@@ -10,7 +10,7 @@ import { PatternQuestions, type Span, type SpanOfPatterns, ordered } from './pat
 
 export const wantedBuckets = 12;
 const maxEntries = 200;
-type DigestStore = Pick<Store, 'patternHistory' | 'patternExtent' | 'search'>;
+type DigestStore = Pick<Store, 'patternHistories' | 'patternExtent' | 'search'>;
 /** New errors whose traces are followed. */
 const maxTraced = 5;
 const traceWindowMs = 10 * 60_000;

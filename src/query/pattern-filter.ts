@@ -4,7 +4,7 @@ import { catchAllTemplate } from '../pattern/message-words.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import type { Query } from '../search/query.ts';
 import type { Filter } from '../search/request.ts';
-import type { PatternRow } from '../store/patterns.ts';
+import { type PatternRow, noHistory } from '../store/patterns.ts';
 import type { QueryLimits } from '../store/store.ts';
 import type { QueryContext } from './context.ts';
 import { type FilterParameters, filterOf } from './filter-parameters.ts';
@@ -27,7 +27,8 @@ export async function filterFrom(
     return { kind: 'and', parts: [] };
   });
   if (!namesOne) return filter;
-  const { patterns } = await store.patternHistory({ ...allTime, application: parameters.application }, limits);
+  const { application } = parameters;
+  const [{ patterns } = noHistory] = await store.patternHistories([{ ...allTime, application }], limits);
   const survivorOf = survivorsOf(patterns);
   return filterOf(parameters, metadata, nowMs, (id) => {
     const named = patterns.filter((row) => row.id === id);

@@ -11,7 +11,13 @@ import { isAtLeast, severityRank } from '../record/severity.ts';
 import { timestampOfMs } from '../record/timestamp.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import { readTime } from '../search/time.ts';
-import type { PatternCell, PatternHistory, PatternHistoryRequest, Release } from '../store/patterns.ts';
+import {
+  type PatternCell,
+  type PatternHistory,
+  type PatternHistoryRequest,
+  type Release,
+  noHistory,
+} from '../store/patterns.ts';
 import type { QueryLimits, Store } from '../store/store.ts';
 
 export interface Span {
@@ -52,10 +58,10 @@ export interface SpanOfPatterns {
 }
 
 export class PatternQuestions {
-  readonly #store: Pick<Store, 'patternHistory' | 'patternExtent'>;
+  readonly #store: Pick<Store, 'patternHistories' | 'patternExtent'>;
   readonly #nowMs: () => number;
 
-  constructor(store: Pick<Store, 'patternHistory' | 'patternExtent'>, nowMs: () => number) {
+  constructor(store: Pick<Store, 'patternHistories' | 'patternExtent'>, nowMs: () => number) {
     this.#store = store;
     this.#nowMs = nowMs;
   }
@@ -68,8 +74,22 @@ export class PatternQuestions {
     const extent = await this.#store.patternExtent(requestOf(asked, { ...range, stepMinutes: lastMinute }), limits);
     const { first, last } = extent ?? { first: begin, last: begin };
     const grid = bucketsOf(first, last, wantedBuckets, range.fromMinute);
-    const history = await this.#history(asked, { ...range, ...grid }, limits);
+    const firstHour = Math.floor(first / minutesPerHour) * minutesPerHour;
+    const hours = { fromMinute: Math.max(firstHour - 7 * minutesPerDay, 0), stepMinutes: minutesPerHour };
+    const requests = [
+      requestOf(asked, { ...range, ...grid }),
+      requestOf(asked, { ...hours, toMinute: last + 1, only: 'counts' }),
+      // The span may begin within an hour: what that hour has from before is none of it.
+      requestOf(asked, { ...hours, fromMinute: firstHour, toMinute: range.fromMinute, only: 'cells' }),
+    ];
+    const [history = noHistory, hourly = noHistory, early = noHistory] = await this.#store.patternHistories(
+      requests,
+      limits,
+    );
     const patterns = summarize(history);
+    const bucket = (firstHour - hours.fromMinute) / minutesPerHour;
+    const before = new Map(early.cells.map((cell) => [cellKey({ ...cell, bucket }), cell.count]));
+    const ofSpan = before.size === 0 ? hourly : { ...hourly, cells: without(hourly.cells, before) };
     return {
       patterns,
       releases: history.releases,
@@ -77,7 +97,7 @@ export class PatternQuestions {
       ...grid,
       toMinute: Math.min(range.toMinute, grid.fromMinute + grid.buckets * grid.stepMinutes),
       minutes: extent === null ? 0 : last - first + 1,
-      bursts: await this.#bursts(asked, patterns, range.fromMinute, { first, last }, limits),
+      bursts: burstsIn(ofSpan, hours.fromMinute, { first, last }, patterns),
     };
   }
 
@@ -99,41 +119,14 @@ export class PatternQuestions {
     const ranges = { baseline: this.#rangeOf(baseline), target: this.#rangeOf(target) };
     // Spans that meet within a minute share it, as ends are rounded up and begins down: it is the target's.
     if (ranges.baseline.toMinute - 1 === ranges.target.fromMinute) ranges.baseline.toMinute--;
-    const [before, now] = [
-      await this.#side(baseline, ranges.baseline, limits),
-      known ?? (await this.#side(target, ranges.target, limits)),
-    ];
-    return compareSides(before, now, {
+    const whole = [requestOf(baseline, { ...ranges.baseline, stepMinutes: lastMinute })];
+    if (known === undefined) whole.push(requestOf(target, { ...ranges.target, stepMinutes: lastMinute }));
+    const [before = noHistory, now = noHistory] = await this.#store.patternHistories(whole, limits);
+    return compareSides(sideOf(before), known ?? sideOf(now), {
       ...(options.minSupport === undefined ? {} : { minSupport: options.minSupport }),
       ...(options.minRatio === undefined ? {} : { minRatio: options.minRatio }),
       newValuesFrom: isOfReleases ? undefined : start,
     });
-  }
-
-  async #side(asked: Span, range: MinuteRange, limits: QueryLimits): Promise<Side> {
-    const history = await this.#history(asked, { ...range, stepMinutes: lastMinute }, limits);
-    const extent = extentOf(history.cells);
-    return { patterns: summarize(history), minutes: extent === null ? 0 : extent.last - extent.first + 1 };
-  }
-
-  async #bursts(
-    asked: Span,
-    patterns: readonly PatternSummary[],
-    startMinute: number,
-    { first, last }: { readonly first: number; readonly last: number },
-    limits: QueryLimits,
-  ): Promise<Map<PatternSummary, Burst>> {
-    const firstHour = Math.floor(first / minutesPerHour) * minutesPerHour;
-    const fromMinute = Math.max(firstHour - 7 * minutesPerDay, 0);
-    const week = { fromMinute, toMinute: last + 1, stepMinutes: minutesPerHour };
-    const hourly = await this.#history(asked, { ...week, only: 'counts' }, limits);
-    if (startMinute <= firstHour) return burstsIn(hourly, fromMinute, { first, last }, patterns);
-    // The span begins within an hour: what that hour has from before is none of it.
-    const range = { fromMinute: firstHour, toMinute: startMinute, stepMinutes: minutesPerHour };
-    const early = await this.#history(asked, { ...range, only: 'cells' }, limits);
-    const bucket = (firstHour - fromMinute) / minutesPerHour;
-    const cells = without(hourly.cells, new Map(early.cells.map((cell) => [cellKey({ ...cell, bucket }), cell.count])));
-    return burstsIn({ ...hourly, cells }, fromMinute, { first, last }, patterns);
   }
 
   #rangeOf({ start, end }: Span): MinuteRange {
@@ -148,10 +141,11 @@ export class PatternQuestions {
     }
     return { fromMinute, toMinute };
   }
+}
 
-  #history(asked: Span, range: Range, limits: QueryLimits): Promise<PatternHistory> {
-    return this.#store.patternHistory(requestOf(asked, range), limits);
-  }
+function sideOf(history: PatternHistory): Side {
+  const extent = extentOf(history.cells);
+  return { patterns: summarize(history), minutes: extent === null ? 0 : extent.last - extent.first + 1 };
 }
 
 type Range = Pick<PatternHistoryRequest, 'fromMinute' | 'toMinute' | 'stepMinutes' | 'only'>;

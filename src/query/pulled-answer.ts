@@ -1,6 +1,7 @@
 /** What a pull answers: its batch as rows, or as a digest of them. */
 import { randomUUID } from 'node:crypto';
 import { RegressionError } from '../runtime/errors.ts';
+import { noHistory } from '../store/patterns.ts';
 import { maxDigestedRows, type pullViews } from './consumer-schemas.ts';
 import type { QueryContext } from './context.ts';
 import { digestOfSpan, wantedBuckets } from './digest.ts';
@@ -85,7 +86,10 @@ async function digestJson(
   const limits = { deadlineMs: queryTimeoutMs, signal };
   const { application } = (await store.state.consumer(name)).filter;
   const pulled = await pullBatch(context, name, {
-    newView: async () => new MinedRows(await store.patternHistory({ ...allTime, application }, limits)),
+    newView: async () => {
+      const [known = noHistory] = await store.patternHistories([{ ...allTime, application }], limits);
+      return new MinedRows(known);
+    },
     pageRows: pageRows.digest,
     maxRows,
     maxBytes: Infinity,

@@ -48,6 +48,8 @@ export interface PatternHistory {
   readonly slots: readonly ReleaseSlot[];
 }
 
+export const noHistory: PatternHistory = { patterns: [], releases: [], cells: [], values: [], slots: [] };
+
 export interface PatternRow extends PatternName {
   readonly number: number;
   readonly template: string;

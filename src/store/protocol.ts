@@ -53,7 +53,7 @@ export interface ReaderCalls {
   search(snapshot: string, request: SearchRequest): SearchPage;
   hits(snapshot: string, request: HitsRequest): readonly HitsBucket[];
   fieldCounts(snapshot: string, request: FieldCountsRequest): FieldCounts;
-  patternHistory(snapshot: string, request: PatternHistoryRequest): PatternHistory;
+  patternHistories(snapshot: string, requests: readonly PatternHistoryRequest[]): readonly PatternHistory[];
   patternExtent(snapshot: string, request: PatternHistoryRequest): PatternExtent | null;
   /** @throws RegressionError `QUERY_INVALID`, `FORBIDDEN`: see sql-statement.ts. */
   sql(snapshot: string, request: SqlRequest): SqlAnswer;

@@ -206,9 +206,12 @@ class RemoteStore implements Store {
     return this.#pools.readers.run((reader, snapshot) => reader.call('fieldCounts', [snapshot, request]), limits);
   }
 
-  patternHistory(request: PatternHistoryRequest, limits: QueryLimits): Promise<PatternHistory> {
+  patternHistories(
+    requests: readonly PatternHistoryRequest[],
+    limits: QueryLimits,
+  ): Promise<readonly PatternHistory[]> {
     this.#refuseWhenClosed();
-    return this.#pools.readers.run((reader, snapshot) => reader.call('patternHistory', [snapshot, request]), limits);
+    return this.#pools.readers.run((reader, snapshot) => reader.call('patternHistories', [snapshot, requests]), limits);
   }
 
   patternExtent(request: PatternHistoryRequest, limits: QueryLimits): Promise<PatternExtent | null> {

@@ -46,8 +46,11 @@ export interface Store {
   /** Counts per time step, oldest first, empty buckets left out. Same limits and errors as `search`. */
   hits(request: HitsRequest, limits: QueryLimits): Promise<readonly HitsBucket[]>;
 
-  /** Roll-ups of patterns. Same limits and errors as `search`. */
-  patternHistory(request: PatternHistoryRequest, limits: QueryLimits): Promise<PatternHistory>;
+  /**
+   * Roll-ups of patterns, a history for each request, in their order and of one state: what they have in common is read once. Same limits
+   * and errors as `search`.
+   */
+  patternHistories(requests: readonly PatternHistoryRequest[], limits: QueryLimits): Promise<readonly PatternHistory[]>;
 
   /** Between which minutes of the range there are counts; null for none. Same limits and errors as `search`. */
   patternExtent(request: PatternHistoryRequest, limits: QueryLimits): Promise<PatternExtent | null>;

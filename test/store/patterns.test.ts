@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import { PatternMiner } from '../../src/pattern/miner.ts';
 import type { LogRecord } from '../../src/record/log-record.ts';
-import type { PatternHistoryRequest } from '../../src/store/patterns.ts';
+import { type PatternHistory, type PatternHistoryRequest, noHistory } from '../../src/store/patterns.ts';
 import { openStore } from '../../src/store/remote-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
@@ -30,7 +30,7 @@ for (const [name, open] of Object.entries(stores)) {
 
       await append(someRecords(10));
       await append(someRecords(5, { severity: 'ERROR' }));
-      const history = await store.patternHistory(always, limits);
+      const history = await historyOf(store, always);
 
       t.match(history.patterns, [{ application: 'shop', template: 'row <*>', exemplar: 'row 0', mergedInto: null }]);
       t.strictSame(
@@ -52,7 +52,7 @@ for (const [name, open] of Object.entries(stores)) {
     const append = appendingTo(store);
 
     for (const user of ['root', 'admin', 'guest', 'jane']) await append([aRecord({ message: `hello user ${user}` })]);
-    const { patterns } = await store.patternHistory(always, limits);
+    const { patterns } = await historyOf(store, always);
 
     const merged = patterns.find(({ template }) => template === 'hello user <*>');
     t.ok(merged);
@@ -75,7 +75,7 @@ void test(
     t.teardown(() => second.close());
     const { patterns, lastNumber } = await second.patterns();
     await appendingTo(second, new PatternMiner(bounds, patterns, lastNumber))(someRecords(10));
-    const history = await second.patternHistory(always, limits);
+    const history = await historyOf(second, always);
 
     t.equal(history.patterns.length, 1);
     t.equal(history.cells[0]?.count, 20);
@@ -92,7 +92,7 @@ void test('many small batches add up to the same counts and values, however many
   for (const [index, record] of records.entries()) {
     await append([record]);
     if (![0, 30, 31, 32, 63, 99].includes(index)) continue;
-    const { cells, values } = await store.patternHistory({ ...always, stepMinutes: 1 }, limits);
+    const { cells, values } = await historyOf(store, { ...always, stepMinutes: 1 });
     const told = values.reduce((sum, { count }) => sum + count, 0);
 
     t.equal(
@@ -102,7 +102,7 @@ void test('many small batches add up to the same counts and values, however many
     t.equal(new Set(cells.map(({ bucket, severity }) => `${bucket} ${severity}`)).size, cells.length, 'each cell once');
     t.ok(told <= index + 1 && told * 5 >= (index + 1) * 4, `${told} values of ${index + 1} told`);
   }
-  const { cells } = await store.patternHistory(always, limits);
+  const { cells } = await historyOf(store, always);
   t.match(cells, [{ count: 100 }]);
   t.ok((cells[0]?.exemplarId ?? 0) > 60, 'a row of the newest minute stands for them');
 });
@@ -127,15 +127,36 @@ void test('what is asked of a history in part is as in the whole, folded or not'
       [begin + 1, begin + 2],
     ] as const) {
       const request = { fromMinute, toMinute, stepMinutes: 60, version };
-      const whole = await store.patternHistory(request, limits);
+      const whole = await historyOf(store, request);
       const { patterns, releases, cells } = whole;
       const [firsts, lasts] = [cells.map(({ firstMinute }) => firstMinute), cells.map(({ lastMinute }) => lastMinute)];
       const extent = cells.length === 0 ? null : { first: Math.min(...firsts), last: Math.max(...lasts) };
       const counts = { patterns, releases, cells, values: [], slots: [] };
 
       t.strictSame(await store.patternExtent(request, limits), extent);
-      t.strictSame(await store.patternHistory({ ...request, only: 'counts' }, limits), counts);
-      t.strictSame(await store.patternHistory({ ...request, only: 'cells' }, limits), { ...counts, patterns: [] });
+      t.strictSame(await historyOf(store, { ...request, only: 'counts' }), counts);
+      t.strictSame(await historyOf(store, { ...request, only: 'cells' }), { ...counts, patterns: [] });
+      const fine = { ...request, stepMinutes: 1 };
+      t.strictSame(await store.patternHistories([fine, request], limits), [await historyOf(store, fine), whole]);
+      const sums = new Map<string, number>();
+      for (const { bucket, firstMinute, pattern, release, severity, count, lastMinute } of (
+        await historyOf(store, fine)
+      ).cells) {
+        t.equal(firstMinute, fromMinute + bucket);
+        t.equal(lastMinute, firstMinute);
+        const key = [Math.floor(bucket / 60), pattern, release, severity].join(' ');
+        sums.set(key, (sums.get(key) ?? 0) + count);
+      }
+      t.strictSame(
+        cells.map(({ bucket, pattern, release, severity, count }) => [
+          [bucket, pattern, release, severity].join(' '),
+          count,
+        ]),
+        cells.map(({ bucket, pattern, release, severity }) => {
+          const key = [bucket, pattern, release, severity].join(' ');
+          return [key, sums.get(key)];
+        }),
+      );
     }
   }
 });
@@ -152,7 +173,7 @@ void test('roll-ups outlive rotation, and what is old is folded into hours', { t
 
   await append([...minutes(60), ...minutes(10), ...minutes(1)]);
   await store.rotate();
-  const history = await store.patternHistory({ ...always, stepMinutes: 1 }, limits);
+  const history = await historyOf(store, { ...always, stepMinutes: 1 });
   await store.close();
 
   t.equal(
@@ -165,6 +186,11 @@ void test('roll-ups outlive rotation, and what is old is folded into hours', { t
   t.teardown(() => hot.close());
   t.strictSame(hot.all('SELECT count(*) AS rows FROM logs'), [{ rows: 0 }], 'the rows have moved to a segment');
 });
+
+async function historyOf(store: Store, request: PatternHistoryRequest): Promise<PatternHistory> {
+  const [history = noHistory] = await store.patternHistories([request], limits);
+  return history;
+}
 
 function appendingTo(store: Store, miner = new PatternMiner(bounds)): (records: LogRecord[]) => Promise<unknown> {
   return (records) => store.append({ records, positions: [], gaps: [], patterns: miner.observe(records) });

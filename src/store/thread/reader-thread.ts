@@ -13,7 +13,7 @@ import type { HotCopy, Segment } from '../segments.ts';
 import { giveWay } from './give-way.ts';
 import { capWasmMemory } from './memory-cap.ts';
 import { OpenSegments } from './open-segments.ts';
-import { patternExtent, patternHistory } from './pattern-history.ts';
+import { patternExtent, patternHistories } from './pattern-history.ts';
 import { countHits } from './hit-counts.ts';
 import { PageFile } from './pages/page-file.ts';
 import { searchRows } from './queries.ts';
@@ -79,7 +79,7 @@ serve<ReaderCalls>(parentPort, {
   search: (snapshot, request) => consistent(snapshot, (sources) => searchRows(sources, request)),
   hits: (snapshot, request) => consistent(snapshot, (sources) => countHits(sources, request)),
   fieldCounts: (snapshot, request) => consistent(snapshot, (sources) => countFields(sources, request)),
-  patternHistory: (snapshot, request) => consistent(snapshot, ({ hot }) => patternHistory(hot, request)),
+  patternHistories: (snapshot, requests) => consistent(snapshot, ({ hot }) => patternHistories(hot, requests)),
   patternExtent: (snapshot, request) => consistent(snapshot, ({ hot }) => patternExtent(hot, request)),
   sql: (snapshot, request) =>
     consistent(snapshot, ({ hot: database }) =>

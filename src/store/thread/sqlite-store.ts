@@ -26,7 +26,7 @@ import type { Appended, Store, StoreStats } from '../store.ts';
 import { countFields } from './field-counts.ts';
 import { copyHot } from './hot-copy.ts';
 import { OpenSegments } from './open-segments.ts';
-import { patternExtent, patternHistory } from './pattern-history.ts';
+import { patternExtent, patternHistories } from './pattern-history.ts';
 import { countHits } from './hit-counts.ts';
 import { searchRows } from './queries.ts';
 import type { Sources } from './sources.ts';
@@ -138,9 +138,9 @@ export class SqliteStore implements Store {
     return countFields(this.#sources(), request);
   }
 
-  async patternHistory(request: PatternHistoryRequest): Promise<PatternHistory> {
+  async patternHistories(requests: readonly PatternHistoryRequest[]): Promise<readonly PatternHistory[]> {
     this.#refuseWhenClosed();
-    return patternHistory(this.#writer.database, request);
+    return patternHistories(this.#writer.database, requests);
   }
 
   async patternExtent(request: PatternHistoryRequest): Promise<PatternExtent | null> {
