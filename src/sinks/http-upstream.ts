@@ -60,9 +60,13 @@ export class HttpUpstream {
     const { compression } = this.#options;
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     const isCompressed = compression !== 'none' && bytes.length >= minCompressedBytes;
+    let connection: Promise<Connection> | null = null;
     let sent: Sent;
     try {
-      const { agent, authorization } = await (this.#connection ??= this.#connect());
+      // Who answers before all has come leaves the rest to be sent while the rows are gone: a request has bytes of its own.
+      const own = isCompressed ? await compress[compression](bytes) : Buffer.from(bytes);
+      connection = this.#connection ??= this.#connect();
+      const { agent, authorization } = await connection;
       const response = await request(url, {
         method: 'POST',
         dispatcher: agent,
@@ -76,7 +80,7 @@ export class HttpUpstream {
           ...authorization,
           ...headers,
         },
-        body: isCompressed ? await compress[compression](bytes) : bytes,
+        body: own,
       });
       const answered = await bytesIn(response.body);
       const text = answered.toString('utf8');
@@ -85,12 +89,13 @@ export class HttpUpstream {
     } catch (error) {
       sent = failureOf(error, signal, this.#options);
     }
-    if (sent.kind === 'refused' || sent.kind === 'unavailable') await this.#forgetConnection();
+    const isFailed = sent.kind === 'refused' || sent.kind === 'unavailable';
+    if (isFailed && connection !== null) await this.#forget(connection, 'close');
     return sent;
   }
 
   async close(): Promise<void> {
-    await this.#forgetConnection();
+    if (this.#connection !== null) await this.#forget(this.#connection, 'destroy');
   }
 
   async #connect(): Promise<Connection> {
@@ -119,11 +124,12 @@ export class HttpUpstream {
     }
   }
 
-  async #forgetConnection(): Promise<void> {
-    const connection = this.#connection;
-    this.#connection = null;
-    const { agent } = (await connection?.catch(() => null)) ?? {}; // what it failed with has been told
-    await agent?.destroy();
+  /** @param how `close` lets other requests end that are under way on it: their rows would be sent twice. */
+  async #forget(connection: Promise<Connection>, how: 'close' | 'destroy'): Promise<void> {
+    if (this.#connection === connection) this.#connection = null;
+    const opened = await connection.catch(() => null); // what it failed with has been told
+    if (how === 'destroy') await opened?.agent.destroy();
+    else void opened?.agent.close().catch(() => undefined); // another has closed it
   }
 }
 

@@ -236,6 +236,24 @@ void test('F51: an upstream that goes away and comes back on its port gets the r
   );
 });
 
+void test('a request that fails leaves the one beside it alone: what that one brings is not sent again', async (t) => {
+  let finishFirst: () => void = () => undefined;
+  const hold: Step = (_received, response) => void (finishFirst = () => response.end());
+  const upstream = (await ScriptedUpstream.listen(t)).script(hold, answer(503), (_received, response) => {
+    response.end();
+    finishFirst();
+  });
+  const records = someRecords(10).map((record, index) => ({ ...record, source: `source ${index}` }));
+  const sink = configured('http', { url: upstream.url, concurrency: 2 });
+  const { until } = await forwarding(t, [sink], { records });
+  await until(({ position }) => position === 10);
+
+  const [first, failed, again] = upstream.received;
+  t.equal(upstream.received.length, 3);
+  t.equal(again?.text, failed?.text);
+  t.same(rowsIn([first, again].filter((received) => received !== undefined)).length, 10);
+});
+
 void test('a secret in a file is read anew after a refusal, so a rotated token needs no restart', async (t) => {
   const file = join(await tempDir(t), 'token');
   await writeFile(file, 'old\n');
