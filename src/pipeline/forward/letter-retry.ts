@@ -40,8 +40,17 @@ export class LetterRetry {
     this.#wake = wake;
   }
 
-  /** @throws the signal's reason; what the store throws. */
+  /** @throws the signal's reason; what the store throws: then letters are due as before. */
   async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#sendAll(signal);
+    } catch (error) {
+      this.#isDue = true;
+      throw error;
+    }
+  }
+
+  async #sendAll(signal: AbortSignal): Promise<void> {
     const { name, store, delivery, progress } = this.#options;
     for (;;) {
       this.#isDue = false;

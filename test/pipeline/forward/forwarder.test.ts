@@ -307,6 +307,29 @@ void test('dead letters are sent once more when asked for: delivered, or refused
   t.equal((await store.state.deadLetters(null, 10)).length, 0);
 });
 
+void test('letters that are due are sent once more, though the store failed when they were asked for', async (t) => {
+  const store = new SqliteStore(':memory:');
+  let [asked, isPoisoned] = [0, true];
+  const { dueDeadLetters } = store.state;
+  Object.assign(store.state, {
+    dueDeadLetters: async (...which: Parameters<typeof dueDeadLetters>) => {
+      if (++asked === 2) throw new Error('the disk is slow today'); // the first is that of the start
+      return dueDeadLetters(...which);
+    },
+  });
+  const sink = scripted((rows) =>
+    isPoisoned && rows.some(({ id }) => id === 2) ? { kind: 'rejected', reason: 'no' } : delivered,
+  );
+  const { forwarder, until } = await forwarding(t, [sink], { store, records: someRecords(3) });
+  await until(({ deadLetters }) => deadLetters === 1);
+
+  isPoisoned = false;
+  await store.state.retryDeadLetters('scripted', null);
+  forwarder.wake('scripted');
+  t.match(await until(({ deadLetters }) => deadLetters === 0), { deliveredRows: 3 });
+  t.ok(asked > 2);
+});
+
 void test('more requests at once keep the rows of each source in order', async (t) => {
   const bySource = new Map<string, number[]>();
   let atOnce = 0;
