@@ -11,7 +11,7 @@ export function configuredSink({ type, ...given }: SinkConfig): ConfiguredSink {
   const kind = sinkKinds[type] as unknown as SinkKind<never>;
   return {
     type,
-    repeatsBatches: kind.repeatsBatches,
+    repetitions: kind.repetitions,
     common: given,
     create: (context) => kind.create(own as never, context),
   };

@@ -33,7 +33,7 @@ const migration = new URL('../../migrations/clickhouse/0001-tables.sql', import.
 
 export const clickhouse: SinkKind<typeof options> = {
   options,
-  repeatsBatches: true,
+  repetitions: 'by batch',
   create(given, context) {
     const upstream = new HttpUpstream(given, context);
     const { database, table, settings } = given;

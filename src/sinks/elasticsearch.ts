@@ -26,7 +26,7 @@ const options = z.strictObject({
 
 export const elasticsearch: SinkKind<typeof options> = {
   options,
-  repeatsBatches: false,
+  repetitions: 'by row',
   create(given, context) {
     const upstream = new HttpUpstream(given, context);
     const url = new URL(given.url);

@@ -11,7 +11,7 @@ const options = z.strictObject({ ...httpOptions });
 
 export const http: SinkKind<typeof options> = {
   options,
-  repeatsBatches: true,
+  repetitions: 'by batch',
   create(given, context) {
     const upstream = new HttpUpstream(given, context);
     return {

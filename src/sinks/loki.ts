@@ -25,7 +25,7 @@ const options = z.strictObject({
 
 export const loki: SinkKind<typeof options> = {
   options,
-  repeatsBatches: false,
+  repetitions: 'by row',
   create(given, context) {
     const upstream = new HttpUpstream(given, context);
     const url = `${given.url.replace(/\/$/, '')}/loki/api/v1/push`;

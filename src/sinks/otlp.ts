@@ -20,7 +20,7 @@ const options = z.strictObject({
 
 export const otlp: SinkKind<typeof options> = {
   options,
-  repeatsBatches: false,
+  repetitions: 'untold',
   create(given, context) {
     const upstream = new HttpUpstream(given, context);
     const isProtobuf = given.encoding === 'protobuf';

@@ -19,7 +19,7 @@ const comma = 0x2c;
 
 export const regression: SinkKind<typeof options> = {
   options,
-  repeatsBatches: true,
+  repetitions: 'by batch',
   create(given, context) {
     const upstream = new HttpUpstream(given, context);
     const url = `${given.url.replace(/\/$/, '')}/api/v1/logs`;

@@ -10,14 +10,17 @@ import type { Rows } from './rows.ts';
 export interface SinkKind<Schema extends z.ZodObject> {
   /** The sink's own options, beside those that all sinks have (options.ts). */
   readonly options: Schema;
-  /**
-   * True when the upstream knows a batch that comes again by its key or content: then which rows it has is remembered before it
-   * is sent, at the price of one more transaction.
-   */
-  readonly repeatsBatches: boolean;
+  readonly repetitions: Repetitions;
   /** @throws RegressionError `CONFIG_INVALID` for files that cannot be read. */
   create(options: z.output<Schema>, context: SinkContext): Sink;
 }
+
+/**
+ * How an upstream tells what comes again after a crash. `by batch`, by its key or content: which rows a batch has is remembered before it is
+ * sent, at the price of one more transaction. `by row`: the rows may come in other batches. `untold`: they are there twice, so as few as can be
+ * are sent again.
+ */
+export type Repetitions = 'by batch' | 'by row' | 'untold';
 
 export interface SinkContext {
   readonly name: string;

@@ -10,7 +10,7 @@ import type { Service } from '../../runtime/service.ts';
 import type { Filter } from '../../search/request.ts';
 import { parseQuery } from '../../search/parse-query.ts';
 import type { CommonSinkOptions } from '../../sinks/options.ts';
-import type { Secrets, Sink, SinkContext } from '../../sinks/sink.ts';
+import type { Repetitions, Secrets, Sink, SinkContext } from '../../sinks/sink.ts';
 import type { Store } from '../../store/store.ts';
 import type { Admission } from './admission.ts';
 import type { RecentRows } from './recent-rows.ts';
@@ -20,7 +20,7 @@ import type { SinkStatus } from './sink-status.ts';
 
 export interface ConfiguredSink {
   readonly type: string;
-  readonly repeatsBatches: boolean;
+  readonly repetitions: Repetitions;
   /** Every option, the sink's own ones too: what is equal is the same sink. */
   readonly common: CommonSinkOptions;
   readonly create: (context: SinkContext) => Sink;
@@ -106,13 +106,13 @@ export class Forwarder implements Service {
 
   #runnerOf(configured: ConfiguredSink, origin: string): SinkRunner {
     const { store, recent, admission, clock, logger, metrics, secrets, random } = this.#options;
-    const { type, repeatsBatches, common, create } = configured;
+    const { type, repetitions, common, create } = configured;
     const name = common.name ?? type;
     const runner = new SinkRunner({
       name,
       type,
       sink: create({ name, origin, clock, secrets, concurrency: common.concurrency }),
-      repeatsBatches,
+      repetitions,
       filter: filterOf(common),
       options: common,
       rows: new RowSource(store, recent, clock),

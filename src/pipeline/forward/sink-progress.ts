@@ -2,21 +2,22 @@
  * How far a sink is, in memory and in the store, and what became of its rows. An outcome is stored once the upstream has said yes, however
  * long that takes: what it has taken must not be sent again because our own disk was full.
  *
- * Where a batch need not come again as it was, the next ones go out while the outcome is stored: under load the store's writer has others
+ * Where the upstream knows each row again, the next batches go out while the outcome is stored: under load the store's writer has others
  * to serve first. A few outcomes wait there and are stored as one; a crash meanwhile has their rows sent again, as one before the answer has.
  */
 import type { Clock } from '../../runtime/clock.ts';
 import { RegressionError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
+import type { Repetitions } from '../../sinks/sink.ts';
 import type { FinishedBatch, SinkBatchRange } from '../../store/sink-state.ts';
 import type { Store } from '../../store/store.ts';
 import { backoffMs } from '../backoff.ts';
 
 export interface SinkProgressOptions {
   readonly name: string;
-  /** A batch that comes again is the very same: then nothing goes out before the outcome of the one before it is stored. */
-  readonly repeatsBatches: boolean;
+  /** Where rows are not known again one by one, nothing goes out before the outcome of what went before it is stored. */
+  readonly repetitions: Repetitions;
   readonly store: Pick<Store, 'state'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -86,7 +87,7 @@ export class SinkProgress {
    * @throws RegressionError `STORE_CLOSED`; the signal's reason when the store does not take it until then. Of this outcome or the one before.
    */
   async finish(finished: FinishedBatch, signal: AbortSignal): Promise<void> {
-    const { name, repeatsBatches, logger, metrics } = this.#options;
+    const { name, repetitions, logger, metrics } = this.#options;
     const { position, deliveredRows, droppedRows, deadLetters } = finished;
     this.#unsaved = this.#unsaved === null ? finished : sumOf(this.#unsaved, finished);
     this.#batchesAhead++;
@@ -96,7 +97,7 @@ export class SinkProgress {
       this.#storing.catch(() => undefined); // whoever awaits it is told
     }
     // What is lost or refused is said when it is stored.
-    const isAwaited = repeatsBatches || droppedRows > 0 || deadLetters.length > 0;
+    const isAwaited = repetitions !== 'by row' || droppedRows > 0 || deadLetters.length > 0;
     if (isAwaited || this.#batchesAhead > maxBatchesAhead) await this.#storing;
     this.#position = position;
     this.#deliveredRows += deliveredRows;

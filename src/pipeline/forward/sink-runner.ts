@@ -12,7 +12,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../runtime/metrics.ts';
 import type { Filter } from '../../search/request.ts';
 import type { CommonSinkOptions } from '../../sinks/options.ts';
-import type { Sink } from '../../sinks/sink.ts';
+import type { Repetitions, Sink } from '../../sinks/sink.ts';
 import type { SinkBatchRange } from '../../store/sink-state.ts';
 import type { Store } from '../../store/store.ts';
 import { backoffMs } from '../backoff.ts';
@@ -29,7 +29,7 @@ export interface SinkRunnerOptions {
   readonly name: string;
   readonly type: string;
   readonly sink: Sink;
-  readonly repeatsBatches: boolean;
+  readonly repetitions: Repetitions;
   readonly filter: Filter;
   readonly options: CommonSinkOptions;
   readonly rows: RowSource;
@@ -232,8 +232,8 @@ export class SinkRunner {
   }
 
   async #begin({ lastId, rows }: ReadRows, filter: Filter): Promise<void> {
-    const { repeatsBatches, options } = this.#options;
-    if (!repeatsBatches) return;
+    const { repetitions, options } = this.#options;
+    if (repetitions !== 'by batch') return;
     const range = { lastId, rows: rows.length, filter, lanes: options.concurrency };
     await this.#progress.begin(range, this.#stopped.signal);
   }
@@ -289,7 +289,7 @@ export class SinkRunner {
     const { lastId, bytesPerRow } = rows;
     const takenId = Math.max(this.#takenId, position);
     // A batch that an upstream may have, its answer lost, comes again as it was.
-    const isStuck = this.#delivery.isFailing && !this.#options.repeatsBatches;
+    const isStuck = this.#delivery.isFailing && this.#options.repetitions !== 'by batch';
     if (!this.#backlog.look({ position, takenId, lastId, bytesPerRow, isStuck })) return;
     this.#takenId = position;
     this.#abandoning.abort(new Error('the backlog is past max_backlog'));

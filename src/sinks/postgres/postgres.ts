@@ -30,7 +30,7 @@ interface Database {
 
 export const postgres: SinkKind<typeof options> = {
   options,
-  repeatsBatches: false,
+  repetitions: 'by row',
   create(given, { origin, secrets, concurrency }) {
     /** One for all deliveries at once; made anew after a failure, since the database may be another then. */
     let database: Promise<Database> | null = null;

@@ -272,7 +272,7 @@ void test('a batch that was out comes again unchanged after a restart, though mo
       );
     },
     { severity: 'INFO' },
-    true,
+    'by batch',
   );
   const before = await forwarding(t, [lost], { store: open(), records: someRecords(10) });
   while (sent.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -280,7 +280,7 @@ void test('a batch that was out comes again unchanged after a restart, though mo
   await before.store.close();
 
   // The filter has changed meanwhile: the batch is the one that was sent all the same.
-  const found = scripted((rows) => (sent.push(rows.map(({ id }) => id)), delivered), { severity: 'ERROR' }, true);
+  const found = scripted((rows) => (sent.push(rows.map(({ id }) => id)), delivered), { severity: 'ERROR' }, 'by batch');
   const records = someRecords(5, { severity: 'ERROR' });
   const after = await forwarding(t, [found], { store: open(), records });
   await after.until(({ position }) => position === 15);

@@ -13,7 +13,7 @@ import type { LogRow } from '../../../src/search/request.ts';
 import { commonOptions } from '../../../src/sinks/options.ts';
 import { sinks, type SinkType } from '../../../src/sinks/registry.ts';
 import { secretsFrom } from '../../../src/sinks/secrets.ts';
-import { type Delivery, type SinkKind, delivered } from '../../../src/sinks/sink.ts';
+import { type Delivery, type Repetitions, type SinkKind, delivered } from '../../../src/sinks/sink.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { SqliteStore } from '../../../src/store/thread/sqlite-store.ts';
 
@@ -52,18 +52,18 @@ export function configured(type: SinkType, given: Record<string, unknown>): Conf
   const kind = sinks[type] as unknown as SinkKind<z.ZodObject>;
   const own = kind.options.parse(Object.fromEntries(split.get(false) ?? []));
   const common = commonOptions.parse(Object.fromEntries(split.get(true) ?? []));
-  return { type, repeatsBatches: kind.repeatsBatches, common, create: (context) => kind.create(own, context) };
+  return { type, repetitions: kind.repetitions, common, create: (context) => kind.create(own, context) };
 }
 
 /** A sink that answers as `deliver` says. */
 export function scripted(
   deliver: (rows: readonly LogRow[], signal: AbortSignal) => Promise<Delivery> | Delivery = () => delivered,
   given: Record<string, unknown> = {},
-  repeatsBatches = false,
+  repetitions: Repetitions = 'by row',
 ): ConfiguredSink {
   return {
     type: 'scripted',
-    repeatsBatches,
+    repetitions,
     common: commonOptions.parse(given),
     create: () => ({
       describe: () => 'scripted',

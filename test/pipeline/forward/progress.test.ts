@@ -26,16 +26,17 @@ class HeldStore extends SqliteStore {
   }
 }
 
-for (const { repeatsBatches, ahead } of [
-  { repeatsBatches: false, ahead: 'a few batches go out while the outcome of the first is stored, and no more' },
-  { repeatsBatches: true, ahead: 'where batches come again as they were, none goes out before' },
-]) {
+for (const { repetitions, ahead } of [
+  { repetitions: 'by row', ahead: 'a few batches go out while the outcome of the first is stored, and no more' },
+  { repetitions: 'by batch', ahead: 'where batches come again as they were, none goes out before' },
+  { repetitions: 'untold', ahead: 'where nothing tells what comes again, none goes out before' },
+] as const) {
   void test(`${ahead}; all is stored at the end`, async (t) => {
     const store = new HeldStore();
     const sent: number[] = [];
-    const sink = scripted((rows) => (sent.push(rows.length), delivered), { batch_rows: 10 }, repeatsBatches);
+    const sink = scripted((rows) => (sent.push(rows.length), delivered), { batch_rows: 10 }, repetitions);
     const { until, forwarder } = await forwarding(t, [sink], { store, records: someRecords(200) });
-    const atOnce = repeatsBatches ? 1 : maxBatchesAhead + 1;
+    const atOnce = repetitions === 'by row' ? maxBatchesAhead + 1 : 1;
     while (sent.length < atOnce) await new Promise((resolve) => setTimeout(resolve, 5));
     for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
     t.equal(sent.length, atOnce);
