@@ -64,7 +64,9 @@ export const clickhouse: SinkKind<typeof options> = {
           }
           areTablesMade = true;
         }
-        return send(insert, bodyOf(linesOf(rows, context.origin), rows.bytes), signal);
+        const sent = await send(insert, bodyOf(linesOf(rows, context.origin), rows.bytes), signal);
+        if (sent.kind === 'refused') areTablesMade = !given.create_tables; // somebody may have dropped them
+        return sent;
       },
       close: () => upstream.close(),
     };
@@ -93,7 +95,8 @@ function lineOf(row: LogRow, origin: string): string {
 }
 
 /** Exception codes (src/Common/ErrorCodes.cpp) that concern the table or who we are, whatever HTTP status they come with. */
-const configurationCodes = new Set([16, 36, 47, 48, 60, 62, 81, 115, 164, 192, 193, 194, 291, 497, 516]);
+const configurationCodes = new Set([16, 36, 47, 48, 60, 62, 115, 164, 192, 193, 194, 291, 497, 516]);
+const UNKNOWN_DATABASE = 81;
 /** Codes that concern what stands in the rows. */
 const contentCodes = new Set([6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 321, 349, 469]);
 
@@ -101,17 +104,16 @@ const contentCodes = new Set([6, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 131, 3
 function judged(sent: Delivery): Delivery {
   if (!('reason' in sent)) return sent;
   const code = Number(/\bCode: (\d+)/.exec(sent.reason)?.[1] ?? Number.NaN);
+  if (code === UNKNOWN_DATABASE) return refusedAs(sent.reason, 'The database is not there: CREATE DATABASE makes it.');
   if (configurationCodes.has(code)) return refusedAs(sent.reason);
   if (contentCodes.has(code)) return { kind: 'rejected', reason: sent.reason };
   return sent;
 }
 
-function refusedAs(reason: string): Delivery {
-  return {
-    kind: 'refused',
-    reason,
-    hint: "Check the sink's database, table and auth; `create_tables: true` makes the table.",
-  };
+const tableHint = "Check the sink's database, table and auth; `create_tables: true` makes the table.";
+
+function refusedAs(reason: string, hint = tableHint): Delivery {
+  return { kind: 'refused', reason, hint };
 }
 
 async function statementsFor(table: string): Promise<readonly string[]> {

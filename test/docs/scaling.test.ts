@@ -40,20 +40,28 @@ void test('every configuration is one that is taken', async (t) => {
   }
 });
 
-void test('PostgreSQL: logs by month take rows, and repetitions once', { timeout, ...needsPostgres() }, async (t) => {
-  const server = await startPostgres(t);
-  for (const sql of statementsWith('PARTITION BY RANGE')) await server.query(sql);
-  const options = { url: server.url, create_tables: true };
-  const first = await forwarding(t, [configured('postgres', options)], { records });
-  await first.until(({ position }) => position === rows);
-  // The same rows once more, as after a crash.
-  const again = await forwarding(t, [configured('postgres', { ...options, name: 'again' })], { store: first.store });
-  await again.until(({ position }) => position === rows);
+void test(
+  'PostgreSQL: logs by month take rows, and repetitions once; an old month goes with its metadata',
+  { timeout, ...needsPostgres() },
+  async (t) => {
+    const server = await startPostgres(t);
+    for (const sql of statementsWith('PARTITION BY RANGE')) await server.query(sql);
+    const options = { url: server.url, create_tables: true };
+    const first = await forwarding(t, [configured('postgres', options)], { records });
+    await first.until(({ position }) => position === rows);
+    // The same rows once more, as after a crash.
+    const again = await forwarding(t, [configured('postgres', { ...options, name: 'again' })], { store: first.store });
+    await again.until(({ position }) => position === rows);
 
-  t.same(await server.query('SELECT count(*)::int AS rows FROM logs_2026_11'), [{ rows }]);
-  t.same(await server.query('SELECT count(*)::int AS rows FROM logs'), [{ rows }]);
-  t.same(await server.query('SELECT count(*)::int AS rows FROM logs_metadata'), [{ rows }]);
-});
+    t.same(await server.query('SELECT count(*)::int AS rows FROM logs_2026_11'), [{ rows }]);
+    t.same(await server.query('SELECT count(*)::int AS rows FROM logs'), [{ rows }]);
+    t.same(await server.query('SELECT count(*)::int AS rows FROM logs_metadata'), [{ rows }]);
+
+    for (const sql of statementsWith('DELETE FROM logs_metadata')) await server.query(sql);
+    t.same(await server.query('SELECT count(*)::int AS rows FROM logs'), [{ rows: 0 }]);
+    t.same(await server.query('SELECT count(*)::int AS rows FROM logs_metadata'), [{ rows: 0 }]);
+  },
+);
 
 /** What a release of 2018 without a keeper does not know, and what stands for it on one node. */
 const oneNode: readonly (readonly [RegExp, string])[] = [

@@ -145,4 +145,15 @@ void test('ClickHouse: rows, and their metadata as rows', { timeout, ...needs('c
       ['1', 'user', 'u-1', '2.3.1'],
     ],
   );
+
+  const team = configured('clickhouse', { url: server.url, database: 'team', create_tables: true });
+  const waiting = await forwarding(t, [team], { records: odd });
+  t.match(await waiting.until(({ state }) => state === 'held'), { lastError: { hint: /CREATE DATABASE/ } });
+  await server.query('CREATE DATABASE team');
+  await waiting.until(({ position }) => position === 2);
+  t.equal(await server.query('SELECT count() FROM team.logs'), '2');
+  await server.query('DROP TABLE team.logs');
+  await waiting.add(odd);
+  await waiting.until(({ position }) => position === 4);
+  t.equal(await server.query('SELECT count() FROM team.logs'), '2', 'made anew when somebody has dropped them');
 });
