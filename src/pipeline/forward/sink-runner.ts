@@ -18,6 +18,7 @@ import type { Store } from '../../store/store.ts';
 import { backoffMs } from '../backoff.ts';
 import type { Admission } from './admission.ts';
 import { Backlog } from './backlog.ts';
+import { watchBacklog } from './backlog-watch.ts';
 import { LetterRetry } from './letter-retry.ts';
 import { ReadAhead } from './read-ahead.ts';
 import type { ReadRows, RowSource } from './row-source.ts';
@@ -43,7 +44,6 @@ export interface SinkRunnerOptions {
   readonly random?: (() => number) | undefined;
 }
 
-const backlogCheckMs = 5000;
 /** Rows looked at in one go where none is delivered. */
 const rowsPassedAtOnce = 5000;
 
@@ -263,23 +263,9 @@ export class SinkRunner {
     await this.#options.arrival(AbortSignal.any([woken.signal, this.#draining.signal]));
   }
 
-  /** At each commit; what a row takes is measured now and then. */
   async #watchBacklog(): Promise<void> {
-    const { clock, rows, logger, arrival } = this.#options;
     if (!this.#backlog.isBounded) return;
-    for (let measuredAtMs = clock.monotonicMs(); !this.#stopped.signal.aborted;) {
-      this.#lookAtBacklog();
-      const waited = new AbortController();
-      const until = AbortSignal.any([this.#stopped.signal, waited.signal]);
-      await Promise.race([arrival(until), clock.delay(backlogCheckMs, until)]);
-      waited.abort();
-      if (rows.isMeasured && clock.monotonicMs() - measuredAtMs < backlogCheckMs) continue;
-      measuredAtMs = clock.monotonicMs();
-      await rows.measure().catch((error: unknown) => {
-        if (this.#stopped.signal.aborted) return;
-        logger.warn({ err: error, sink: this.name }, 'how much waits for a sink could not be measured');
-      });
-    }
+    await watchBacklog({ ...this.#options, look: () => this.#lookAtBacklog() }, this.#stopped.signal);
     this.#backlog.close();
   }
 
