@@ -57,7 +57,7 @@ export interface SearchPage {
    * The same as UTF-8, in its stead; only where it was asked for, and where rows are read as bytes. Not to be changed; what its buffer has
    * behind them is nobody's.
    */
-  readonly bytes?: Uint8Array;
+  readonly bytes?: Uint8Array<ArrayBuffer>;
   readonly rowCount: number;
   /** Place of the last row; null for an empty page. */
   readonly last: RowPlace | null;

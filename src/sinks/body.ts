@@ -1,6 +1,8 @@
 /** What is sent to an upstream, written piece by piece: as bytes outside of the heap it costs no collection anything. */
+import { free } from '../runtime/free.ts';
+
 export class Body {
-  #bytes: Buffer;
+  #bytes: Buffer<ArrayBuffer>;
   #length = 0;
 
   /** @param expectedBytes what is missing is made room for. */
@@ -33,6 +35,7 @@ export class Body {
     if (this.#length + bytes <= this.#bytes.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#length + bytes));
     larger.set(this.bytes);
+    free(this.#bytes.buffer);
     this.#bytes = larger;
   }
 }

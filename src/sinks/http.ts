@@ -1,7 +1,6 @@
 /** Sends rows as NDJSON, each as the API gives it, to any HTTP endpoint that takes JSON lines. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { bodyOf } from './body.ts';
 import { HttpUpstream } from './http-upstream.ts';
 import { httpOptions } from './options.ts';
 import type { Rows } from './rows.ts';
@@ -17,7 +16,7 @@ export const http: SinkKind<typeof options> = {
     return {
       describe: () => `http ${given.url}`,
       async deliver(rows, signal) {
-        const body = bodyOf(rows.lines(), rows.bytes);
+        const body = rows.text();
         const headers = { 'idempotency-key': idempotencyKey(context, rows, body) };
         const sent = await upstream.send({
           url: given.url,

@@ -42,7 +42,7 @@ export interface Sink {
   describe(): string;
   /**
    * Sends rows, in their order. Called again with the very rows when the answer did not come. Whatever the upstream says or does is an
-   * answer; throwing is for what nobody foresaw, and is tried again.
+   * answer; throwing is for what nobody foresaw, and is tried again. Once it has settled nobody reads the rows: their memory is given back.
    */
   deliver(rows: Rows, signal: AbortSignal): Promise<Delivery>;
   /** Rows that are to be delivered next, while others are under way: what can be done for them without the upstream may be done now. */

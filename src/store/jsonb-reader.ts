@@ -10,7 +10,7 @@ export class JsonbReader {
   readonly #buffer: Buffer;
   readonly #isAscii: boolean;
   /** Where the next element begins. */
-  #at = 0;
+  at = 0;
   #payload = 0;
   #end = 0;
   /** The bytes from `#windowStart` on, a character each. */
@@ -23,34 +23,39 @@ export class JsonbReader {
     this.#isAscii = isAscii;
   }
 
-  get at(): number {
-    return this.#at;
+  get bytes(): Buffer {
+    return this.#buffer;
+  }
+
+  /** Where the content of the element that was read last begins; of text, it ends at `at`. */
+  get payload(): number {
+    return this.#payload;
   }
 
   /** Goes into an array or object. @returns where it ends. */
   enter(): number {
     this.#header();
-    this.#at = this.#payload;
+    this.at = this.#payload;
     return this.#end;
   }
 
   /** The same; texts in there can be read from now on. */
   enterWindow(): number {
     const end = this.enter();
-    this.#windowStart = this.#at;
-    this.#window = this.#buffer.toString('latin1', this.#at, end);
+    this.#windowStart = this.at;
+    this.#window = this.#buffer.toString('latin1', this.at, end);
     return end;
   }
 
   skip(): void {
     this.#header();
-    this.#at = this.#end;
+    this.at = this.#end;
   }
 
   /** @param lead characters in front that are left out. */
   text(lead = 0): string {
     this.#header();
-    this.#at = this.#end;
+    this.at = this.#end;
     const bytes = this.#window.substring(this.#payload - this.#windowStart, this.#end - this.#windowStart);
     if (this.#isAscii || !beyondAscii.test(bytes)) return lead === 0 ? bytes : bytes.substring(lead);
     return this.#buffer.toString('utf8', this.#payload, this.#end).slice(lead);
@@ -60,9 +65,17 @@ export class JsonbReader {
     return Number(this.text());
   }
 
+  /** Without a window; never negative. */
+  smallInteger(): number {
+    this.skip();
+    let value = 0;
+    for (let at = this.#payload; at < this.#end; at++) value = value * 10 + (this.#buffer[at] ?? 0) - 0x30;
+    return value;
+  }
+
   /** https://sqlite.org/jsonb.html section 3: the size stands in the high nibble, or in the bytes behind it. */
   #header(): void {
-    const at = this.#at;
+    const at = this.at;
     const size = (this.#buffer[at] ?? 0) >> 4;
     if (size <= 11) {
       this.#payload = at + 1;

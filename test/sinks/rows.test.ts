@@ -35,6 +35,31 @@ void test('parts of rows are rows, in the order asked for', async (t) => {
   );
 });
 
+void test('neighbouring rows are sent as they lie, without a copy; others, and keys that objects put first, are written anew', async (t) => {
+  const ofKeys = (id: number, metadata: Record<string, string>): LogRow => ({ ...row(id), metadata });
+  const bytes = Buffer.from(
+    [1, 2, 3, 4].map((id) => `${JSON.stringify(ofKeys(id, { '': '"7":', a1: ':' }))}\n`).join(''),
+  );
+  const rows = Rows.of(bytes);
+  const asLines = (of: Rows): string => Buffer.concat([...of.lines()]).toString();
+
+  const whole = rows.text();
+  t.equal(whole.buffer, bytes.buffer);
+  for (const part of [rows, rows.slice(1, 3), rows.slice(2), rows.pick([0, 2]), rows.slice(0, 0), Rows.joined([])]) {
+    t.equal(Buffer.from(part.text()).toString(), asLines(part));
+  }
+  t.equal(rows.slice(1, 3).text().buffer, bytes.buffer);
+  t.not(rows.pick([0, 2]).text().buffer, bytes.buffer);
+  const numeric = Buffer.from('{"id":1,"metadata":{"z":"","10":"a","9":"b"}}\n');
+  t.equal(Buffer.from(Rows.of(numeric).text()).toString(), '{"id":1,"metadata":{"9":"b","10":"a","z":""}}\n');
+  t.equal(
+    Buffer.from(Rows.of(numeric.subarray(0, -1)).text())
+      .toString()
+      .at(-1),
+    '\n',
+  );
+});
+
 void test('F52: what is sent of a row is word for word the same from memory, from pages of the file and from the engine', async (t) => {
   const controls = Array.from({ length: 0x21 }, (_, code) => String.fromCharCode(code)).join('');
   const odd = aRecord({

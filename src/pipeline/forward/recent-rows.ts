@@ -4,8 +4,7 @@
  */
 import type { EncodedRows } from '../../record/batch.ts';
 import { Arrivals } from '../../runtime/arrivals.ts';
-import type { LogRow } from '../../search/request.ts';
-import { decodedRows } from '../../store/batch-decoding.ts';
+import { BatchCursor } from '../../store/batch-decoding.ts';
 import { encodedRows } from '../../store/batch-encoding.ts';
 import type { Store } from '../../store/store.ts';
 
@@ -68,11 +67,13 @@ export class RecentRows {
     return first !== undefined && position + 1 >= first.firstId && position <= this.#lastId;
   }
 
-  /** The rows behind `position`, which `covers` it. Take them in one go: the next commit may remove some. */
-  *after(position: number): Generator<LogRow> {
+  /** Stands on each row behind `position`, which `covers` it. Take them in one go: the next commit may remove some. */
+  *after(position: number): Generator<BatchCursor> {
     for (const { firstId, rows } of this.#blocks) {
       const from = Math.max(position + 1 - firstId, 0);
-      if (from < rows.count) yield* decodedRows(rows, firstId, from);
+      if (from >= rows.count) continue;
+      const cursor = new BatchCursor(rows, firstId, from);
+      while (cursor.next()) yield cursor;
     }
   }
 

@@ -2,8 +2,8 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { matchesFilter } from '../../search/match.ts';
 import type { Filter, IdRange } from '../../search/request.ts';
-import { Body } from '../../sinks/body.ts';
 import { Rows } from '../../sinks/rows.ts';
+import { JsonText } from '../../store/json-text.ts';
 import type { Store } from '../../store/store.ts';
 import type { RecentRows } from './recent-rows.ts';
 
@@ -14,6 +14,8 @@ export interface ReadRows {
   readonly lastId: number;
   /** Ids that had gone to retention before they were read. */
   readonly lostIds: number;
+  /** Nobody reads the rows' text but who has these: once they are delivered, it can be given back. */
+  readonly endsText: boolean;
 }
 
 export interface ReadLimits {
@@ -142,7 +144,7 @@ export class RowSource {
         signal.throwIfAborted();
       }
     }
-    return { rows: Rows.joined(parts), lastId, lostIds };
+    return { rows: Rows.joined(parts), lastId, lostIds, endsText: false };
   }
 
   /** What is left of the page that was read last, or the next one. */
@@ -169,7 +171,7 @@ export class RowSource {
     const isWhole = count === rows.length;
     const lastId = isWhole ? seenId : rows.at(count - 1).id;
     if (!isWhole) this.#rest = { ...page, position: lastId, rows: rows.slice(count) };
-    return { rows: rows.slice(0, count), lastId, lostIds: idsIn(holes, position, lastId) };
+    return { rows: rows.slice(0, count), lastId, lostIds: idsIn(holes, position, lastId), endsText: isWhole };
   }
 
   async #readPage(
@@ -191,7 +193,7 @@ export class RowSource {
       },
       { deadlineMs: queryDeadlineMs, signal },
     );
-    const found = Rows.of(page.bytes ?? Buffer.from(page.ndjson));
+    const found = page.bytes === undefined ? Rows.of(Buffer.from(page.ndjson)) : Rows.owning(page.bytes);
     if (found.length > 0) this.#textBytesPerRow = Math.max(found.bytes / found.length, 1);
     this.#seenLastId = Math.max(this.#seenLastId, page.lastId);
     this.#firstId = Math.max(page.firstId, 1);
@@ -212,17 +214,26 @@ function idsIn(holes: readonly IdRange[], position: number, lastId: number): num
 function fromMemory(recent: RecentRows, position: number, filter: Filter, limits: ReadLimits): ReadRows | null {
   if (position === recent.lastId) return null;
   const { maxRows, maxBytes, untilId } = limits;
-  const body = new Body(Math.min(recent.lastId - position, maxRows) * expectedRowBytes);
+  const text = new JsonText(Math.min(recent.lastId - position, maxRows) * expectedRowBytes);
   const seenId = Math.min(recent.lastId, untilId);
-  const read = (lastId: number): ReadRows => ({ rows: Rows.of(body.bytes), lastId, lostIds: 0 });
+  const isAll = Object.keys(filter).length === 0; // then no row is made an object
+  const read = (lastId: number): ReadRows => ({
+    rows: Rows.owning(text.takeBytes()),
+    lastId,
+    lostIds: 0,
+    endsText: true,
+  });
   let count = 0;
   for (const row of recent.after(position)) {
     if (row.id > seenId) break;
-    if (!matchesFilter(row, filter)) continue;
-    const line = `${JSON.stringify(row)}\n`;
-    if (count > 0 && body.length + line.length > maxBytes) return read(row.id - 1);
-    body.add(line);
-    if (++count === maxRows || body.length > maxBytes) return read(row.id);
+    if (!isAll && !matchesFilter(row.row(), filter)) continue;
+    const start = text.length;
+    row.write(text);
+    if (count > 0 && text.length > maxBytes) {
+      text.cutAt(start);
+      return read(row.id - 1);
+    }
+    if (++count === maxRows || text.length > maxBytes) return read(row.id);
   }
   return read(seenId);
 }

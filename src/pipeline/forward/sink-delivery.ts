@@ -31,6 +31,7 @@ export class SinkDelivery {
   readonly #options: SinkDeliveryOptions;
   readonly #circuit: Circuit;
   #refusedInARow = 0;
+  #callsUnderWay = 0;
   #loggedAtMs = -Infinity;
   #lastError: LastError | null = null;
   #lastSuccessAt: string | null = null;
@@ -69,6 +70,11 @@ export class SinkDelivery {
     return this.#circuit.isHeld;
   }
 
+  /** The sink may be reading rows, if only those of a call that was given up. */
+  get isAnyUnderWay(): boolean {
+    return this.#callsUnderWay > 0;
+  }
+
   get lastError(): LastError | null {
     return this.#lastError;
   }
@@ -102,21 +108,33 @@ export class SinkDelivery {
   }
 
   async #send(part: Rows, signal: AbortSignal): Promise<Delivery> {
-    const { name, sink, timeout, metrics, clock } = this.#options;
+    const { name, timeout, metrics, clock } = this.#options;
     const startedAtMs = clock.monotonicMs();
     const delivery = await this.#circuit.attempt(async () => {
+      const answered = new AbortController();
       try {
         const cutShort = AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
         // A sink that does not hear the signal holds up nobody.
-        return await Promise.race([sink.deliver(part, cutShort), aborted(cutShort)]);
+        return await Promise.race([this.#call(part, cutShort), aborted(cutShort, answered.signal)]);
       } catch (error) {
         return { kind: 'unavailable', reason: messageOf(error), hint: hintOf(error) };
+      } finally {
+        answered.abort();
       }
     }, signal);
     signal.throwIfAborted();
     metrics.sinkSeconds.observe({ sink: name }, (clock.monotonicMs() - startedAtMs) / 1000);
     if (delivery.kind === 'delivered' || delivery.kind === 'partly') this.#refusedInARow = 0;
     return delivery;
+  }
+
+  async #call(part: Rows, signal: AbortSignal): Promise<Delivery> {
+    this.#callsUnderWay++;
+    try {
+      return await this.#options.sink.deliver(part, signal);
+    } finally {
+      this.#callsUnderWay--;
+    }
   }
 
   #mayBeRefused(reason: string): boolean {
@@ -139,10 +157,10 @@ export class SinkDelivery {
   }
 }
 
-/** Rejects with the signal's reason. */
-function aborted(signal: AbortSignal): Promise<never> {
+/** Rejects with the signal's reason. @param answered nobody waits any more: a signal with a listener lives until its time is over. */
+function aborted(signal: AbortSignal, answered: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: answered });
     if (signal.aborted) reject(signal.reason as Error);
   });
 }

@@ -238,13 +238,14 @@ export class SinkRunner {
     await this.#progress.begin(range, this.#stopped.signal);
   }
 
-  async #deliverBatch({ rows, lastId, lostIds }: ReadRows, lanes: number): Promise<void> {
+  async #deliverBatch({ rows, lastId, lostIds, endsText }: ReadRows, lanes: number): Promise<void> {
     this.#isUnderWay = true;
     this.#oldest = rows.length === 0 ? null : rows.at(0).timestamp;
     try {
       const outcome = await this.#delivery.deliver(rows, lanes, this.#signal);
       this.#oldest = null;
       await this.#progress.finish({ position: lastId, droppedRows: lostIds, ...outcome }, this.#stopped.signal);
+      if (endsText && !this.#delivery.isAnyUnderWay) rows.free();
     } finally {
       this.#isUnderWay = false;
     }

@@ -6,7 +6,7 @@
  * bytes and written as the pages of the index (pages/); the engine makes the empty index before, and checks the full one afterwards.
  */
 import { RegressionError } from '../../runtime/errors.ts';
-import { free } from './free.ts';
+import { free } from '../../runtime/free.ts';
 import { sortedStrings } from './pages/byte-order.ts';
 import { IndexPages } from './pages/index-pages.ts';
 import { PageFile, Varints, writeVarint } from './pages/page-file.ts';

@@ -4,7 +4,7 @@
  */
 import type { RowPlace } from '../../search/request.ts';
 import type { Segment } from '../segments.ts';
-import { JsonText } from './pages/json-text.ts';
+import { JsonText } from '../json-text.ts';
 import { type PageReader, isUnreadable } from './pages/page-file.ts';
 import { expectedRowBytes, firstRowsAtOnce, maxPageText, mostRowsAtOnce } from './row-lines.ts';
 import { RowWriter } from './row-writer.ts';

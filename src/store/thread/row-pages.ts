@@ -6,7 +6,7 @@
 import { severitiesFrom } from '../../record/severity.ts';
 import type { Filter, RowPlace, SearchRequest } from '../../search/request.ts';
 import { type PageReader, isUnreadable } from './pages/page-file.ts';
-import { JsonText } from './pages/json-text.ts';
+import { JsonText } from '../json-text.ts';
 import { expectedRowBytes, maxPageText, placeOf } from './row-lines.ts';
 import { RowWriter } from './row-writer.ts';
 import type { Sqlite } from './sqlite.ts';

@@ -2,8 +2,10 @@
  * Writes rows of one file as JSON texts from the pages of its tables: what the engine walks, parses and joins row by row is two tables in the
  * same order here, whose texts are copied. The text is the one that the engine would give.
  */
+import type { Application } from '../../record/log-record.ts';
 import type { Filter } from '../../search/request.ts';
-import type { JsonText } from './pages/json-text.ts';
+import type { JsonText } from '../json-text.ts';
+import { applicationPart, rowParts } from '../row-parts.ts';
 import type { PageReader } from './pages/page-file.ts';
 import { PairCursor } from './pages/pair-cursor.ts';
 import { Columns } from './pages/record-columns.ts';
@@ -58,19 +60,19 @@ export class RowWriter {
   write(text: JsonText): void {
     const { bytes, id } = this.#logs;
     const columns = this.#columns;
-    text.bytes(rowStart);
+    text.bytes(rowParts.start);
     text.integer(id);
-    text.bytes(timestampKey);
+    text.bytes(rowParts.timestamp);
     text.string(bytes, columns.start(1), columns.length(1));
-    text.bytes(severityKey);
+    text.bytes(rowParts.severity);
     text.string(bytes, columns.start(2), columns.length(2));
     text.bytes(this.#application ?? noApplication);
     text.string(bytes, columns.start(4), columns.length(4));
-    text.bytes(messageKey);
+    text.bytes(rowParts.message);
     text.string(bytes, columns.start(5), columns.length(5));
-    text.bytes(metadataKey);
+    text.bytes(rowParts.metadata);
     this.#writePairs(id, text);
-    text.bytes(rowEnd);
+    text.bytes(rowParts.end);
   }
 
   /** As members of an object. */
@@ -79,41 +81,26 @@ export class RowWriter {
     pairs.seek(id);
     for (let isFirst = true; pairs.logId === id; isFirst = false, pairs.next()) {
       const { bytes, columns } = pairs;
-      if (!isFirst) text.bytes(comma);
+      if (!isFirst) text.bytes(rowParts.comma);
       text.string(bytes, columns.start(2), columns.length(2));
-      text.bytes(colon);
+      text.bytes(rowParts.colon);
       text.string(bytes, columns.start(3), columns.length(3));
     }
   }
 }
 
-const rowStart = Buffer.from('{"id":');
-const timestampKey = Buffer.from(',"timestamp":');
-const severityKey = Buffer.from(',"severity":');
-const messageKey = Buffer.from(',"message":');
-const metadataKey = Buffer.from(',"metadata":{');
-const rowEnd = Buffer.from('}}\n');
-const comma = Buffer.from(',');
-const colon = Buffer.from(':');
 const noApplication = Buffer.alloc(0);
 
 /** By id, of those that the filter wants: their members of a row, and the key of what follows them. */
 function applicationTexts(database: Sqlite, { application, version, environment }: Filter): Map<number, Buffer> {
-  const found = database.all<{
-    id: number;
-    name: string;
-    version: string | null;
-    environment: string | null;
-    text: string;
-  }>(
-    `SELECT id, name, version, environment,
-       json_object('application', name, 'version', version, 'environment', environment) AS text FROM applications`,
+  const found = database.all<Application & { readonly id: number }>(
+    'SELECT id, name, version, environment FROM applications',
   );
   const isWanted = (wanted: string | undefined, is: string | null): boolean => wanted === undefined || wanted === is;
   return new Map(
     found
       .filter((row) => isWanted(application, row.name) && isWanted(version, row.version))
       .filter((row) => isWanted(environment, row.environment))
-      .map(({ id, text }) => [id, Buffer.from(`,${text.slice(1, -1)},"source":`)]),
+      .map((row) => [row.id, applicationPart(row)]),
   );
 }

@@ -3,7 +3,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { WriterCalls, WriterOptions } from '../protocol.ts';
-import { free } from './free.ts';
+import { free } from '../../runtime/free.ts';
 import { plainError, serve } from './serve.ts';
 import { Writer } from './writer.ts';
 

@@ -1,4 +1,5 @@
 import { test } from 'tap';
+import type { ConfiguredSink } from '../../../src/pipeline/forward/forwarder.ts';
 import type { LogRow } from '../../../src/search/request.ts';
 import { type Delivery, delivered } from '../../../src/sinks/sink.ts';
 import { SqliteStore } from '../../../src/store/thread/sqlite-store.ts';
@@ -355,6 +356,34 @@ void test('more requests at once keep the rows of each source in order', async (
       seen,
       [...seen].sort((a, b) => a - b),
     );
+});
+
+void test('the text of rows is given back once they are delivered, but not while a call that was given up may be reading it', async (t) => {
+  const texts: Uint8Array[] = [];
+  const givenUp = Promise.withResolvers<void>();
+  const sink = scripted(undefined, { timeout: '100ms' });
+  const keeping: ConfiguredSink = {
+    ...sink,
+    create: (context) => ({
+      ...sink.create(context),
+      async deliver(rows) {
+        if (texts.push(rows.text()) === 1) await givenUp.promise;
+        return delivered;
+      },
+    }),
+  };
+  const { add, until } = await forwarding(t, [keeping]);
+  await add(someRecords(10));
+  await until(({ position }) => position === 10);
+  t.same(
+    texts.map(({ length }) => length > 0),
+    [true, true],
+  );
+
+  givenUp.resolve();
+  await add(someRecords(10));
+  await until(({ position }) => position === 20);
+  t.equal(texts[2]?.length, 0);
 });
 
 void test('stopping delivers what is there already', async (t) => {

@@ -7,6 +7,7 @@ const rows = (lastId: number): ReadRows => ({
   rows: Rows.of(Buffer.from(`{"id":${lastId}}\n`)),
   lastId,
   lostIds: 0,
+  endsText: false,
 });
 const turn = () => new Promise(setImmediate);
 

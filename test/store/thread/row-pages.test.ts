@@ -126,6 +126,17 @@ void test('a tree is walked from any row on, and cut by limit and room', async (
   later.close();
 });
 
+void test('what pages were read into is given back when their file is closed, and not when somebody collects garbage', async (t) => {
+  const path = join(await memoryDir(t), hotFileName);
+  await new SqliteStore(path).close();
+  const pages = new PageFile(path, 'r');
+
+  const page = pages.read(1);
+  t.equal(page.length, pages.pageSize);
+  pages.close();
+  t.equal(page.length, 0);
+});
+
 void test('a WAL that is cut in a frame, or goes on with what is no frame, ends at its last commit', async (t) => {
   const directory = await memoryDir(t);
   const path = join(directory, hotFileName);

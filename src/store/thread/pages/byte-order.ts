@@ -2,7 +2,7 @@
  * Sorts many short byte strings that lie one behind the other, in the order of SQLite's BINARY collation: as memcmp has it, the shorter
  * one first; equal ones stay in the order they lie. By one byte after another (most significant first), which looks at no byte twice.
  */
-import { free } from '../free.ts';
+import { free } from '../../../runtime/free.ts';
 
 export interface ByteStrings {
   readonly bytes: Uint8Array;

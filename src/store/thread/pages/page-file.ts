@@ -5,6 +5,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { RegressionError, systemCodeOf } from '../../../runtime/errors.ts';
+import { free } from '../../../runtime/free.ts';
 
 const headerBytes = 100;
 const magic = 'SQLite format 3\0';
@@ -55,7 +56,7 @@ export class PageFile implements PageReader {
   readonly #descriptor: number;
   #pageCount: number;
   /** The pages read last, from `#windowStart` on: a table's pages lie close together, and a call to the system costs more than they. */
-  readonly #window: Buffer;
+  readonly #window: Buffer<ArrayBuffer>;
   #windowStart = 0;
   #windowPages = 0;
 
@@ -67,7 +68,7 @@ export class PageFile implements PageReader {
     readSync(this.#descriptor, header, 0, headerBytes, 0);
     this.pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
     this.#pageCount = header.readUInt32BE(28);
-    this.#window = Buffer.allocUnsafe(pagesAtOnce * this.pageSize);
+    this.#window = Buffer.allocUnsafeSlow(pagesAtOnce * this.pageSize);
     const isAsExpected =
       header.toString('latin1', 0, 16) === magic &&
       header[20] === 0 && // no bytes of a page are reserved
@@ -76,7 +77,7 @@ export class PageFile implements PageReader {
       header.readUInt32BE(56) === 1 && // UTF-8
       fstatSync(this.#descriptor).size === this.#pageCount * this.pageSize;
     if (isAsExpected) return;
-    closeSync(this.#descriptor);
+    this.close();
     throw this.corrupt('an unexpected file header');
   }
 
@@ -107,8 +108,10 @@ export class PageFile implements PageReader {
     writeSync(this.#descriptor, count, 0, 4, 28);
   }
 
+  /** Pages that were read are gone with it. */
   close(): void {
     closeSync(this.#descriptor);
+    free(this.#window.buffer);
   }
 
   #readFrom(page: number): void {

@@ -4,6 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import type { RegressionError } from '../../../runtime/errors.ts';
+import { free } from '../../../runtime/free.ts';
 import type { PageFile, PageReader } from './page-file.ts';
 
 const headerBytes = 32;
@@ -80,7 +81,15 @@ export class Wal {
     if (this.#position === 0) this.#readHeader(descriptor, file);
 
     const frameBytes = frameHeaderBytes + file.pageSize;
-    const frames = Buffer.alloc(Math.min(framesAtOnce * frameBytes, Math.max(size - this.#position, 0)));
+    const frames = Buffer.allocUnsafeSlow(Math.min(framesAtOnce * frameBytes, Math.max(size - this.#position, 0)));
+    this.#readFrames(frames, frameBytes, size);
+    free(frames.buffer);
+  }
+
+  /** @param frames room for some of them; @param size of the WAL. */
+  #readFrames(frames: Buffer, frameBytes: number, size: number): void {
+    const descriptor = this.#descriptor ?? 0;
+    const pageSize = frameBytes - frameHeaderBytes;
     const sum = this.#sum.copy();
     /** Those behind the last commit. */
     let pending: [page: number, offset: number][] = [];
@@ -91,7 +100,7 @@ export class Wal {
       for (let at = 0; at < count * frameBytes; at += frameBytes) {
         if (frames.compare(this.#header, 16, 24, at + 8, at + 16) !== 0) return; // of an older WAL
         sum.add(frames, at, 8);
-        sum.add(frames, at + frameHeaderBytes, file.pageSize);
+        sum.add(frames, at + frameHeaderBytes, pageSize);
         if (!sum.isAt(frames, at + 16)) return; // being written
         pending.push([frames.readUInt32BE(at), position + at + frameHeaderBytes]);
         if (frames.readUInt32BE(at + 4) === 0) continue;

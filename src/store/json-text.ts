@@ -1,4 +1,5 @@
 /** JSON text being written, of texts that are UTF-8 already. Escapes are the engine's. */
+import { free } from '../runtime/free.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -13,7 +14,7 @@ const shortEscapes: ReadonlyMap<number, string> = new Map([
 ]);
 
 export class JsonText {
-  #buffer: Buffer;
+  #buffer: Buffer<ArrayBuffer>;
   #length = 0;
   /** A bit that no ASCII has is set in it once a byte of the text has it. */
   #allBits = 0;
@@ -97,7 +98,7 @@ export class JsonText {
 
   /** The bytes, which are the caller's alone; there is no text any more. */
   takeBytes(): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(this.#buffer.buffer as ArrayBuffer, this.#buffer.byteOffset, this.#length);
+    const bytes = new Uint8Array(this.#buffer.buffer, this.#buffer.byteOffset, this.#length);
     this.#buffer = Buffer.allocUnsafeSlow(0);
     this.#length = 0;
     return bytes;
@@ -107,6 +108,7 @@ export class JsonText {
     if (this.#length + bytes <= this.#buffer.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length, this.#length + bytes) * 2);
     this.#buffer.copy(larger, 0, 0, this.#length);
+    free(this.#buffer.buffer);
     this.#buffer = larger;
   }
 }
