@@ -2,8 +2,8 @@
  * Forwarding into real servers while the daemon ingests: records/s from the first line read to the last row upstream, CPU seconds a million
  * records, peak memory; rsyslog's ompgsql into the same PostgreSQL beside it; a backlog drained; and how long a line takes to arrive.
  *
- * `node bench/forward.ts [--rows 100000] [--rounds 3] [--backlog 1000000] [--lines 200] [--only REGEX]`; 0 leaves a part out. Needs
- * `npm run build`; what is not installed is left out.
+ * `node bench/forward.ts [--rows 100000] [--rounds 3] [--backlog 1000000] [--lines 200] [--only REGEX]`; 0 leaves a part out, and so does a REGEX
+ * that is found neither in `backlog` or `latency` nor in a row's name. Needs `npm run build`; what is not installed is left out.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -44,6 +44,7 @@ const { values } = parseArgs({
   },
 });
 const rows = Number(values.rows);
+const isWanted = (part: string): boolean => new RegExp(values.only).test(part);
 const program = join(import.meta.dirname, '../bin/regression.js');
 const machine = machineText();
 const teardowns: (() => unknown)[] = [];
@@ -57,30 +58,20 @@ interface Run {
 const directory = await mkdtemp(join(tmpdir(), 'regression-bench-'));
 try {
   const inputPath = join(directory, 'w1.log');
-  await writeWorkload('w1', rows, inputPath);
   const contenders: Record<string, () => Promise<Run>> = {};
   if (needsPostgres().skip === false) {
-    const postgres = await startPostgres(owner);
-    // One connection, and rows are counted when the newest is there: either contender's ids begin with 1 and rise. A connection and a
-    // count fifty times a second took half a core from whom was measured.
-    const watcher = new pg.Client({ connectionString: postgres.url });
-    await watcher.connect();
-    teardowns.push(() => watcher.end());
-    const newest = async (): Promise<number> => {
-      const ask = async (what: string) =>
-        (await watcher.query<{ n: number }>(`SELECT ${what}::int AS n FROM logs`)).rows;
-      const [found] = await ask('coalesce(max(id), 0)');
-      const isThere = found !== undefined && found.n >= rows;
-      return (isThere ? await ask('count(*)') : [found])[0]?.n ?? 0;
-    };
+    const servers = lazily(startPostgresWatched);
     contenders['regression, postgres: logs and logs_metadata'] = async () => {
+      const { postgres, newest } = await servers();
       await postgres.query('DROP TABLE IF EXISTS logs, logs_metadata, origins');
       const sink = `{ type: postgres, url: '${postgres.url}', create_tables: true }`;
       return regression(inputPath, sink, () => newest().catch(() => 0));
     };
-    contenders['COPY of the same rows in the server, postgres: its ceiling'] = () => ceiling(postgres);
+    contenders['COPY of the same rows in the server, postgres: its ceiling'] = async () =>
+      ceiling((await servers()).postgres);
     if (rsyslogModules() !== '' && (await hasModule('ompgsql'))) {
       contenders['rsyslog mmjsonparse, ompgsql: the same tables, rows and indexes'] = async () => {
+        const { postgres, newest } = await servers();
         await postgres.query('DROP TABLE IF EXISTS logs, logs_metadata, origins');
         await postgres.query(
           await readFile(join(import.meta.dirname, '../migrations/postgres/0001-tables.sql'), 'utf8'),
@@ -92,8 +83,9 @@ try {
     }
   }
   if (find('clickhouse-server') !== null) {
-    const clickhouse = await startClickhouse(owner);
+    const server = lazily(() => startClickhouse(owner));
     contenders['regression, clickhouse'] = async () => {
+      const clickhouse = await server();
       await clickhouse.query('DROP TABLE IF EXISTS logs_metadata');
       await clickhouse.query('DROP TABLE IF EXISTS logs');
       const sink = `{ type: clickhouse, url: '${clickhouse.url}', create_tables: true }`;
@@ -108,8 +100,40 @@ try {
       receiver.close,
     );
   };
-  const chosen = Object.entries(contenders).filter(([name]) => new RegExp(values.only).test(name));
-  const found = await interleaved(Number(values.rounds), Object.fromEntries(chosen));
+  const chosen = Object.entries(contenders).filter(([name]) => isWanted(name));
+  if (chosen.length > 0) console.log(await contendersText(Object.fromEntries(chosen), inputPath));
+  if (isWanted('backlog') && Number(values.backlog) > 0) console.log(await backlogText(Number(values.backlog)));
+  if (isWanted('latency') && Number(values.lines) > 0) console.log(await latencyText(Number(values.lines)));
+} finally {
+  for (const work of teardowns.toReversed()) await work();
+  await rm(directory, { recursive: true, force: true });
+}
+
+/** Made when it is first asked for: what is left out starts no server. */
+function lazily<Made>(make: () => Promise<Made>): () => Promise<Made> {
+  let made: Promise<Made> | undefined;
+  return () => (made ??= make());
+}
+
+async function startPostgresWatched() {
+  const postgres = await startPostgres(owner);
+  // One connection, and rows are counted when the newest is there: either contender's ids begin with 1 and rise. A connection and a
+  // count fifty times a second took half a core from whom was measured.
+  const watcher = new pg.Client({ connectionString: postgres.url });
+  await watcher.connect();
+  teardowns.push(() => watcher.end());
+  const newest = async (): Promise<number> => {
+    const ask = async (what: string) => (await watcher.query<{ n: number }>(`SELECT ${what}::int AS n FROM logs`)).rows;
+    const [found] = await ask('coalesce(max(id), 0)');
+    const isThere = found !== undefined && found.n >= rows;
+    return (isThere ? await ask('count(*)') : [found])[0]?.n ?? 0;
+  };
+  return { postgres, newest };
+}
+
+async function contendersText(contenders: Record<string, () => Promise<Run>>, inputPath: string): Promise<string> {
+  await writeWorkload('w1', rows, inputPath);
+  const found = await interleaved(Number(values.rounds), contenders);
   const [base] = Object.values(found);
   const rateOf = (runs: readonly Run[]) => spreadOf(runs.map(({ seconds }) => rows / seconds));
   const table = Object.entries(found).map(([name, runs]) => [
@@ -119,15 +143,8 @@ try {
     spreadText(spreadOf(runs.map(({ usage }) => usage.peakBytes / 1e6))),
     (rateOf(base ?? []).median / rateOf(runs).median).toFixed(2),
   ]);
-  console.log(`${rows} lines of w1, ${values.rounds} rounds; ${machine}\n`);
-  console.log(
-    tableText(['program and upstream', 'records/s', 'CPU s a million', 'peak MB', 'first / its records/s'], table),
-  );
-  if (Number(values.backlog) > 0) console.log(await backlogText(Number(values.backlog)));
-  if (Number(values.lines) > 0) console.log(await latencyText(Number(values.lines)));
-} finally {
-  for (const work of teardowns.toReversed()) await work();
-  await rm(directory, { recursive: true, force: true });
+  const head = ['program and upstream', 'records/s', 'CPU s a million', 'peak MB', 'first / its records/s'];
+  return `${rows} lines of w1, ${values.rounds} rounds; ${machine}\n\n${tableText(head, table)}`;
 }
 
 /** Rows that are there already, into the same tables and indexes: what the server itself takes. Its CPU is not counted, as elsewhere. */
