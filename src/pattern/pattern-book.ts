@@ -4,9 +4,16 @@
 import type { Application } from '../record/log-record.ts';
 import { SlotValues } from './slot-values.ts';
 
+interface ReleaseValues {
+  readonly application: Application;
+  readonly slots: SlotValues;
+}
+
 export class PatternBook {
   readonly number: number;
-  #values: { readonly application: Application; readonly slots: SlotValues }[] = [];
+  #values: ReleaseValues[] = [];
+  /** Of them, those that were asked for last: most records are of the release that the one before was of. */
+  #last: ReleaseValues | null = null;
 
   constructor(number: number) {
     this.number = number;
@@ -14,8 +21,9 @@ export class PatternBook {
 
   /** Null when nothing is kept of this release's values yet. */
   valuesOf(application: Application): SlotValues | null {
-    for (const known of this.#values) if (isSame(known.application, application)) return known.slots;
-    return null;
+    if (this.#last !== null && this.#last.application === application) return this.#last.slots;
+    this.#last = this.#values.find((known) => isSame(known.application, application)) ?? null;
+    return this.#last?.slots ?? null;
   }
 
   keepValues(application: Application, words: readonly string[]): SlotValues {
@@ -29,6 +37,7 @@ export class PatternBook {
     const { length } = this.#values;
     for (const { slots } of this.#values) slots.forget();
     this.#values = [];
+    this.#last = null;
     return length;
   }
 }

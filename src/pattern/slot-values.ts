@@ -6,8 +6,8 @@
  *
  * Looked at for every record that is stored, so nothing is cut out of a message that is known already.
  */
-import { ownText } from '../record/own-text.ts';
 import { isDigitAt } from './characters.ts';
+import { FewValues, type ToldValue } from './few-values.ts';
 import { durationUnits, longestUnit, sizeUnits } from './fold.ts';
 import type { Masker } from './mask.ts';
 
@@ -19,24 +19,16 @@ const sampleEvery = 16;
 
 export interface SlotChange {
   readonly place: number;
-  readonly values: readonly { readonly value: string; readonly count: number; readonly firstSeen: string }[];
+  readonly values: readonly ToldValue[];
   /** Null when nothing changed beside the values. */
   readonly range: { readonly isMany: boolean; readonly minimum: number | null; readonly maximum: number | null } | null;
-}
-
-interface ValueCount {
-  readonly value: string;
-  readonly firstSeen: string;
-  /** Occurrences since the store was last told. */
-  untold: number;
-  told: number;
 }
 
 interface Slot {
   readonly place: number;
   readonly prefix: string;
   readonly suffix: string;
-  values: ValueCount[];
+  few: FewValues;
   isMany: boolean;
   minimum: number;
   maximum: number;
@@ -45,13 +37,14 @@ interface Slot {
 
 export class SlotValues {
   readonly #slots: readonly Slot[];
-  #openSlots: number;
+  /** Those whose values are few. */
+  #open: readonly Slot[];
   #seen = 0;
   #hasChanges = false;
 
   constructor(words: readonly string[]) {
     this.#slots = slotsOf(words);
-    this.#openSlots = this.#slots.length;
+    this.#open = this.#slots;
   }
 
   /**
@@ -60,10 +53,8 @@ export class SlotValues {
    */
   observe(masker: Masker, message: string, timestamp: string): boolean {
     const isSample = this.#seen++ % sampleEvery === 0;
-    if (!isSample && this.#openSlots === 0) return false;
     const hadChanges = this.#hasChanges;
-    for (const slot of this.#slots) {
-      if (slot.isMany && !isSample) continue;
+    for (const slot of isSample ? this.#slots : this.#open) {
       const start = masker.startOf(slot.place);
       if (start >= 0) this.#observeSlot(slot, message, start, masker.endOf(slot.place), timestamp);
     }
@@ -75,17 +66,14 @@ export class SlotValues {
     this.#hasChanges = false;
   }
 
-  /**
-   * What is new since the last call. Counts are told when they have grown by a quarter, so that common values cost next to nothing: what
-   * is told is at least four fifths of the truth.
-   */
+  /** What is new since the last call. */
   takeChanges(): SlotChange[] {
     if (!this.#hasChanges) return [];
     this.#hasChanges = false;
     const changes: SlotChange[] = [];
     for (const slot of this.#slots) {
-      const grown = slot.values.filter(({ untold, told }) => untold > 0 && untold * 4 >= told);
-      if (grown.length === 0 && !slot.isRangeFresh) continue;
+      const values = slot.few.take();
+      if (values.length === 0 && !slot.isRangeFresh) continue;
       const hasNumbers = slot.minimum <= slot.maximum;
       const range = {
         isMany: slot.isMany,
@@ -94,15 +82,11 @@ export class SlotValues {
       };
       changes.push({
         place: slot.place,
-        values: grown.map(({ value, untold, firstSeen }) => ({ value, count: untold, firstSeen })),
+        values,
         range: slot.isRangeFresh ? range : null,
       });
-      for (const count of grown) {
-        count.told += count.untold;
-        count.untold = 0;
-      }
       // Once they are many they are no longer looked up; who has been told of them knows them.
-      if (slot.isMany) slot.values = [];
+      if (slot.isMany) slot.few = new FewValues();
       slot.isRangeFresh = false;
     }
     return changes;
@@ -120,21 +104,18 @@ export class SlotValues {
     else while (end > start && isClosing(message.charCodeAt(end - 1))) end--;
     end = Math.max(start, Math.min(end, start + maxValueLength));
     if (slot.isMany) return this.#widen(slot, message, start, end);
-    const length = end - start;
-    for (const known of slot.values) {
-      if (known.value.length !== length || !standsAt(message, start, known.value)) continue;
-      if (++known.untold * 4 >= known.told) this.#hasChanges = true;
-      return;
-    }
+    const counted = slot.few.count(message, start, end);
+    if (counted === 'grown') this.#hasChanges = true;
+    if (counted !== 'unknown') return;
     this.#widen(slot, message, start, end);
     this.#hasChanges = true;
-    if (slot.values.length < maxValues) {
-      slot.values.push({ value: ownText(message.slice(start, end)), firstSeen: timestamp, untold: 1, told: 0 });
+    if (slot.few.size < maxValues) {
+      slot.few.add(message, start, end, timestamp);
       return;
     }
     slot.isMany = true;
     slot.isRangeFresh = true;
-    this.#openSlots--;
+    this.#open = this.#open.filter((other) => other !== slot);
   }
 
   /** Ranges of what is many are told in steps of a tenth of their width: an id that only grows would else be news in every batch. */
@@ -167,21 +148,13 @@ function slotsOf(words: readonly string[]): Slot[] {
       place,
       prefix: word.slice(0, word.search(maskIn)),
       suffix: word.slice(word.lastIndexOf('>') + 1),
-      values: [],
+      few: new FewValues(),
       isMany: false,
       minimum: Number.POSITIVE_INFINITY,
       maximum: Number.NEGATIVE_INFINITY,
       isRangeFresh: false,
     };
   });
-}
-
-/** As `startsWith`, which costs more than it does where a value has a character or two. */
-function standsAt(message: string, start: number, value: string): boolean {
-  for (let at = 0; at < value.length; at++) {
-    if (message.charCodeAt(start + at) !== value.charCodeAt(at)) return false;
-  }
-  return true;
 }
 
 function isOpening(code: number): boolean {
