@@ -69,5 +69,5 @@ export interface RouteContext extends QueryContext {
   readonly queries: Pick<Store, 'search' | 'hits' | 'fieldCounts'>;
   readonly accounts: Accounts;
   readonly audit: Audit;
-  readonly requestLimits: Pick<RequestLimits, 'hold'>;
+  readonly requestLimits: Pick<RequestLimits, 'hold' | 'withRoom'>;
 }

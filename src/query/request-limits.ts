@@ -5,6 +5,7 @@
 import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../runtime/clock.ts';
+import { RegressionError } from '../runtime/errors.ts';
 
 export interface RequestLimitOptions {
   /** Requests a second and token, sustained; twice as many in a burst. */
@@ -25,10 +26,19 @@ export const defaultRequestLimits: RequestLimitOptions = {
 };
 
 const maxTokens = 10_000;
+/** So long an answer waits for room at most: who is to come again must not be kept waiting. */
+const roomWaitMs = 2000;
+/** An answer as short as this needs no room kept for it. */
+const shortBytes = 256 * 1024;
 
 interface Bucket {
   readonly left: number;
   readonly atMs: number;
+}
+
+interface Waiting {
+  readonly bytes: number;
+  readonly grant: () => void;
 }
 
 export class RequestLimits {
@@ -37,6 +47,9 @@ export class RequestLimits {
   #buckets = new Map<string, Bucket>();
   #atOnce = 0;
   #unsentBytes = 0;
+  /** Kept for answers that are being made. */
+  #keptBytes = 0;
+  readonly #waiting: Waiting[] = [];
 
   constructor(options: Partial<RequestLimitOptions>, clock: Clock) {
     this.#options = { ...defaultRequestLimits, ...options };
@@ -73,6 +86,55 @@ export class RequestLimits {
   /** Bytes that the answer keeps in memory until it has been read, or broken off. */
   hold(reply: FastifyReply, bytes: number): void {
     this.#unsentBytes += bytes;
-    reply.raw.once('close', () => (this.#unsentBytes -= bytes));
+    reply.raw.once('close', () => {
+      this.#unsentBytes -= bytes;
+      this.#grant();
+    });
+  }
+
+  /**
+   * Makes an answer once there is room for it, in the order of asking: many that were let in while nothing was unsent would else all be made.
+   * @param bytes about what it will be long.
+   * @throws RegressionError `OVERLOADED` when there is no room for a while; the signal's reason when it aborts.
+   */
+  async withRoom<Answer>(bytes: number, signal: AbortSignal, make: () => Promise<Answer>): Promise<Answer> {
+    if (bytes <= shortBytes) return make();
+    await this.#keep(bytes, signal);
+    try {
+      return await make();
+    } finally {
+      this.#keptBytes -= bytes;
+      this.#grant();
+    }
+  }
+
+  async #keep(bytes: number, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<true>();
+    const waiting = { bytes, grant: () => resolve(true) };
+    this.#waiting.push(waiting);
+    this.#grant();
+    const ended = new AbortController();
+    const tooLong = this.#clock.delay(roomWaitMs, AbortSignal.any([signal, ended.signal]));
+    const isKept = await Promise.race([promise, tooLong]);
+    ended.abort();
+    const place = this.#waiting.indexOf(waiting);
+    if (isKept === true || place < 0) return;
+    this.#waiting.splice(place, 1);
+    this.#grant(); // one behind it may need less
+    signal.throwIfAborted();
+    throw new RegressionError('OVERLOADED', 'the answers of others have not been read yet', {
+      retryable: true,
+      hint: 'Come again after Retry-After, or ask for fewer rows.',
+    });
+  }
+
+  #grant(): void {
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const taken = this.#unsentBytes + this.#keptBytes;
+      if (taken > 0 && taken + first.bytes > this.#options.maxUnsentBytes) return;
+      this.#waiting.shift();
+      this.#keptBytes += first.bytes;
+      first.grant();
+    }
   }
 }

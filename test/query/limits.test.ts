@@ -13,7 +13,8 @@ import { RegressionClient } from '../../src/client/client.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
 import { openStore } from '../../src/store/remote-store.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { SearchPage, SearchRequest } from '../../src/search/request.ts';
+import type { QueryLimits, Store } from '../../src/store/store.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { someRecords } from '../records.ts';
 import { tempDir } from '../temp-dir.ts';
@@ -107,6 +108,49 @@ void test('who asks for much and reads nothing is cut off, and until then nobody
   idler.resume();
   await closed;
   t.ok(idler.bytesRead < 12 * 1024 * 1024, 'cut off before the end');
+});
+
+void test('of many who are let in at once no more are given long answers than there is room for', async (t) => {
+  const store = await storeOf(someRecords(12, { message: 'x'.repeat(1024 * 1024) }));
+  const clock = new ManualClock();
+  const allAreIn = Promise.withResolvers<void>();
+  let answers = 0;
+  const { url, get } = await serve(t, {
+    clock,
+    store: Object.assign<object, object>(Object.create(store) as object, {
+      async search(request: SearchRequest, limits: QueryLimits): Promise<SearchPage> {
+        answers++;
+        await allAreIn.promise;
+        return store.search(request, limits);
+      },
+    }) as Store,
+    requestLimits: { maxUnsentBytes: 8 * 1024 * 1024 },
+  });
+  const { hostname, port } = new URL(url);
+  const askers = Array.from({ length: 10 }, () => connect(Number(port), hostname));
+  t.teardown(() => askers.forEach((asker) => asker.destroy()));
+  const begun = askers.map((asker) => once(asker, 'readable')); // and takes nothing of it
+  for (const asker of askers) {
+    asker.write(`GET /api/v1/logs?limit=10000 HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\n\r\n`);
+  }
+  const everythingElse = async (): Promise<void> => {
+    for (let round = 0; round < 20; round++) await get('/health/live');
+  };
+  await everythingElse();
+  t.equal(answers, 1);
+  allAreIn.resolve();
+  await Promise.race(begun);
+  await everythingElse();
+  const given = answers;
+  clock.advance(2000);
+  await Promise.all(begun);
+  const statuses = askers.map((asker) => /^HTTP\/1\.1 (\d+)/.exec(String(asker.read(12)))?.[1]);
+
+  t.ok(given <= 2, `${given} answers`);
+  t.equal(statuses.filter((status) => status === '200').length, given);
+  t.equal(statuses.filter((status) => status === '503').length, 10 - given);
+  for (const asker of askers) asker.destroy();
+  while ((await get('/api/v1/logs?limit=10000')).status !== 200);
 });
 
 void test('a request whose asker hangs up is ended, and is no failure in the log', async (t) => {

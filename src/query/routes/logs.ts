@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { RegressionError } from '../../runtime/errors.ts';
 import { decodeCursor, encodeCursor } from '../../search/cursor.ts';
-import type { LogRow, SearchPage } from '../../search/request.ts';
+import type { LogRow, SearchPage, SearchRequest } from '../../search/request.ts';
 import type { RouteContext } from '../context.ts';
 import { checkNames, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
@@ -11,6 +11,8 @@ import { filterFrom } from '../pattern-filter.ts';
 import { type Fields, csvOf, fieldsJson, readFields, type rowFormats, textLine } from '../row-formats.ts';
 import { type StreamEnd, rowStream } from '../row-stream.ts';
 import { logsParameters, maxLimit, maxStreamedRows, pageSchema, problems } from '../schemas.ts';
+
+const usualRowBytes = 600;
 
 type RowFormat = (typeof rowFormats)[number];
 
@@ -54,21 +56,26 @@ export function logsRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const filter = await filterFrom(context, request.query, metadata, limits);
         const after = cursor === undefined ? undefined : decodeCursor(cursor, { filter, order });
         const asBytes = fields === undefined && (format === 'json' || format === 'ndjson');
+        const expectedBytes = Math.min(limit, maxLimit) * usualRowBytes;
+        const withRoom = <Answer>(make: () => Promise<Answer>): Promise<Answer> =>
+          context.requestLimits.withRoom(expectedBytes, limits.signal, make);
         const asked = { filter, order, limit, after, asBytes };
         const nextOf = ({ hasMore, last }: StreamEnd): string | null =>
           hasMore && last !== null ? encodeCursor(last, { filter, order }) : null;
         if (limit > maxLimit) {
-          const { stream, partBytes } = await rowStream(asked, (part) => context.store.search(part, limits), {
-            rowsOf: (part) => part.bytes ?? ndjsonOf(part, fields),
-            endOf: (end) => ndjsonEnd(end, nextOf(end)),
-          });
+          const search = (part: SearchRequest): Promise<SearchPage> => context.store.search(part, limits);
+          const texts = {
+            rowsOf: (part: SearchPage) => part.bytes ?? ndjsonOf(part, fields),
+            endOf: (end: StreamEnd) => ndjsonEnd(end, nextOf(end)),
+          };
+          const { stream, partBytes } = await withRoom(() => rowStream(asked, search, texts));
           stream.once('error', (err) => {
             if (!limits.signal.aborted) context.logger.warn({ err, url: request.url }, 'an answer was broken off');
           });
           context.requestLimits.hold(reply, partBytes * 2);
           return reply.type(contentTypes.ndjson).send(stream as never);
         }
-        const page = await context.queries.search(asked, limits);
+        const page = await withRoom(() => context.queries.search(asked, limits));
         const next = nextOf(page);
         if (next !== null) void reply.header('link', nextLink(request.url, next));
         const elapsedMs = Math.round((context.clock.monotonicMs() - startedAtMs) * 10) / 10;
