@@ -156,11 +156,10 @@ async function importFile(
     offset = endOffset;
     await stream.write({ lines, position: { ...position, offset, isEnded: false } });
     outcome.rows += lines.length;
-    const perSecond = ((outcome.rows - rowsBefore) / (performance.now() - startedAtMs)) * 1000;
-    bar.draw(
-      whole.bytesTaken() / whole.size,
-      `${whole.path} ${count(outcome.rows)} rows, ${count(Math.round(perSecond))}/s`,
-    );
+    bar.draw(whole.bytesTaken() / whole.size, () => {
+      const perSecond = ((outcome.rows - rowsBefore) / (performance.now() - startedAtMs)) * 1000;
+      return `${whole.path} ${count(outcome.rows)} rows, ${count(Math.round(perSecond))}/s`;
+    });
   }
   await stream.write({ lines: [], position: { ...position, offset, isEnded: true } });
   await stream.end();

@@ -13,15 +13,18 @@ export class ProgressBar {
     this.#output = output;
   }
 
-  /** @param share 0 to 1. */
-  draw(share: number, text: string): void {
+  /**
+   * @param share 0 to 1.
+   * @param text a function where making it for nothing costs too much: it is only called for what is drawn.
+   */
+  draw(share: number, text: string | (() => string)): void {
     const nowMs = performance.now();
     if (this.#output.isTTY !== true || nowMs - this.#lastDrawMs < drawIntervalMs) return;
     this.#lastDrawMs = nowMs;
     this.#isDrawn = true;
     const filled = Math.round(Math.min(Math.max(share, 0), 1) * barWidth);
     const bar = `${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}`;
-    const line = `${bar} ${`${Math.floor(share * 100)}%`.padStart(4)} ${text}`;
+    const line = `${bar} ${`${Math.floor(share * 100)}%`.padStart(4)} ${typeof text === 'string' ? text : text()}`;
     this.#output.write(`\r\u001b[K${line.slice(0, (this.#output.columns ?? 80) - 1)}`);
   }
 
