@@ -17,8 +17,6 @@ import { type TextCandidates, idCandidates } from './text-index.ts';
  * as many, so the first question is no slower than without: a hot file of the usual size is known with it.
  */
 const mostRowsAtOnce = 250_000;
-/** Room for so many is made at first. */
-const firstRows = 30_000;
 /** Ids that one file may span: else most of them were never given to a row. */
 const mostIds = 4_000_000;
 /** The hot file, and those that wait to be sealed. A row takes some 17 bytes for its text, and 4 for each pair. */
@@ -127,7 +125,10 @@ class KnownFiles<Content> {
     const known =
       before !== undefined && before.untilId <= lastId
         ? before
-        : { content: this.#begin({ firstId, lastId: Math.min(lastId, firstId + firstRows) }), untilId: firstId - 1 };
+        : {
+            content: this.#begin({ firstId, lastId: Math.min(lastId, firstId + this.#rowsAtOnce) }),
+            untilId: firstId - 1,
+          };
     this.#files.delete(firstId);
     this.#files.set(firstId, known);
     for (const oldest of this.#files.keys()) if (this.#files.size > mostFiles) this.#files.delete(oldest);

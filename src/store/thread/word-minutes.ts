@@ -92,12 +92,17 @@ export function countByWords(database: Sqlite, known: WordMinutes, query: Query)
     [match],
   );
   const { firstId, firstMinute, minutes } = known;
-  const byMinute = new Uint32Array(noMinute + 1);
+  const byMinute = new Uint32Array(noMinute);
+  let last = -1;
   for (const id of JSON.parse(found?.ids ?? '[]') as number[]) {
     const minute = minutes[id - firstId] ?? noMinute;
     byMinute[minute] = (byMinute[minute] ?? 0) + 1;
+    if (minute > last) last = minute;
   }
-  for (const [minute, count] of byMinute.entries()) if (count > 0) counts.set((firstMinute + minute) * 60, count);
+  for (let minute = 0; minute <= last; minute++) {
+    const count = byMinute[minute] ?? 0;
+    if (count > 0) counts.set((firstMinute + minute) * 60, count);
+  }
   return counts;
 }
 
