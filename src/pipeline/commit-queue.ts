@@ -44,6 +44,8 @@ interface Group extends WaitingGroup {
 const maxGroupsUnderWay = 2;
 /** A batch is sent also once it has so many bytes: it is in memory three times (here, in the thread, in the engine), and twice under way. */
 const bytesPerBatch = 4 * 1024 * 1024;
+/** What is made room for, of the bytes of the batch before. */
+const roomForMore = 1.1;
 /** A store that has not answered for this long is stuck. */
 const stuckMs = 10_000;
 const retryLimits = { baseMs: 100, maxMs: 2000 };
@@ -58,6 +60,8 @@ export class CommitQueue {
   /** In order; a group leaves when it is committed. */
   #underWay: Group[] = [];
   #queuedBytes = 0;
+  /** Of the batch before the one that forms: the next is most often about as long, and need not grow by copies. */
+  #lastBatchBytes = 0;
   #unsettled = 0;
   #failedAttempts = 0;
   /** A group under way has failed: nothing is sent until it is committed. */
@@ -131,7 +135,7 @@ export class CommitQueue {
     const { rowsPerBatch, patterns } = this.#options;
     if (this.#isFull || (this.#forming?.rowCount ?? 0) + slice.records.length > rowsPerBatch) this.#endForming();
     const before = this.#forming?.bytes ?? 0;
-    this.#forming ??= new FormingBatch(patterns);
+    this.#forming ??= new FormingBatch(patterns, Math.ceil(this.#lastBatchBytes * roomForMore));
     this.#forming.add(slice);
     this.#lastPushed++;
     this.#account(this.#forming.bytes - before);
@@ -161,6 +165,7 @@ export class CommitQueue {
     if (this.#forming === null) return;
     const { rowCount, bytes } = this.#forming;
     this.#waiting.push({ batch: this.#forming.end(), rowCount, bytes, lastSlice: this.#lastPushed });
+    this.#lastBatchBytes = bytes;
     this.#forming = null;
   }
 

@@ -35,7 +35,7 @@ export class FormingBatch {
   readonly #requests: IngestRequest[] = [];
 
   /** @param expectedBytes of its rows, about. */
-  constructor(patterns: PatternFinder | undefined, expectedBytes?: number) {
+  constructor(patterns: PatternFinder | undefined, expectedBytes: number) {
     this.#patterns = patterns;
     this.#rows = new RowsEncoder(expectedBytes);
   }

@@ -16,6 +16,8 @@ export const maxMetadataRows = 1024;
 /** So many places are ASCII characters. */
 const maxShortPairs = 0x7e;
 
+const leastBytes = 4096;
+
 /** Takes records one by one; what it keeps of them are bytes. */
 export class RowsEncoder {
   readonly #writer: JsonbWriter;
@@ -23,8 +25,8 @@ export class RowsEncoder {
   readonly #places = new ApplicationPlaces();
   #count = 0;
 
-  constructor(expectedBytes = 4096) {
-    this.#writer = new JsonbWriter(expectedBytes);
+  constructor(expectedBytes: number) {
+    this.#writer = new JsonbWriter(Math.max(expectedBytes, leastBytes));
     this.#start = this.#writer.beginArray();
   }
 
@@ -52,7 +54,7 @@ export class RowsEncoder {
 
 export function encodedRows(records: Batch['records']): EncodedRows {
   if ('bytes' in records) return records;
-  const encoder = new RowsEncoder(Math.max(records.length * 512, 4096));
+  const encoder = new RowsEncoder(records.length * 512);
   for (const record of records) encoder.add(record);
   return encoder.end();
 }
