@@ -46,6 +46,8 @@ export interface LocalPipelineOptions {
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Transactions of so many times the configured rows: where nobody waits for a single one. */
+  readonly batchesAtOnce?: number;
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -113,7 +115,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
     metrics,
     logger,
     maxQueuedBytes: config.store.queue_bytes,
-    rowsPerBatch: config.store.batch_rows,
+    rowsPerBatch: config.store.batch_rows * (options.batchesAtOnce ?? 1),
     patterns: miner,
     onFatal,
   });

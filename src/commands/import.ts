@@ -32,6 +32,8 @@ interface Outcome {
 
 const maxLineBytes = 1024 * 1024;
 const fingerprintBytes = 1024;
+/** Each transaction is synced to the disk, and writes the ends of its tables and indexes anew. */
+const batchesAtOnce = 4;
 
 export const importFiles: Command<Flags> = {
   usage: 'import <files..>',
@@ -87,6 +89,7 @@ async function openPipeline(flags: CommonFlags, surroundings: Surroundings) {
     clock: systemClock,
     metrics: createMetrics(),
     logger: createLogger(level, surroundings.stderr),
+    batchesAtOnce,
     onFatal: (error) => failed.reject(error),
   });
   return { pipeline, failure: failed.promise };

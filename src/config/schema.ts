@@ -197,7 +197,12 @@ export const configSchema = z.strictObject({
       queue_bytes: bytes({ min: MiB, max: 4096 * MiB })
         .prefault('16MiB')
         .describe('What is read but not yet committed, in memory; beyond it inputs wait'),
-      batch_rows: z.int().min(1).max(50_000).default(2000).describe('Rows of a transaction under load'),
+      batch_rows: z
+        .int()
+        .min(1)
+        .max(50_000)
+        .default(2000)
+        .describe('Rows of a transaction under load; an import takes four times as many'),
       cache_bytes: bytes({ min: MiB, max: 1024 * MiB })
         .prefault('16MiB')
         .describe('Page cache of the writer, at most'),
