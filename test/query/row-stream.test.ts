@@ -3,12 +3,15 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { pino } from 'pino';
 import { test } from 'tap';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { RegressionError } from '../../src/runtime/errors.ts';
 import type { LogRow, SearchPage, SearchRequest } from '../../src/search/request.ts';
 import type { QueryLimits, Store } from '../../src/store/store.ts';
 import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
+import { openStore } from '../../src/store/remote-store.ts';
 import { rowsPerPart } from '../../src/query/row-stream.ts';
 import { someRecords } from '../records.ts';
+import { memoryDir } from '../temp-dir.ts';
 import { authorization, serve, storeOf, token } from './serve.ts';
 
 interface End {
@@ -55,6 +58,30 @@ void test('a limit beyond a page gives the rows of the pages, in one NDJSON answ
     t.match(headers.get('content-type'), 'application/x-ndjson');
     t.equal(headers.get('link'), null);
   }
+});
+
+void test('a store in threads gives the same bytes, however slowly they are read', async (t) => {
+  const count = 2 * rowsPerPart + 1000;
+  const store = await openStore({ dataDir: await memoryDir(t) });
+  t.teardown(() => store.close());
+  await store.append({
+    records: someRecords(count).map((record, index) => ({ ...record, message: `${index} ${'é'.repeat(150)}` })),
+    positions: [],
+    gaps: [],
+  });
+  const { get, url } = await serve(t, { store, clock: systemClock });
+  const path = '/api/v1/logs?order=arrival&format=ndjson';
+  const pages = [await get(`${path}&limit=10000`), await get(`${path}&limit=10000&after_id=10000`)];
+  const answer = await fetch(`${url}${path}&limit=20000`, { headers: authorization });
+  const pieces: Uint8Array[] = [];
+  for await (const piece of answer.body ?? []) {
+    pieces.push(piece);
+    if (pieces.length % 10 === 0) await get('/health/live');
+  }
+  const rows = Buffer.concat(pieces).toString().trimEnd().split('\n').slice(0, -1);
+
+  t.equal(rows.length, count);
+  t.ok(rows.join('\n') === pages.flatMap(({ text }) => text.trimEnd().split('\n').slice(0, -1)).join('\n'));
 });
 
 void test('a limit that cuts it leads on to the next one, and fields choose', async (t) => {
