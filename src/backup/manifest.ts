@@ -5,10 +5,11 @@
  * of them can be removed. `verified.json` tells that a restore drill on it succeeded, `damaged.json` that
  * one found files changed.
  */
-import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
+import { makeDirectory } from '../runtime/make-directory.ts';
 
 export const manifestName = 'manifest.json';
 const verifiedName = 'verified.json';
@@ -138,7 +139,7 @@ export async function removeBackup({ directory }: Backup): Promise<void> {
 
 /** What killed runs left, engine locks beside their files included: those would keep the next run from its own. */
 export async function removeUnfinished(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectory(directory);
   for (const name of await readdir(directory)) {
     if (name.includes(unfinishedSuffix)) await rm(join(directory, name), { recursive: true, force: true });
   }

@@ -3,9 +3,9 @@
  *
  * Everything is copied and proven by its checksum before anything of the old data is touched.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RegressionError } from '../runtime/errors.ts';
+import { makeDirectory } from '../runtime/make-directory.ts';
 import type { FileJobRunner } from '../store/file-jobs.ts';
 import { replaceData, unfinishedRestore } from '../store/replaced-data.ts';
 import { hotFileName } from '../store/segments.ts';
@@ -31,7 +31,7 @@ export async function restoreBackup(
   backup: Backup,
   { dataDir, nowMs, jobs, signal, progress }: RestoreOptions,
 ): Promise<Restored> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeDirectory(dataDir);
   const place = unfinishedRestore(dataDir);
   const wrong = await placeBackup(backup, place, { mayLink: false, jobs, signal, progress });
   if (wrong.length > 0) {

@@ -77,7 +77,7 @@ async function openDaemons(url: string, dataDir: string, certPath: string | unde
 async function openOwn(config: Config, command: string, mayCreate: boolean): Promise<Endpoint> {
   const dataDir = config.data_dir;
   const { existsSync } = await import('node:fs');
-  const { mkdir, mkdtemp, rm } = await import('node:fs/promises');
+  const { mkdtemp, rm } = await import('node:fs/promises');
   const { tmpdir } = await import('node:os');
   const path = await import('node:path');
   const { pino } = await import('pino');
@@ -87,7 +87,7 @@ async function openOwn(config: Config, command: string, mayCreate: boolean): Pro
   const { LiveFeed } = await import('../query/live-feed.ts');
   const { QueryServer } = await import('../query/server.ts');
   const { systemClock } = await import('../runtime/clock.ts');
-  const { actAsOwner } = await import('../runtime/data-dir.ts');
+  const { actAsOwner, makeDataDir } = await import('../runtime/data-dir.ts');
   const { lockDataDir } = await import('../runtime/data-dir-lock.ts');
   const { createMetrics } = await import('../runtime/metrics.ts');
   const { TaskRunner } = await import('../schedule/task-runner.ts');
@@ -99,7 +99,7 @@ async function openOwn(config: Config, command: string, mayCreate: boolean): Pro
       hint: 'Start `regression run`, or name the directory with --data-dir.',
     });
   }
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeDataDir(dataDir);
   await actAsOwner(dataDir);
   await using opened = new AsyncDisposableStack(); // what is open when something fails is closed, in reverse
   const lock = await lockDataDir(dataDir, command);

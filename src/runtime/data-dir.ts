@@ -1,38 +1,18 @@
 /** A data directory: made when it is not there, and used as its owner. */
-import { mkdir, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { RegressionError, messageOf, systemCodeOf } from './errors.ts';
+import { stat } from 'node:fs/promises';
+import { RegressionError, messageOf } from './errors.ts';
+import { makeDirectory } from './make-directory.ts';
 
 /** Readable by its owner alone. @throws RegressionError `DATA_DIR_UNUSABLE`. */
 export async function makeDataDir(path: string): Promise<void> {
   try {
-    await makeWithParents(path);
+    await makeDirectory(path);
   } catch (error) {
     throw new RegressionError('DATA_DIR_UNUSABLE', `cannot make ${path}: ${messageOf(error)}`, {
       cause: error,
       hint: 'Choose another directory with --data-dir.',
     });
   }
-}
-
-/** Node's own `recursive` never comes back from where a directory takes none (/proc), and takes a whole processor meanwhile. */
-async function makeWithParents(path: string): Promise<void> {
-  const made = await mkdir(path, { mode: 0o700 }).then(
-    () => null,
-    (error: unknown) => error,
-  );
-  if (made === null || (await isDirectory(path))) return;
-  const parent = dirname(path);
-  if (systemCodeOf(made) !== 'ENOENT' || (await isDirectory(parent))) throw made;
-  await makeWithParents(parent);
-  await makeWithParents(path);
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
 }
 
 /**

@@ -2,7 +2,7 @@ import { readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import { drill } from '../../src/backup/drill.ts';
-import { type Backup, listBackups, readBackup } from '../../src/backup/manifest.ts';
+import { type Backup, listBackups, readBackup, removeUnfinished } from '../../src/backup/manifest.ts';
 import { restoreBackup } from '../../src/backup/restore.ts';
 import { takeBackup } from '../../src/backup/take-backup.ts';
 import { openStore } from '../../src/store/remote-store.ts';
@@ -26,6 +26,10 @@ interface Place {
   readonly append: (rows: number) => Promise<void>;
   readonly backup: () => Promise<Backup>;
 }
+
+void test('a place where no directory can be made is refused, and soon', async (t) => {
+  await t.rejects(removeUnfinished('/proc/regression/backups'), { code: 'ENOENT' });
+});
 
 async function place(t: Test): Promise<Place> {
   const root = await tempDir(t);

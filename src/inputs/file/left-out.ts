@@ -25,6 +25,7 @@ export class FilesLeftOut {
     if (this.#found.size < maxRemembered) this.#found.set(path, { path, reason, code });
   }
 
+  /** A file, or a directory that may hold some: what is in it is not known. */
   foundUnreadable(path: string, error: unknown): void {
     this.found(path, `it cannot be read (${messageOf(error)})`, systemCodeOf(error) ?? null);
   }

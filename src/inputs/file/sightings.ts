@@ -24,7 +24,10 @@ export async function sightings(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Sighting>> {
   const { paths, problems } = await globs.find();
-  for (const { path, error } of problems) work.report(path, `cannot read directory ${path}`, error);
+  for (const { path, error } of problems) {
+    work.leftOut.foundUnreadable(path, error);
+    work.report(path, `cannot read directory ${path}`, error);
+  }
   const seen = new Map<string, Sighting>();
   for (let from = 0; from < paths.length && !signal.aborted; from += statsAtOnce) {
     const some = paths.slice(from, from + statsAtOnce);

@@ -1,7 +1,9 @@
 /** What the input says of files that its globs name and that it does not follow. */
 import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'tap';
 import { Random } from '../../random.ts';
+import { tempDir } from '../../temp-dir.ts';
 import { follow } from './followed.ts';
 
 void test('files that are left out are told with the reason, for as long as there is one (F68)', async (t) => {
@@ -31,6 +33,14 @@ void test('files that are left out are told with the reason, for as long as ther
 
   t.strictSame(leftOut(), others);
   t.strictSame(logs.context.texts, ['one', 'text by now']);
+});
+
+void test('a directory that a glob leads through and that cannot be read is told as well', async (t) => {
+  const unreadable = join(await tempDir(t), 'x'.repeat(300)); // longer than any file system has names: refused to root, too
+  const logs = await follow(t, { include: [join(unreadable, '*.log')] });
+  await logs.start();
+
+  t.match(logs.input.files().leftOut, [{ path: unreadable, reason: /^it cannot be read/, code: 'ENAMETOOLONG' }]);
 });
 
 void test('bytes that any program may have written are no text, whatever they are', async (t) => {
