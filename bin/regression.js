@@ -12,5 +12,6 @@ if (major < 22 || (major === 22 && minor < 22)) {
 (await import('../dist/runtime/first-process.js')).endByEarlySignals();
 // Loading makes garbage enough for the heap to grow by a third of what the daemon takes.
 (await import('../dist/runtime/heap-size.js')).keepHeapSmall();
-(await import('../dist/runtime/compile-cache.js')).keepCompiledCode(process.env);
+// A daemon starts once, and would hold what it has read from there for as long as it runs: 5 MB.
+if (!process.argv.includes('run')) (await import('../dist/runtime/compile-cache.js')).keepCompiledCode(process.env);
 await import('../dist/main.js');

@@ -1,6 +1,5 @@
 /** Puts a file into an object store by one HTTP PUT, signed for S3 where there are credentials. */
 import { createReadStream } from 'node:fs';
-import { request } from 'undici';
 import type { Clock } from '../runtime/clock.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
 import { type Credentials, signedHeaders } from './sigv4.ts';
@@ -32,6 +31,7 @@ export async function uploadFile(options: UploadOptions): Promise<void> {
       : signedHeaders({ method: 'PUT', url, headers, bodySha256: sha256, region, nowMs: clock.nowMs(), credentials });
   let failure: string;
   try {
+    const { request } = await import('undici');
     const body = createReadStream(path);
     const response = await request(url, {
       method: 'PUT',

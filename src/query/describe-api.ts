@@ -2,81 +2,8 @@
  * The API's reference as Markdown, made of the OpenAPI document, which is made of the routes' schemas: docs/api.md says what the
  * code does, or a test fails.
  */
-import { pino } from 'pino';
-import { systemClock } from '../runtime/clock.ts';
-import { createMetrics } from '../runtime/metrics.ts';
-import type { Store } from '../store/store.ts';
-import { LiveFeed } from './live-feed.ts';
+import { type Content, type Operation, type Schema, openApiDocument } from './openapi.ts';
 import { problems } from './schemas.ts';
-import { buildServer } from './server.ts';
-
-interface Schema {
-  readonly type?: string | readonly string[];
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly properties?: Readonly<Record<string, Schema>>;
-  readonly items?: Schema;
-  readonly anyOf?: readonly Schema[];
-  readonly additionalProperties?: boolean | Schema;
-  readonly required?: readonly string[];
-}
-
-interface Content {
-  readonly description?: string;
-  readonly content?: Readonly<Record<string, { readonly schema?: Schema }>>;
-}
-
-interface Operation {
-  readonly summary?: string;
-  readonly description?: string;
-  readonly tags?: readonly string[];
-  readonly parameters?: readonly {
-    name: string;
-    in: string;
-    required?: boolean;
-    description?: string;
-    schema: Schema;
-  }[];
-  readonly requestBody?: Content;
-  readonly responses: Readonly<Record<string, Content>>;
-}
-
-interface Document {
-  readonly openapi: string;
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-}
-
-/** Built like the daemon's, on parts that no question ever reaches. */
-export async function openApiDocument(version: string): Promise<Document> {
-  const server = await buildServer(
-    {
-      store: { state: {} } as Store,
-      feed: new LiveFeed(),
-      append: async () => undefined,
-      clock: systemClock,
-      metrics: createMetrics(),
-      logger: pino({ level: 'silent' }),
-      queryTimeoutMs: 1000,
-      health: () => [],
-      listen: '127.0.0.1:0',
-      allowRemote: false,
-      allowedHosts: [],
-      token: '',
-      version,
-    },
-    { host: '127.0.0.1', port: 0 },
-  );
-  try {
-    return server.swagger() as unknown as Document;
-  } finally {
-    await server.close();
-  }
-}
 
 const intro = `# The query endpoint
 

@@ -3,7 +3,7 @@
  *
  * Hot paths count per chunk or batch, never per line: a labelled increment costs about as much as parsing a short line.
  */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from './prom-client-parts.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 

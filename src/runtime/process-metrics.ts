@@ -1,6 +1,7 @@
 /** What the process takes of its host, under the names that every Prometheus client uses. Read when they are asked for. */
 import { readdirSync } from 'node:fs';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { Counter, Gauge } from './prom-client-parts.ts';
 
 export function addProcessMetrics(registry: Registry): void {
   const startedAtSeconds = Date.now() / 1000 - process.uptime();

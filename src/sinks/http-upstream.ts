@@ -6,7 +6,8 @@
  */
 import { promisify } from 'node:util';
 import { gzip, constants as zlibConstants, zstdCompress } from 'node:zlib';
-import { Agent, request } from 'undici';
+import type { Agent } from 'undici';
+import type { request as askUpstream } from '../client/undici-parts.ts';
 import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
 import { connectionHintOf, readTlsFiles } from './connection.ts';
 import type { HttpOptions } from './options.ts';
@@ -66,10 +67,12 @@ export class HttpUpstream {
       // Who answers before all has come leaves the rest to be sent while the rows are gone: a request has bytes of its own.
       const own = isCompressed ? await compress[compression](bytes) : Buffer.from(bytes);
       connection = this.#connection ??= this.#connect();
-      const { agent, authorization } = await connection;
-      const response = await request(url, {
+      const { agent, request, authorization } = await connection;
+      const { origin, pathname, search } = new URL(url);
+      const response = await request(agent, {
+        origin,
+        path: `${pathname}${search}`,
         method: 'POST',
-        dispatcher: agent,
         signal,
         headers: {
           'content-type': contentType,
@@ -101,6 +104,8 @@ export class HttpUpstream {
   async #connect(): Promise<Connection> {
     const { auth, tls } = this.#options;
     const { concurrency, secrets } = this.#context;
+    // Loaded by the first row that leaves: a daemon without such a sink has no use for it.
+    const { Agent, request } = await import('../client/undici-parts.ts');
     const agent = new Agent({
       connect: { timeout: 10_000, ...(await readTlsFiles(tls)) },
       connections: concurrency,
@@ -110,15 +115,15 @@ export class HttpUpstream {
     });
     switch (auth?.type) {
       case undefined:
-        return { agent, authorization: {} };
+        return { agent, request, authorization: {} };
       case 'basic': {
         const pair = `${auth.username}:${await secrets(auth.password)}`;
-        return { agent, authorization: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` } };
+        return { agent, request, authorization: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` } };
       }
       case 'bearer':
-        return { agent, authorization: { authorization: `Bearer ${await secrets(auth.token)}` } };
+        return { agent, request, authorization: { authorization: `Bearer ${await secrets(auth.token)}` } };
       case 'header':
-        return { agent, authorization: { [auth.name]: await secrets(auth.value) } };
+        return { agent, request, authorization: { [auth.name]: await secrets(auth.value) } };
       default:
         return auth satisfies never;
     }
@@ -135,6 +140,7 @@ export class HttpUpstream {
 
 interface Connection {
   readonly agent: Agent;
+  readonly request: typeof askUpstream;
   readonly authorization: Readonly<Record<string, string>>;
 }
 

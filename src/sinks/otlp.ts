@@ -4,12 +4,12 @@
  *
  * A partial success says how many records were refused, not which, and must not be sent again: they are counted, and stay in the store.
  *
- * opentelemetry.io/docs/specs/otlp, "OTLP/HTTP"; how messages are encoded is in otlp-request.ts.
+ * opentelemetry.io/docs/specs/otlp, "OTLP/HTTP"; how messages are encoded is in otlp-request.ts and otlp-protobuf.ts.
  */
 import { z } from 'zod';
 import { HttpUpstream, shown, webPageIn } from './http-upstream.ts';
 import { httpOptions } from './options.ts';
-import { otlpJson, otlpProtobuf, partialSuccessOf } from './otlp-request.ts';
+import { otlpJson, partialSuccessOf } from './otlp-request.ts';
 import { type SinkKind, delivered } from './sink.ts';
 
 const options = z.strictObject({
@@ -27,13 +27,15 @@ export const otlp: SinkKind<typeof options> = {
     return {
       describe: () => `otlp ${given.url}`,
       async deliver(rows, signal) {
-        const body = isProtobuf ? otlpProtobuf(rows, context.origin) : otlpJson(rows, context.origin);
+        const body = isProtobuf
+          ? (await import('./otlp-protobuf.ts')).otlpProtobuf(rows, context.origin)
+          : otlpJson(rows, context.origin);
         const contentType = isProtobuf ? 'application/x-protobuf' : 'application/json';
         const sent = await upstream.send({ url: given.url, body, contentType, signal });
         if (sent.kind !== 'answer') return sent;
         const page = webPageIn(sent.answer, 'an OTLP receiver, with its path (/v1/logs)');
         if (page !== null) return page;
-        const { rejected, message } = partialSuccessOf(sent.answer);
+        const { rejected, message } = await partialSuccessOf(sent.answer);
         if (rejected === 0) return delivered;
         const reason = shown(message) || 'no reason given';
         if (rejected < rows.length) return { kind: 'delivered', unnamed: { rows: rejected, reason } };

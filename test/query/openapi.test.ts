@@ -1,6 +1,6 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { test } from 'tap';
-import { openApiDocument } from '../../src/query/describe-api.ts';
+import { openApiDocument } from '../../src/query/openapi.ts';
 
 void test('the OpenAPI document is valid, by a public validator', async (t) => {
   const document = await openApiDocument('1.2.3');

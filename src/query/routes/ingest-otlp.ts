@@ -1,7 +1,6 @@
 /** `POST /v1/logs`: OTLP/HTTP, answered in the encoding it came in (opentelemetry.io/docs/specs/otlp, "OTLP/HTTP"). */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readOtlpJson } from '../../inputs/http/otlp-json.ts';
-import { readOtlpProtobuf, writeOtlpResponse, writeRpcStatus } from '../../inputs/http/otlp-protobuf.ts';
 import { mediaTypeOf, markRepetition, rejectionText } from '../ingest-answers.ts';
 import { type IngestGate, IngestRefusal } from '../ingest-gate.ts';
 
@@ -31,21 +30,28 @@ export function otlpRoutes(server: FastifyInstance, gate: IngestGate): void {
           hint: `Send application/json or ${protobufType}.`,
         });
       }
-      const isProtobuf = type === protobufType;
+      // Loaded by the first body that is one.
+      const protobuf = type === protobufType ? await import('../../inputs/http/otlp-protobuf.ts') : null;
       try {
         const body = await gate.bodyOf(request);
-        const posted = gate.read(() => (isProtobuf ? readOtlpProtobuf(body) : readOtlpJson(body.toString('utf8'))));
+        const posted = gate.read(() =>
+          protobuf === null ? readOtlpJson(body.toString('utf8')) : protobuf.readOtlpProtobuf(body),
+        );
         const stored = await gate.store(request, body, posted, 'http:/v1/logs');
         markRepetition(reply, stored);
         const { rejected } = stored;
         const message = rejected.length === 0 ? '' : rejectionText(rejected);
-        if (isProtobuf) return send(reply, 200, protobufType, writeOtlpResponse(rejected.length, message));
+        if (protobuf !== null) {
+          return send(reply, 200, protobufType, protobuf.writeOtlpResponse(rejected.length, message));
+        }
         const partial = { partialSuccess: { rejectedLogRecords: String(rejected.length), errorMessage: message } };
         return send(reply, 200, 'application/json', JSON.stringify(rejected.length === 0 ? {} : partial));
       } catch (error) {
         // "The response body for all HTTP 4xx and 5xx responses MUST be a Status": only what this request is to blame for is ours to say.
         if (!(error instanceof IngestRefusal) || error.status !== 400) throw error;
-        if (isProtobuf) return send(reply, 400, protobufType, writeRpcStatus(INVALID_ARGUMENT, error.message));
+        if (protobuf !== null) {
+          return send(reply, 400, protobufType, protobuf.writeRpcStatus(INVALID_ARGUMENT, error.message));
+        }
         const status = { code: INVALID_ARGUMENT, message: error.message };
         return send(reply, 400, 'application/json', JSON.stringify(status));
       }

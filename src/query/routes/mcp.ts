@@ -2,7 +2,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { innerHeader } from '../guard.ts';
-import { answerMcpList } from '../mcp.ts';
 import { problems } from '../schemas.ts';
 
 /** @param innerKey names requests that stand for one which was let in already, see guard.ts. */
@@ -44,6 +43,7 @@ export function mcpRoutes(version: string, innerKey: string): FastifyPluginAsync
             return { status: answer.statusCode, text: answer.body };
           },
         };
+        const { answerMcpList } = await import('../mcp.ts'); // its tools are nothing to a daemon that no model asks
         const { body } = request;
         const answers = await answerMcpList(Array.isArray(body) ? body : [body], answerer);
         if (answers.length === 0) return reply.code(202).send(null);

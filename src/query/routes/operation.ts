@@ -7,7 +7,9 @@ import { healthSchema } from '../schemas.ts';
 
 const maxMeasuringMs = 1000;
 
-export function operationRoutes(context: QueryContext): FastifyPluginAsyncZod {
+/** @param describe makes the OpenAPI document, as JSON. Called once: it is work, and whoever reaches the port may ask. */
+export function operationRoutes(context: QueryContext, describe: () => Promise<string>): FastifyPluginAsyncZod {
+  let description: Promise<string> | undefined;
   return async (server) => {
     server.get(
       '/health/live',
@@ -62,7 +64,9 @@ export function operationRoutes(context: QueryContext): FastifyPluginAsyncZod {
         return reply.type(registry.contentType).send(await registry.metrics());
       },
     );
-    server.get('/openapi.json', { config: { scope: 'open' }, schema: { hide: true } }, async () => server.swagger());
+    server.get('/openapi.json', { config: { scope: 'open' }, schema: { hide: true } }, async (_request, reply) => {
+      return reply.type('application/json; charset=utf-8').send(await (description ??= describe()));
+    });
   };
 }
 

@@ -1,5 +1,5 @@
 /** Sends rows to PostgreSQL, into the four tables that they have in SQLite. How they are written is in copy-rows.ts. */
-import { Pool, type PoolClient } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
 import { RegressionError, messageOf, systemCodeOf } from '../../runtime/errors.ts';
 import { connectionHintOf } from '../connection.ts';
@@ -38,8 +38,9 @@ export const postgres: SinkKind<typeof options> = {
     let used: Database | null = null;
     const prepared = new WeakMap<Rows, { readonly database: Database; readonly bodies: CopyBodies }>();
 
-    const open = async (): Promise<Database> => ({
-      pool: new Pool({
+    const open = async (): Promise<Database> => {
+      const pg = await import('pg'); // a daemon without such a sink has no use for it
+      const pool = new pg.Pool({
         ...(await poolConfigOf(given, secrets)),
         max: concurrency,
         connectionTimeoutMillis: connectTimeoutMs,
@@ -47,10 +48,9 @@ export const postgres: SinkKind<typeof options> = {
       })
         .on('error', () => undefined) // an idle connection broke: the next delivery makes another
         // One in use tells by the query that fails; without a listener it would also end the process.
-        .on('connect', (client) => client.on('error', () => undefined)),
-      applications: new ApplicationIds(),
-      firstId: null,
-    });
+        .on('connect', (client) => client.on('error', () => undefined));
+      return { pool, applications: new ApplicationIds(), firstId: null };
+    };
     const firstIdIn = async (client: PoolClient): Promise<bigint> => {
       if (given.create_tables) await createTables(client);
       return firstIdOf(client, origin);
