@@ -14,6 +14,7 @@ import type { Clock } from './runtime/clock.ts';
 import { type DataDirLock, lockDataDir } from './runtime/data-dir-lock.ts';
 import { diskSpace } from './runtime/disk-space.ts';
 import { makeDataDir } from './runtime/data-dir.ts';
+import { type MemoryBudget, atMost, memoryBudget } from './runtime/memory-budget.ts';
 import type { Logger } from './runtime/logger.ts';
 import type { Metrics } from './runtime/metrics.ts';
 import type { Damage } from './store/damage.ts';
@@ -49,6 +50,8 @@ export interface LocalPipelineOptions {
   /** Transactions of so many times the configured rows: where nobody waits for a single one. */
   readonly batchesAtOnce?: number;
   readonly onFatal: (error: unknown) => void;
+  /** What the process is granted unless a test says otherwise. */
+  readonly memory?: MemoryBudget;
 }
 
 /** Text of rows that sinks find in memory; those that are further behind read the store. */
@@ -56,7 +59,7 @@ const maxRecentBytes = 4 * 1024 * 1024;
 
 /** @throws RegressionError `DATA_DIR_LOCKED`, `DATA_DIR_UNUSABLE`, and what opening the store throws. */
 export async function openLocalPipeline(options: LocalPipelineOptions): Promise<LocalPipeline> {
-  const { config, clock, metrics, logger, onFatal } = options;
+  const { config, clock, metrics, logger, onFatal, memory = memoryBudget() } = options;
   const lock = await takeDataDir(config.data_dir, options.command);
   /** Null until the store is open: then it says itself what this start and earlier ones have found. */
   let damages: readonly Damage[] | null = null;
@@ -70,8 +73,10 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
     store = await openStore({
       dataDir: config.data_dir,
       durability: config.store.durability,
-      cacheBytes: config.store.cache_bytes,
-      maxHotBytes: config.tasks.rotate.max_size,
+      cacheBytes: atMost(config.store.cache_bytes, memory.parts.cacheBytes),
+      checkpointBytes: memory.parts.checkpointBytes,
+      readers: memory.readers,
+      maxHotBytes: atMost(config.tasks.rotate.max_size, memory.parts.hotBytes),
       maxHotAgeMs: config.tasks.rotate.max_age,
       keepPatternsMs: config.patterns.keep,
       clock,
@@ -94,7 +99,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
   noteDamages(await store.state.damages());
   const miner = config.patterns.enabled ? await minerOf(config, store) : undefined;
   const feed = new LiveFeed();
-  const recent = new RecentRows(maxRecentBytes, config.sinks.length > 0);
+  const recent = new RecentRows(atMost(maxRecentBytes, memory.parts.recentBytes), config.sinks.length > 0);
   const admission = new Admission();
   const reserve = new DiskReserve(config.store.min_free, () => diskSpace(config.data_dir), clock);
   const append = feed.appendTo(store);
@@ -114,7 +119,7 @@ export async function openLocalPipeline(options: LocalPipelineOptions): Promise<
     clock,
     metrics,
     logger,
-    maxQueuedBytes: config.store.queue_bytes,
+    maxQueuedBytes: atMost(config.store.queue_bytes, memory.parts.queueBytes),
     rowsPerBatch: config.store.batch_rows * (options.batchesAtOnce ?? 1),
     patterns: miner,
     onFatal,

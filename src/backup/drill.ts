@@ -60,7 +60,7 @@ export async function drill(backup: Backup, options: DrillOptions): Promise<void
 async function askQuestions(backup: Backup, place: string, { clock, open }: DrillOptions): Promise<void> {
   const { manifest } = backup;
   const store = await (open === undefined
-    ? openStore({ dataDir: place, cacheBytes: 4 * MiB, maxReaderThreads: 1, clock })
+    ? openStore({ dataDir: place, cacheBytes: 4 * MiB, readers: { maxThreads: 1 }, clock })
     : open(place));
   try {
     const limits = { deadlineMs: queryDeadlineMs };

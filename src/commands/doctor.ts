@@ -9,6 +9,7 @@ import type { InputsAnswer } from '../client/client.ts';
 import type { Config } from '../config/schema.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
+import { memoryBudget } from '../runtime/memory-budget.ts';
 import type { Command, Surroundings } from './command.ts';
 import { gapText } from './status.ts';
 
@@ -37,7 +38,10 @@ export const doctor: Command<Flags> = {
     file: { type: 'string', describe: 'A log file, by the name the inputs know it; the environment without one' },
   },
   examples: [
-    ['regression doctor', 'permissions, inotify limits, disk, clock, ports, receive buffers, and how to mend each'],
+    [
+      'regression doctor',
+      'permissions, inotify limits, disk, clock, ports, memory, receive buffers, and how to mend each',
+    ],
     ['regression doctor /var/log/app/app.log', 'identity, positions, what is unread or lost, the next action'],
   ],
   async run(flags, surroundings) {
@@ -60,7 +64,12 @@ export const doctor: Command<Flags> = {
 
 async function examineHost(config: Config, isJson: boolean, { stdout, env }: Surroundings): Promise<void> {
   const { environmentFindings } = await import('./environment-checks.ts');
-  const findings = await environmentFindings(config, { procDir: '/proc', env, nowMs: systemClock.nowMs() });
+  const findings = await environmentFindings(config, {
+    procDir: '/proc',
+    env,
+    nowMs: systemClock.nowMs(),
+    memory: memoryBudget(),
+  });
   const lines = findings.map(({ check, outcome, says, mend }) => {
     return `${outcome.padEnd(8)}${check.padEnd(16)}${says}\n${mend === undefined ? '' : `${''.padEnd(24)}${mend}\n`}`;
   });

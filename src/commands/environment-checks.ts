@@ -13,6 +13,7 @@ import { parseListen } from '../inputs/syslog/listen-address.ts';
 import { probeDataDir } from '../runtime/data-dir-lock.ts';
 import { messageOf, systemCodeOf } from '../runtime/errors.ts';
 import { hostAndPort } from '../runtime/host-and-port.ts';
+import { type MemoryBudget, neededBytes } from '../runtime/memory-budget.ts';
 import { namedFiles } from './named-files.ts';
 import { upstreams } from './upstreams.ts';
 
@@ -28,7 +29,8 @@ export interface Finding {
     | 'open files'
     | 'port'
     | 'upstream'
-    | 'receive buffer';
+    | 'receive buffer'
+    | 'memory';
   /** `failed`: the daemon cannot do its work. `warning`: it does, and less well. */
   readonly outcome: 'ok' | 'warning' | 'failed';
   readonly says: string;
@@ -41,6 +43,8 @@ export interface Host {
   readonly procDir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly nowMs: number;
+  /** What the process may take: its control group's limit. */
+  readonly memory: MemoryBudget;
 }
 
 const MiB = 1024 * 1024;
@@ -77,7 +81,7 @@ export async function environmentFindings(config: Config, host: Host): Promise<F
     holder === null ? ports(config) : [],
     receiveBuffers(config.inputs, host),
   ]);
-  return [daemon, ...findings.flat()];
+  return [daemon, memory(host), ...findings.flat()];
 }
 
 async function dataDirectory(dataDir: string): Promise<Finding[]> {
@@ -107,6 +111,17 @@ async function disk(dataDir: string): Promise<Finding[]> {
   if (inodes > 0 && ffree === 0) return [{ check, outcome: 'failed', says: `no inodes are left for ${dataDir}`, mend }];
   if (free < neededFreeBytes) return [{ check, outcome: 'failed', says, mend }];
   return [free < wantedFreeBytes ? { check, outcome: 'warning', says, mend } : { check, outcome: 'ok', says }];
+}
+
+function memory({ memory: { limitBytes, isSmall } }: Host): Finding {
+  const check = 'memory';
+  if (limitBytes === null) return { check, outcome: 'ok', says: 'no limit is set for what is run here' };
+  const says = `what is run here may take ${Math.floor(limitBytes / MiB).toLocaleString('en-US')} MiB`;
+  if (!isSmall) return { check, outcome: 'ok', says };
+  if (limitBytes >= neededBytes)
+    return { check, outcome: 'ok', says: `${says}; caches and queues are made smaller for it` };
+  const mend = `Grant it ${neededBytes / MiB} MiB at least: MemoryMax= in the unit, resources.limits.memory, or docker run --memory.`;
+  return { check, outcome: 'failed', says, mend };
 }
 
 async function clock(dataDir: string, { nowMs }: Host): Promise<Finding[]> {

@@ -6,6 +6,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { memoryBudget } from './memory-budget.ts';
 
 /** Under load a young generation of a megabyte is collected two hundred times a second, twice as often as one of two. */
 const busyYoungBytes = 2 * 1024 * 1024;
@@ -21,6 +22,7 @@ export function keepHeapSmall(): void {
   setFlagsFromString('--heap-growing-percent=50');
   // The young generation of a small heap is a megabyte: waking four helpers for each collection of it costs more than they do.
   setFlagsFromString('--no-parallel-scavenge');
+  if (memoryBudget().isSmall) setFlagsFromString('--heap-growing-percent=20');
   let before = performance.eventLoopUtilization();
   setInterval(() => {
     const now = performance.eventLoopUtilization();

@@ -7,7 +7,13 @@ import type koffiModule from 'koffi';
 export interface Libc {
   readonly koffi: typeof koffiModule;
   /** Declares a function, in C: `int close(int)`. */
-  readonly func: (declaration: string) => (...args: unknown[]) => unknown;
+  readonly func: (declaration: string) => SystemFunction;
+}
+
+export interface SystemFunction {
+  (...args: unknown[]): unknown;
+  /** Called in a thread of Node's pool; the last argument is told what came of it. */
+  async(...args: unknown[]): void;
 }
 
 export const SOCK_DGRAM = 2;

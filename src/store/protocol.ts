@@ -101,6 +101,8 @@ export interface ReaderOptions {
   readonly directory: string;
   /** Most memory the engine may take in this thread; null for no bound of ours. */
   readonly maxMemoryBytes: number | null;
+  /** Page cache of the thread's snapshot. */
+  readonly cacheBytes: number;
 }
 
 export interface EncodedBatch {

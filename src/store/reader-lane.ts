@@ -20,6 +20,8 @@ export interface LaneOptions {
   readonly clock: Clock;
   /** Most memory the engine may take in a thread; null for no bound of ours. */
   readonly maxMemoryBytes: number | null;
+  /** Page cache of a thread's snapshot. */
+  readonly cacheBytes: number;
 }
 
 /** How stale an answer may be: a snapshot this old is replaced before the next query. */
@@ -59,6 +61,7 @@ export class Lane {
       hotPath: options.hotPath,
       directory: this.#directory,
       maxMemoryBytes: options.maxMemoryBytes,
+      cacheBytes: options.cacheBytes,
     } satisfies ReaderOptions);
   }
 

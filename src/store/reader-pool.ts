@@ -11,6 +11,8 @@ import type { QueryLimits } from './store.ts';
 export interface ReaderPoolOptions extends LaneOptions {
   /** Threads at most; further queries wait their turn, and their deadline runs meanwhile. */
   readonly maxThreads: number;
+  /** A thread that nobody has needed for this long is ended. */
+  readonly idleThreadMs: number;
 }
 
 /**
@@ -18,9 +20,6 @@ export interface ReaderPoolOptions extends LaneOptions {
  * what this one remembers of the rows.
  */
 const outlivedMs = 1000;
-
-/** A thread that nobody has needed for this long is ended: it takes some 30 MB, and is made anew in a tenth of a second. */
-const idleThreadMs = 60_000;
 
 export class ReaderPool {
   readonly #options: ReaderPoolOptions;
@@ -150,7 +149,8 @@ export class ReaderPool {
     this.#idle.push(lane);
     const ageing = new AbortController();
     this.#ageing.set(lane, ageing);
-    void this.#options.clock.delay(idleThreadMs, ageing.signal).then(() => {
+    const { clock, idleThreadMs } = this.#options;
+    void clock.delay(idleThreadMs, ageing.signal).then(() => {
       if (!ageing.signal.aborted) void this.#discard(lane);
     });
   }

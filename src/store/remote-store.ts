@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import type { Batch, IngestRequest, StoredGap, StoredPosition } from '../record/batch.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
+import { makeDirectory } from '../runtime/make-directory.ts';
 import type {
   FieldCounts,
   FieldCountsRequest,
@@ -30,7 +31,7 @@ import { completeRestore } from './replaced-data.ts';
 import { Sealing } from './sealing.ts';
 import { type HotCopy, type RemovalReason, type Segment, hotFileName, segmentsDirectoryName } from './segments.ts';
 import type { Appended, QueryLimits, Store, StoreStats } from './store.ts';
-import { writerOptionsOf } from './store-limits.ts';
+import { type ReaderLimits, defaultReaderLimits, writerOptionsOf } from './store-limits.ts';
 import { ThreadLink } from './thread-link.ts';
 
 export interface StoreOptions {
@@ -44,7 +45,7 @@ export interface StoreOptions {
   readonly onDamage?: (damage: Damage) => void;
   /** Told when a segment could not be sealed; it is tried again later. */
   readonly onSealFailed?: (segment: Segment, error: unknown) => void;
-  readonly checkpointBytes?: number;
+  readonly checkpointBytes?: number | undefined;
   readonly maxWalBytes?: number;
   readonly cacheBytes?: number;
   /** The hot file is closed and a new one begun once it is this long. */
@@ -55,17 +56,15 @@ export interface StoreOptions {
   readonly maxBytesCheckedFirst?: number;
   /** How long roll-ups of patterns are kept. */
   readonly keepPatternsMs?: number;
-  readonly maxReaderThreads?: number;
+  readonly readers?: ReaderLimits;
 }
-
-const sqlMemoryBytes = 192 * 1024 * 1024;
 
 /** @throws RegressionError `DATA_DIR_UNUSABLE`, `STORE_UNSAFE`, `STORE_CORRUPT`, `STORE_TOO_NEW`. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const dataDir = resolve(options.dataDir);
   const snapshotsPath = join(dataDir, 'snapshots');
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await makeDirectory(dataDir);
     completeRestore(dataDir);
     await rm(snapshotsPath, { recursive: true, force: true }); // aliases of a killed process
     await mkdir(snapshotsPath, { mode: 0o700 });
@@ -104,16 +103,18 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await writer.terminate();
     throw error;
   }
-  const shared = { hotPath, snapshotsPath, writer, segments: () => segments, clock: options.clock ?? systemClock };
-  const readers = new ReaderPool({ ...shared, maxThreads: options.maxReaderThreads ?? 2, maxMemoryBytes: null });
+  const { maxThreads, cacheBytes, sqlBytes, idleMs: idleThreadMs } = { ...defaultReaderLimits, ...options.readers };
+  const { clock = systemClock } = options;
+  const shared = { hotPath, snapshotsPath, writer, segments: () => segments, clock, cacheBytes, idleThreadMs };
+  const readers = new ReaderPool({ ...shared, maxThreads, maxMemoryBytes: null });
   // Apart from the others: a statement that takes all the time and memory it may holds up only the next statement.
-  const sqlReaders = new ReaderPool({ ...shared, maxThreads: 1, maxMemoryBytes: sqlMemoryBytes });
+  const sqlReaders = new ReaderPool({ ...shared, maxThreads: 1, maxMemoryBytes: sqlBytes });
   // Long work for tasks; nobody's question waits behind it.
   const copyReaders = new ReaderPool({ ...shared, maxThreads: 1, maxMemoryBytes: null });
   pools = [readers, sqlReaders, copyReaders];
   sealing = new Sealing({
     directory: join(dataDir, segmentsDirectoryName),
-    clock: options.clock ?? systemClock,
+    clock,
     onSealed: (manifest) => writer.call('segmentSealed', [manifest]),
     onFailed: (segment, error) => options.onSealFailed?.(segment, error),
   });

@@ -1,8 +1,27 @@
 /** What the store works with when its caller does not say otherwise. */
 import type { WriterOptions } from './protocol.ts';
 
+/** Of the threads that answer queries; what is absent is the store's own choice. */
+export interface ReaderLimits {
+  readonly maxThreads?: number;
+  /** Page cache of each. */
+  readonly cacheBytes?: number;
+  /** Most memory that users' own SQL may take. */
+  readonly sqlBytes?: number;
+  /** One that nobody has needed for this long ends. */
+  readonly idleMs?: number;
+}
+
 const MiB = 1024 * 1024;
 const dayMs = 86_400_000;
+
+export const defaultReaderLimits = {
+  maxThreads: 2,
+  cacheBytes: 16 * MiB,
+  sqlBytes: 192 * MiB,
+  /** A thread takes some 30 MB, and is made anew in a tenth of a second. */
+  idleMs: 60_000,
+};
 
 type Limits = Omit<WriterOptions, 'path'>;
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test, type Test } from 'tap';
 import { type Finding, environmentFindings } from '../../src/commands/environment-checks.ts';
 import { configSchema } from '../../src/config/schema.ts';
+import { memoryBudget } from '../../src/runtime/memory-budget.ts';
 import { makeCertificates } from '../certificates.ts';
 import { freePort } from '../free-port.ts';
 import { tempDir } from '../temp-dir.ts';
@@ -13,7 +14,12 @@ import { regressionHere } from './in-process.ts';
 
 const nowMs = Date.parse('2026-11-24T00:00:00Z');
 
-async function findings(t: Test, given: object, limits: Record<string, string> = {}): Promise<Finding[]> {
+async function findings(
+  t: Test,
+  given: object,
+  limits: Record<string, string> = {},
+  grantedBytes = 0,
+): Promise<Finding[]> {
   const procDir = await tempDir(t);
   const all = {
     'sys/fs/inotify/max_user_watches': '8192\n',
@@ -30,6 +36,7 @@ async function findings(t: Test, given: object, limits: Record<string, string> =
     procDir,
     nowMs,
     env: { SET: 'x' },
+    memory: memoryBudget(grantedBytes),
   });
 }
 
@@ -184,4 +191,15 @@ void test('certificates, keys and secrets that are not there, or no good any mor
     { outcome: 'failed', says: /^sinks\[1\]\.auth\.token: .* cannot be read \(EISDIR\)/, mend: /setfacl/ },
     { outcome: 'failed', says: /^sinks\[1\]\.tls\.cert: .*no.pem holds no certificate/ },
   ]);
+});
+
+void test('the memory that is granted is told, and that it is too little with what to change', async (t) => {
+  const MiB = 1024 * 1024;
+  const told = async (grantedBytes: number) => of(await findings(t, {}, {}, grantedBytes), 'memory');
+
+  t.match(await told(0), [{ outcome: 'ok', says: /^no limit/ }]);
+  t.match(await told(2 ** 64), [{ outcome: 'ok', says: /^no limit/ }]);
+  t.match(await told(1024 * MiB), [{ outcome: 'ok', says: /may take 1,024 MiB$/ }]);
+  t.match(await told(128 * MiB), [{ outcome: 'ok', says: /may take 128 MiB; caches and queues are made smaller/ }]);
+  t.match(await told(64 * MiB), [{ outcome: 'failed', mend: /^Grant it 120 MiB at least/ }]);
 });

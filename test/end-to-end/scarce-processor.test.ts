@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'tap';
-import { needsControlGroups, withShareOfProcessor } from '../control-group.ts';
+import { controlGroup, needsControlGroups } from '../control-group.ts';
 import { clientOf, startDaemon, writeConfig } from '../daemon-process.ts';
 import { tempDir } from '../temp-dir.ts';
 
@@ -13,7 +13,7 @@ void test('a tenth of a core is enough to start, to follow, to answer and to sto
   const directory = await tempDir(t);
   const log = join(directory, 'app.log');
   await writeFile(log, 'first\n');
-  const through = withShareOfProcessor(t, 0.1);
+  const { through } = controlGroup(t, { cpuShare: 0.1 });
   const daemon = startDaemon(t, ['--config', await writeConfig(directory, [log])], { through });
   const client = await clientOf(await daemon.started);
   t.teardown(() => client.close());

@@ -50,7 +50,7 @@ void test('a reader thread that nobody needs for a minute is ended, and made ane
 void test('a thread outlives an asker who goes away, unless its query goes on', async (t) => {
   const dataDir = await tempDir(t);
   const clock = new ManualClock();
-  const store = await openStore({ dataDir, clock, maxReaderThreads: 1 });
+  const store = await openStore({ dataDir, clock, readers: { maxThreads: 1 } });
   t.teardown(() => store.close());
   await store.append({ records: someRecords(3), positions: [], gaps: [] });
   const threads = (): string[] => readdirSync(join(dataDir, 'snapshots')).sort();

@@ -26,7 +26,7 @@ import { runSql } from './sql-statement.ts';
 import { UnsealedRows } from './unsealed-rows.ts';
 
 if (parentPort === null) throw new Error('reader-thread.ts runs in a worker thread');
-const { hotPath, directory, maxMemoryBytes } = workerData as ReaderOptions;
+const { hotPath, directory, maxMemoryBytes, cacheBytes } = workerData as ReaderOptions;
 if (maxMemoryBytes !== null) capWasmMemory(maxMemoryBytes);
 
 // A flood of questions keeps both readers busy all the time: taking rows in goes before, sealing and backups (10) behind.
@@ -42,7 +42,7 @@ const wal = walOf(hotPath);
 function sourcesAt(snapshot: string): Sources {
   if (hot?.directory !== snapshot) {
     hot?.close();
-    hot = new Snapshot(hotPath, snapshot, wal);
+    hot = new Snapshot(hotPath, snapshot, wal, cacheBytes);
   }
   const opened = hot;
   return {

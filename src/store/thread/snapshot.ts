@@ -11,7 +11,8 @@ import { PageFile, type PageReader } from './pages/page-file.ts';
 import { Wal, WalPages } from './pages/wal-pages.ts';
 import type { Sqlite } from './sqlite.ts';
 
-const cacheBytes = 16 * 1024 * 1024;
+/** Of tests, which have no thread. */
+const defaultCacheBytes = 16 * 1024 * 1024;
 
 export class Snapshot {
   readonly directory: string;
@@ -26,7 +27,7 @@ export class Snapshot {
    * @param directory does not exist yet; it is removed by `close`, or by the store when the thread was ended.
    * @param wal of the file, read as far as a snapshot before this one needed it; it outlives this one.
    */
-  constructor(hotPath: string, directory: string, wal?: Wal) {
+  constructor(hotPath: string, directory: string, wal?: Wal, cacheBytes = defaultCacheBytes) {
     this.#wal = wal ?? walOf(hotPath);
     this.#ownsWal = wal === undefined;
     this.directory = directory;
