@@ -11,7 +11,7 @@ const ampleBytes = 512 * MiB;
 /** What Node, the program's code and its threads take before the first line is read. */
 const idleBytes = 96 * MiB;
 /** With less the daemon is ended sooner or later. */
-export const neededBytes = 120 * MiB;
+export const neededBytes = 160 * MiB;
 
 export interface MemoryBudget {
   /** What the control group grants the process; null without a limit. */
