@@ -1,8 +1,8 @@
 /**
  * `regression import` of JSON lines, until every record is committed and can be asked for, and until every segment is sealed as well,
  * against: a script that only reads, splits and parses the same file; the native sqlite3 shell that fills the same tables and indexes;
- * rsyslog and syslog-ng (import-peers.ts). `node bench/import.ts [--lines 150000] [--rounds 3]`; needs `npm run build` and sqlite3; peers
- * that are not installed are left out and named.
+ * rsyslog and syslog-ng (import-peers.ts). `node bench/import.ts [--lines 150000] [--rounds 3] [--without PEER ...]`; needs `npm run build` and
+ * sqlite3; peers that are not installed are left out and named.
  *
  * The shell makes a log of its own kind of work: no durability while it runs, one transaction, no positions, no full-text index.
  */
@@ -23,7 +23,11 @@ import {
 import { writeWorkload } from './workload.ts';
 
 const { values } = parseArgs({
-  options: { lines: { type: 'string', default: '150000' }, rounds: { type: 'string', default: '3' } },
+  options: {
+    lines: { type: 'string', default: '150000' },
+    rounds: { type: 'string', default: '3' },
+    without: { type: 'string', multiple: true, default: [] },
+  },
 });
 /** Of ours also what was left to seal. */
 type ImportRun = Measurement & { readonly sealing?: Measurement };
@@ -39,7 +43,7 @@ const machine = machineText();
 try {
   await writeWorkload('w1', lines, input);
   const shellScript = (await readFile(join(bench, 'references/sqlite-shell.sql'), 'utf8')).replaceAll('@INPUT@', input);
-  const peers = installedPeers();
+  const peers = Object.fromEntries(Object.entries(installedPeers()).filter(([name]) => !values.without.includes(name)));
   const answers: Record<string, ImportRun[]> = await interleaved<string, ImportRun>(Number(values.rounds), {
     'read, split, JSON.parse': () =>
       measureCommand(process.execPath, [join(bench, 'references/read-json-lines.js'), input]),
@@ -70,7 +74,7 @@ try {
   const ratios = ['ours / its records/s', 'ours, sealed / its records/s'];
   console.log(tableText(['program', 'records/s', 'CPU seconds', 'peak MB', ...ratios], rows));
   const missing = peerNames.filter((name) => !(name in peers));
-  if (missing.length > 0) console.log(`not installed: ${missing.join('; ')}`);
+  if (missing.length > 0) console.log(`not installed or left out: ${missing.join('; ')}`);
 } finally {
   await rm(directory, { recursive: true });
 }
