@@ -5,6 +5,7 @@
  * Between two parts others are answered. What goes wrong in the middle breaks the answer off: its last line is missing then.
  */
 import { Readable } from 'node:stream';
+import { free } from '../runtime/free.ts';
 import type { SearchPage, SearchRequest } from '../search/request.ts';
 
 /** Some 3 MB of usual rows, which are read in some ten milliseconds. */
@@ -17,7 +18,7 @@ const leastFreed = 1024 * 1024;
 export type StreamEnd = Pick<SearchPage, 'rowCount' | 'last' | 'lastId' | 'hasMore'>;
 
 export interface StreamTexts {
-  readonly rowsOf: (part: SearchPage) => Uint8Array | string;
+  readonly rowsOf: (part: SearchPage) => Uint8Array<ArrayBuffer> | string;
   readonly endOf: (end: StreamEnd) => string;
 }
 
@@ -38,15 +39,16 @@ async function* partsFrom(
   asked: SearchRequest,
   search: (part: SearchRequest) => Promise<SearchPage>,
   { rowsOf, endOf }: StreamTexts,
-): AsyncGenerator<Uint8Array | string> {
+): AsyncGenerator<Uint8Array<ArrayBuffer> | string> {
   let part = first;
   let { rowCount } = first;
-  let before: Uint8Array | string = '';
+  let before: Uint8Array<ArrayBuffer> | string = '';
   while (part.rowCount > 0) {
     const rows = rowsOf(part);
     yield rows;
     // These rows are on their way, so those before them have been written to their end: a socket says when it has room for more than that.
-    if (typeof before !== 'string' && before.length >= leastFreed) giveBack(before);
+    // As garbage they would take a third of the thread's time to be collected.
+    if (typeof before !== 'string' && before.length >= leastFreed) free(before.buffer);
     before = rows;
     const left = asked.limit - rowCount;
     if (!part.hasMore || left === 0 || part.last === null) break;
@@ -58,9 +60,4 @@ async function* partsFrom(
   // What arrived while it ran is among the rows in order of arrival; in order of time it may belong before rows that have been sent.
   const { lastId } = asked.order === 'arrival' ? part : first;
   yield endOf({ rowCount, last: part.last, lastId, hasMore: part.hasMore });
-}
-
-/** Its memory, now: as garbage outside of the heap it takes a third of the thread's time to be collected. */
-function giveBack({ buffer }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

@@ -3,6 +3,9 @@ import type { Application } from './log-record.ts';
 /** Applications that are known again by their object; more are found by what they say. */
 const maxRemembered = 1000;
 
+/** Of a place that is in no list. */
+export const noApplication: Application = { name: '', version: null, environment: null };
+
 /** The releases that the records of a batch are of, each once: rows and counts name theirs by its place in the list. */
 export class ApplicationPlaces {
   readonly #applications: Application[] = [];

@@ -2,6 +2,7 @@
  * How often the patterns of a batch came, as numbers: a batch has about as many counts as it has records, and as objects they would be made,
  * handed on and collected with each.
  */
+import { noApplication } from './application-places.ts';
 import type { Application } from './log-record.ts';
 import { type Severity, severities } from './severity.ts';
 
@@ -33,7 +34,7 @@ export function* countsIn({ cells, releases }: PatternCounts): Generator<Pattern
       at,
       at + countFields,
     );
-    const application = releases[release] ?? { name: '', version: null, environment: null };
+    const application = releases[release] ?? noApplication;
     yield { minute, pattern, application, severity: severities[rank] ?? 'INFO', count, record };
   }
 }

@@ -19,10 +19,9 @@ export function keepHeapSmall(): void {
   // V8 reads these whenever it decides how far to grow, so they can be set in a running process; sizes (`--max-semi-space-size`)
   // are read once, before our code runs.
   setFlagsFromString('--semi-space-growth-factor=1');
-  setFlagsFromString('--heap-growing-percent=50');
+  setFlagsFromString(`--heap-growing-percent=${memoryBudget().isSmall ? 20 : 50}`);
   // The young generation of a small heap is a megabyte: waking four helpers for each collection of it costs more than they do.
   setFlagsFromString('--no-parallel-scavenge');
-  if (memoryBudget().isSmall) setFlagsFromString('--heap-growing-percent=20');
   let before = performance.eventLoopUtilization();
   setInterval(() => {
     const now = performance.eventLoopUtilization();

@@ -2,6 +2,7 @@
  * Reads the rows of a batch back out of its bytes, as the store will answer them: for who wants rows the moment they are committed
  * (live tail, sinks) without asking the store.
  */
+import { noApplication } from '../record/application-places.ts';
 import type { EncodedRows } from '../record/batch.ts';
 import type { Severity } from '../record/severity.ts';
 import type { LogRow } from '../search/request.ts';
@@ -107,8 +108,6 @@ export class BatchCursor {
     return (this.#applications[place] ??= applicationPart(this.#rows.applications[place] ?? noApplication));
   }
 }
-
-const noApplication = { name: '', version: null, environment: null };
 
 function writeText(reader: JsonbReader, text: JsonText): void {
   reader.skip();

@@ -1,5 +1,5 @@
 /** Counts the fields of many rows that lie close together as they stand in the pages of the tables: the engine seeks each row, and hands out text. */
-import { type PageReader, isUnreadable } from './pages/page-file.ts';
+import { type PageReader, fromPages } from './pages/page-file.ts';
 import { PairCursor } from './pages/pair-cursor.ts';
 import { Columns } from './pages/record-columns.ts';
 import { RepeatedTexts } from './pages/repeated-texts.ts';
@@ -84,16 +84,7 @@ function walk(
   work: (pages: PageReader, sorted: Float64Array) => boolean,
 ): boolean {
   if (!isDense(ids)) return false;
-  let pages: PageReader | undefined;
-  try {
-    pages = openPages();
-    return work(pages, Float64Array.from(ids).sort());
-  } catch (error) {
-    if (!isUnreadable(error)) throw error;
-    return false;
-  } finally {
-    pages?.close();
-  }
+  return fromPages(openPages, (open) => work(open(), Float64Array.from(ids).sort())) ?? false;
 }
 
 function countPairs(

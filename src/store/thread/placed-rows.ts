@@ -5,7 +5,7 @@
 import type { RowPlace } from '../../search/request.ts';
 import type { Segment } from '../segments.ts';
 import { JsonText } from '../json-text.ts';
-import { type PageReader, isUnreadable } from './pages/page-file.ts';
+import { fromPages } from './pages/page-file.ts';
 import { expectedRowBytes, firstRowsAtOnce, maxPageText, mostRowsAtOnce } from './row-lines.ts';
 import { RowWriter } from './row-writer.ts';
 import type { Sources } from './sources.ts';
@@ -35,25 +35,15 @@ export function writePlacedRows(
 ): WrittenPage | null {
   const files = Map.groupBy(rows, ({ segment }) => segment);
   if (![...files.values()].every(isDense)) return null;
-  const opened: PageReader[] = [];
-  try {
+  return fromPages(openPages, (open) => {
     const writers = new Map(
       [...files.keys()].map((segment) => {
-        const open = (): PageReader => {
-          const pages = openPages(segment);
-          opened.push(pages);
-          return pages;
-        };
-        return [segment, new RowWriter(segment === null ? sources.hot : sources.open(segment), open, {})];
+        const database = segment === null ? sources.hot : sources.open(segment);
+        return [segment, new RowWriter(database, () => open(segment), {})];
       }),
     );
     return written(writers, rows);
-  } catch (error) {
-    if (!isUnreadable(error)) throw error;
-    return null;
-  } finally {
-    for (const pages of opened) pages.close();
-  }
+  });
 }
 
 function isDense(rows: readonly PlacedRow[]): boolean {

@@ -5,7 +5,7 @@
  */
 import { severitiesFrom } from '../../record/severity.ts';
 import type { Filter, RowPlace, SearchRequest } from '../../search/request.ts';
-import { type PageReader, isUnreadable } from './pages/page-file.ts';
+import { type PageReader, fromPages } from './pages/page-file.ts';
 import { JsonText } from '../json-text.ts';
 import { expectedRowBytes, maxPageText, placeOf } from './row-lines.ts';
 import { RowWriter } from './row-writer.ts';
@@ -87,23 +87,13 @@ export function writeRowsOfPages(
   asked: SearchRequest,
   rows: WrittenRows,
 ): boolean {
-  const opened: PageReader[] = [];
-  const open = (): PageReader => {
-    const pages = openPages();
-    opened.push(pages);
-    return pages;
-  };
   const before = rows.mark();
-  try {
+  const isWritten = fromPages(openPages, (open) => {
     writeRows(database, open, asked, rows);
     return true;
-  } catch (error) {
-    if (!isUnreadable(error)) throw error;
-    rows.backTo(before);
-    return false;
-  } finally {
-    for (const pages of opened) pages.close();
-  }
+  });
+  if (isWritten === null) rows.backTo(before);
+  return isWritten !== null;
 }
 
 function writeRows(

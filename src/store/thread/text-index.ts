@@ -36,22 +36,38 @@ export function idCandidates(ids: readonly number[]): TextCandidates {
 /** More alternatives than this for one word: it is too short to narrow anything down. */
 const maxTermsPerRun = 500;
 
+interface Term {
+  readonly term: string;
+  readonly row_count: number;
+}
+
+/** The terms of the index that fit a LIKE pattern; null when they are too many. */
+export function termsLike(database: Sqlite, pattern: string): readonly Term[] | null {
+  const terms = database.all<Term & Record<string, string | number>>(
+    `SELECT term, row_count FROM logs_text_terms WHERE term LIKE ? LIMIT ${maxTermsPerRun + 1}`,
+    [pattern],
+  );
+  return terms.length > maxTermsPerRun ? null : terms;
+}
+
+/** As an expression of the index. @param terms at least one. */
+export function anyOf(terms: readonly Term[]): string {
+  return `(${terms.map(({ term }) => `"${term}"`).join(' OR ')})`;
+}
+
 /** Null when the index cannot narrow the search down. */
 export function textCandidates(database: Sqlite, texts: readonly string[]): TextCandidates | null {
   const conjunction: string[] = [];
   let maxRows = Infinity;
   for (const { pattern } of texts.flatMap(runsOf)) {
-    const terms = database.all<{ term: string; row_count: number }>(
-      `SELECT term, row_count FROM logs_text_terms WHERE term LIKE ? LIMIT ${maxTermsPerRun + 1}`,
-      [pattern],
-    );
+    const terms = termsLike(database, pattern);
+    if (terms === null) continue;
     if (terms.length === 0) return { sql: 'log.id IN ()', values: [], maxRows: 0 };
-    if (terms.length > maxTermsPerRun) continue;
     maxRows = Math.min(
       maxRows,
       terms.reduce((sum, { row_count: rows }) => sum + rows, 0),
     );
-    conjunction.push(`(${terms.map(({ term }) => `"${term}"`).join(' OR ')})`);
+    conjunction.push(anyOf(terms));
   }
   if (conjunction.length === 0) return null;
   return {

@@ -9,13 +9,12 @@ import type { Query, Test } from '../../search/query.ts';
 import { minuteDigits, secondsOfMinute } from './minute-counts.ts';
 import type { Columns } from './pages/record-columns.ts';
 import type { Sqlite } from './sqlite.ts';
+import { anyOf, termsLike } from './text-index.ts';
 
 /** Of an id that no row has. A segment of more minutes has no table. */
 const noMinute = 0xffff;
 /** With more ids than so many for a row it has none either. */
 const mostIdsPerRow = 4;
-/** More terms than this hold the word: then the rows are looked at. */
-const mostTerms = 500;
 /** The index has the beginning of a longer run alone. */
 const longRun = /[A-Za-z\u0080-\u00ff]{30000}/;
 const longRunBytes = 30_000;
@@ -122,10 +121,7 @@ function matchOf(database: Sqlite, query: Query): string | null {
 
 function matchOfTest(database: Sqlite, test: Test): string | null {
   if (test.kind !== 'contains' || !/^[A-Za-z]+$/.test(test.value)) return null;
-  const terms = database.all<{ term: string }>(
-    `SELECT term FROM logs_text_terms WHERE term LIKE ? LIMIT ${mostTerms + 1}`,
-    [`%${test.value}%`],
-  );
-  if (terms.length > mostTerms) return null;
-  return terms.length === 0 ? '' : `(${terms.map(({ term }) => `"${term}"`).join(' OR ')})`;
+  const terms = termsLike(database, `%${test.value}%`);
+  if (terms === null) return null;
+  return terms.length === 0 ? '' : anyOf(terms);
 }

@@ -31,14 +31,14 @@ export function isUnreadable(error: unknown): boolean {
 }
 
 /** What `work` makes of pages; null where a file is not as expected. @param openPages its pages are closed in the end. */
-export function fromPages<Result>(
-  openPages: () => PageReader,
-  work: (open: () => PageReader) => Result,
+export function fromPages<Result, Which extends readonly unknown[]>(
+  openPages: (...which: Which) => PageReader,
+  work: (open: (...which: Which) => PageReader) => Result,
 ): Result | null {
   const opened: PageReader[] = [];
   try {
-    return work(() => {
-      const pages = openPages();
+    return work((...which) => {
+      const pages = openPages(...which);
       opened.push(pages);
       return pages;
     });
