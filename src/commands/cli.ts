@@ -85,7 +85,20 @@ function addCommand(cli: Argv, command: Command<object>, surroundings: Surroundi
 
 /** Flags are written in camel case in the code and with dashes on the command line. */
 function dashed(flags: Readonly<Record<string, Options>>): Record<string, Options> {
-  return Object.fromEntries(Object.entries(flags).map(([name, options]) => [dashedName(name), options]));
+  return Object.fromEntries(
+    Object.entries(flags).map(([name, options]) => [dashedName(name), givenOnce(dashedName(name), options)]),
+  );
+}
+
+/** yargs makes a list of what is given twice; only a flag that takes one is to have it. */
+function givenOnce(name: string, options: Options): Options {
+  if (options.array === true) return options;
+  const coerce = (value: unknown): unknown => {
+    if (!Array.isArray(value)) return options.coerce === undefined ? value : options.coerce(value);
+    if (options.type === 'boolean') return value.at(-1);
+    throw new Error(`--${name} is given ${value.length} times`);
+  };
+  return { ...options, coerce };
 }
 
 function dashedName(name: string): string {

@@ -5,6 +5,7 @@ import { isAtLeast } from '../record/severity.ts';
 import { RegressionError } from '../runtime/errors.ts';
 import type { Command } from './command.ts';
 import { openEndpoint } from './endpoint.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface Flags {
   readonly baseline?: string;
@@ -45,7 +46,7 @@ export const compare: Command<Flags> = {
       describe: 'junit: a test report for a pipeline; --json is short for json',
       requiresArg: true,
     },
-    minSupport: { type: 'number', default: 3, describe: 'Fewer records are no change', requiresArg: true },
+    minSupport: wholeNumber('min-support', { default: 3, describe: 'Fewer records are no change' }),
   },
   examples: [
     ['regression compare --baseline 1.4.1 --target 1.4.2 --fail-on new-error', 'a release gate'],

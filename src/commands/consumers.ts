@@ -4,6 +4,7 @@ import { RegressionError } from '../runtime/errors.ts';
 import type { Command, CommonFlags, Surroundings } from './command.ts';
 import { openEndpoint } from './endpoint.ts';
 import { tableText } from './table.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const actions = ['list', 'create', 'pull', 'ack', 'seek', 'delete'] as const;
 
@@ -31,15 +32,15 @@ export const consumers: Command<Flags> = {
     query: { type: 'string', alias: 'q', describe: 'create: which rows, in the search language', requiresArg: true },
     from: { type: 'string', describe: 'create, seek: beginning, end, id:N or a time (-24h)', requiresArg: true },
     ackWait: { type: 'string', describe: 'create: how long a batch is leased (60s)', requiresArg: true },
-    maxDeliver: { type: 'number', describe: 'create: deliveries before a batch is parked (5)', requiresArg: true },
+    maxDeliver: wholeNumber('max-deliver', { describe: 'create: deliveries before a batch is parked (5)' }),
     view: {
       choices: ['rows', 'digest'],
       default: 'rows',
       describe: 'pull: the rows, or what they say',
       requiresArg: true,
     },
-    maxRows: { type: 'number', describe: 'pull: rows of the batch (500; of a digest 100000)', requiresArg: true },
-    tokens: { type: 'number', describe: 'pull: budget of a language model (of a digest 4000)', requiresArg: true },
+    maxRows: wholeNumber('max-rows', { describe: 'pull: rows of the batch (500; of a digest 100000)' }),
+    tokens: wholeNumber('tokens', { describe: 'pull: budget of a language model (of a digest 4000)' }),
     batch: { type: 'string', describe: 'ack: the batch that is done with', requiresArg: true },
   },
   examples: [
@@ -53,20 +54,20 @@ export const consumers: Command<Flags> = {
     if (action !== 'list' && name === '') missing('the name of the consumer', action);
     if (action === 'seek' && from === undefined) missing('--from', action);
     if (action === 'ack' && batch === undefined) missing('--batch', action);
+    const settings = {
+      ...(query === undefined ? {} : { q: query }),
+      ...(from === undefined ? {} : { from }),
+      ...(ackWait === undefined ? {} : { ack_wait: ackWait }),
+      ...(maxDeliver === undefined ? {} : { max_deliver: maxDeliver }),
+    };
+    if (action === 'create') await checkSettings(name, settings);
     const endpoint = await openEndpoint({ command: 'consumers', mayCreate: action === 'create' }, flags, surroundings);
     const { client } = endpoint;
     try {
       if (action === 'pull') return await pull(client, name, flags, surroundings);
       const found = await {
         list: () => client.consumers(),
-        create: async () => [
-          await client.createConsumer(name, {
-            ...(query === undefined ? {} : { q: query }),
-            ...(from === undefined ? {} : { from }),
-            ...(ackWait === undefined ? {} : { ack_wait: ackWait }),
-            ...(maxDeliver === undefined ? {} : { max_deliver: maxDeliver }),
-          }),
-        ],
+        create: async () => [await client.createConsumer(name, settings)],
         ack: async () => [await client.ack(name, batch ?? '')],
         seek: async () => [await client.seek(name, from ?? '')],
         delete: async () => [await client.removeConsumer(name)],
@@ -81,6 +82,22 @@ export const consumers: Command<Flags> = {
     }
   },
 };
+
+/** Creating may make the data directory: what can be refused is refused before. @throws RegressionError `QUERY_INVALID`. */
+async function checkSettings(
+  name: string,
+  settings: { readonly q?: string; readonly from?: string; readonly ack_wait?: string },
+): Promise<void> {
+  const { consumerName, consumerSettings } = await import('../query/consumer-schemas.ts');
+  const { ackWaitOf, placeOf } = await import('../query/consumer-desk.ts');
+  const { checkRequest } = await import('../query/refusal.ts');
+  const { parseQuery } = await import('../search/parse-query.ts');
+  checkRequest(consumerName, { name });
+  checkRequest(consumerSettings, settings);
+  if (settings.ack_wait !== undefined) ackWaitOf(settings.ack_wait);
+  if (settings.from !== undefined) placeOf(settings.from, Date.now());
+  parseQuery(settings.q ?? '', Date.now(), () => ({ kind: 'and', parts: [] }));
+}
 
 /** The batch on standard output; what there is to know of it on standard error. */
 async function pull(

@@ -3,6 +3,7 @@ import { RegressionError } from '../runtime/errors.ts';
 import type { Command } from './command.ts';
 import { openEndpoint } from './endpoint.ts';
 import { tableText } from './table.ts';
+import { wholeNumber, wholeNumbers } from './whole-number.ts';
 
 const actions = ['list', 'retry', 'drop'] as const;
 
@@ -21,8 +22,8 @@ export const deadletters: Command<Flags> = {
     sink: { type: 'string', describe: 'The sink; `list` shows all without it' },
   },
   flags: {
-    id: { type: 'number', array: true, describe: 'retry, drop: only these letters', requiresArg: true },
-    limit: { type: 'number', describe: 'list: how many, the oldest first (100)', requiresArg: true },
+    id: wholeNumbers('id', 'retry, drop: only these letters'),
+    limit: wholeNumber('limit', { describe: 'list: how many, the oldest first (100)' }),
   },
   examples: [
     ['regression deadletters list', 'what was refused, by whom and why'],

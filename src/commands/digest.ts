@@ -2,6 +2,7 @@
 import type { Command } from './command.ts';
 import { openEndpoint } from './endpoint.ts';
 import { type SpanFlags, spanFlags, spanOf } from './span-flags.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface Flags extends SpanFlags {
   readonly tokens: number;
@@ -12,7 +13,7 @@ export const digest: Command<Flags> = {
   summary: 'A span of logs, written down within a budget of tokens',
   flags: {
     ...spanFlags,
-    tokens: { type: 'number', default: 4000, describe: 'Budget: three bytes are a token', requiresArg: true },
+    tokens: wholeNumber('tokens', { default: 4000, describe: 'Budget: three bytes are a token' }),
   },
   examples: [
     ['regression digest --start -24h', 'the last day, for a model or for breakfast'],

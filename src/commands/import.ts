@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { applicationHintOf } from '../inputs/file/application-hint.ts';
-import { type WholeFile, linesOf, openWholeFile } from '../inputs/file/whole-file.ts';
+import { type WholeFile, linesOf, openWholeFile, refusalOfFile } from '../inputs/file/whole-file.ts';
 import { fingerprintOf } from '../inputs/file/fingerprint.ts';
 import { KnownGenerations } from '../inputs/file/known-generations.ts';
 import type { LocalPipeline } from '../local-pipeline.ts';
@@ -52,6 +52,8 @@ export const importFiles: Command<Flags> = {
   ],
   async run(flags, surroundings) {
     const startedAtMs = systemClock.monotonicMs();
+    sourceOf(flags); // what it refuses is told before anything is made
+    await refuseIfNoneIsReadable(flags, surroundings);
     const { pipeline, failure } = await openPipeline(flags, surroundings);
     const outcome: Outcome = { rows: 0, files: 0, skipped: 0, failed: 0 };
     try {
@@ -62,14 +64,21 @@ export const importFiles: Command<Flags> = {
       await pipeline.close();
     }
     report(outcome, (systemClock.monotonicMs() - startedAtMs) / 1000, flags, surroundings);
-    if (outcome.failed > 0) {
-      throw new RegressionError(
-        'FILE_UNREADABLE',
-        `${outcome.failed} of ${flags.files.length} files could not be read`,
-      );
-    }
+    if (outcome.failed > 0) throw unread(outcome.failed, flags.files);
   },
 };
+
+/** @throws RegressionError `FILE_UNREADABLE`: a store is not made for nothing. */
+async function refuseIfNoneIsReadable({ files }: Flags, { cwd, stderr }: Surroundings): Promise<void> {
+  const refusals = await Promise.all(files.map(async (file) => refusalOfFile(resolve(cwd, file))));
+  if (refusals.includes(null)) return;
+  for (const refusal of refusals) stderr.write(`regression: ${refusal?.message}\n`);
+  throw unread(files.length, files);
+}
+
+function unread(count: number, files: readonly string[]): RegressionError {
+  return new RegressionError('FILE_UNREADABLE', `${count} of ${files.length} files could not be read`);
+}
 
 async function openPipeline(flags: CommonFlags, surroundings: Surroundings) {
   const { effectiveConfig } = await import('./effective-config.ts');

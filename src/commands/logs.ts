@@ -7,6 +7,7 @@ import type { LogRow, Order } from '../search/request.ts';
 import type { Command, CommonFlags, Surroundings } from './command.ts';
 import { openEndpoint } from './endpoint.ts';
 import { applicationFlags, severityFlag } from './span-flags.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface Flags {
   readonly query?: readonly string[];
@@ -48,7 +49,7 @@ export const logs: Command<Flags> = {
     ...applicationFlags,
     source: { type: 'string', describe: 'Where entries came from: a file path', requiresArg: true },
     meta: { type: 'string', array: true, describe: 'Metadata, key=value; all given must hold', requiresArg: true },
-    limit: { type: 'number', default: 100, describe: 'Rows at most', requiresArg: true },
+    limit: wholeNumber('limit', { default: 100, describe: 'Rows at most' }),
     order: {
       choices: ['asc', 'desc', 'arrival'],
       describe: 'Oldest first, newest first, or as they arrived; without it the newest rows, the last at the bottom',
@@ -70,11 +71,6 @@ export const logs: Command<Flags> = {
     ['regression logs --follow', 'live'],
   ],
   async run(flags, surroundings) {
-    if (!Number.isInteger(flags.limit) || flags.limit < 1) {
-      throw new RegressionError('USAGE', `--limit: ${flags.limit} is not a number of rows`, {
-        hint: 'A whole number from 1.',
-      });
-    }
     const query = queryOf(flags);
     const fields = flags.fields === undefined ? undefined : readFields(flags.fields);
     const endpoint = await openEndpoint({ command: 'logs' }, flags, surroundings);

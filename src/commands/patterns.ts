@@ -3,6 +3,7 @@ import type { Command } from './command.ts';
 import { openEndpoint } from './endpoint.ts';
 import { type SpanFlags, severityFlag, spanFlags, spanOf } from './span-flags.ts';
 import { tableText } from './table.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface Flags extends SpanFlags {
   readonly severity?: string;
@@ -25,7 +26,7 @@ export const patterns: Command<Flags> = {
       describe: 'Most frequent, rarest or newest first, or those with an hour that stands out',
       requiresArg: true,
     },
-    limit: { type: 'number', default: 30, describe: 'Patterns at most', requiresArg: true },
+    limit: wholeNumber('limit', { default: 30, describe: 'Patterns at most' }),
   },
   examples: [
     ['regression patterns --severity warn --start -24h', 'what went wrong today'],

@@ -4,6 +4,7 @@ import type { Command } from './command.ts';
 import { openEndpoint } from './endpoint.ts';
 import { spanFlags } from './span-flags.ts';
 import { tableText } from './table.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface Flags {
   readonly statement: string;
@@ -21,7 +22,7 @@ export const sql: Command<Flags> = {
     start: spanFlags.start,
     end: spanFlags.end,
     csv: { type: 'boolean', describe: 'As CSV, with a header line', conflicts: 'json' },
-    maxRows: { type: 'number', default: 1000, describe: 'Rows at most, up to 10000', requiresArg: true },
+    maxRows: wholeNumber('max-rows', { default: 1000, describe: 'Rows at most, up to 10000' }),
   },
   examples: [
     [`regression sql "SELECT severity, count(*) AS n FROM logs GROUP BY severity"`, 'rows by severity'],

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { pathText } from '../config/paths.ts';
+import { pathText } from '../runtime/schema-paths.ts';
 import type { Config, InputConfig } from '../config/schema.ts';
 import { placeText, readYamlText } from '../config/yaml-text.ts';
 import { fileSourceOf } from '../inputs/file/file-work.ts';

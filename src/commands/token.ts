@@ -46,7 +46,12 @@ export const token: Command<Flags> = {
         },
       );
     }
-    const endpoint = await openEndpoint({ command: 'token', mayCreate: true }, flags, surroundings);
+    if (action === 'revoke' && !/^[1-9]\d{0,14}$/.test(subject ?? '')) {
+      throw new RegressionError('USAGE', `the number of the token: ${JSON.stringify(subject)} is none`, {
+        hint: '`regression token list` shows them.',
+      });
+    }
+    const endpoint = await openEndpoint({ command: 'token' }, flags, surroundings);
     const { client } = endpoint;
     try {
       if (action === 'list') {

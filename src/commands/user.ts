@@ -44,7 +44,12 @@ export const user: Command<Flags> = {
     if (action !== 'list') named();
     if (action === 'role') chosen();
     const password = action === 'add' || action === 'password' ? await readPassword(surroundings) : '';
-    const endpoint = await openEndpoint({ command: 'user', mayCreate: true }, flags, surroundings);
+    if (action === 'add') {
+      const { newUserSchema } = await import('../query/account-schemas.ts');
+      const { checkRequest } = await import('../query/refusal.ts');
+      checkRequest(newUserSchema, { username, password, role: role ?? 'viewer' }); // it may make the data directory
+    }
+    const endpoint = await openEndpoint({ command: 'user', mayCreate: action === 'add' }, flags, surroundings);
     const { client } = endpoint;
     try {
       if (action === 'list') {

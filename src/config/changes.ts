@@ -3,7 +3,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { objectOf, pathText } from './paths.ts';
+import { objectOf, pathText } from '../runtime/schema-paths.ts';
 import { type Config, configSchema } from './schema.ts';
 
 export interface ConfigChanges {

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { RegressionError } from '../runtime/errors.ts';
 import { nearestName } from '../runtime/nearest.ts';
 import { interpolate } from './interpolate.ts';
-import { innermost, objectOf, pathText } from './paths.ts';
+import { innermost, objectOf, pathText } from '../runtime/schema-paths.ts';
 import { problemsOf } from './problems.ts';
 import { type Config, configSchema } from './schema.ts';
 import { type YamlText, placeText, readYamlText } from './yaml-text.ts';

@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import { nearestName } from '../runtime/nearest.ts';
-import { keysOf, kindsAt, pathText, schemaAt, valueAt } from './paths.ts';
+import { keysOf, kindsAt, pathText, schemaAt, valueAt } from '../runtime/schema-paths.ts';
 import { configSchema } from './schema.ts';
 
 export interface ConfigProblem {

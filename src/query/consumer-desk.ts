@@ -30,15 +30,28 @@ export function consumerDesk({ store, clock, queryTimeoutMs }: QueryContext) {
     lastId: async (reply: FastifyReply): Promise<number> => (await boundsOf(reply)).lastId,
     /** `beginning`, `end`, an id, or a time: the position in front of the first row of that time. */
     async positionOf(from: string, reply: FastifyReply): Promise<number> {
+      const place = placeOf(from, clock.nowMs());
       const { firstId, lastId, limits } = await boundsOf(reply);
-      if (from === 'end') return lastId;
-      if (from === 'beginning') return firstId === 0 ? lastId : firstId - 1;
-      if (/^\d{1,8}$/.test(from) || /^id:\d{1,15}$/.test(from)) return Number(from.replace('id:', ''));
-      const start = readTime(from, 'from', clock.nowMs());
+      if (place === 'end') return lastId;
+      if (place === 'beginning') return firstId === 0 ? lastId : firstId - 1;
+      if (typeof place === 'number') return place;
+      const { start } = place;
       const page = await store.search({ filter: { start }, order: 'arrival', limit: 1 }, limits);
       return page.last === null ? lastId : page.last.id - 1;
     },
   };
+}
+
+/** An id is a number. @throws RegressionError `QUERY_INVALID` for what is no place. */
+export function placeOf(from: string, nowMs: number): 'beginning' | 'end' | number | { readonly start: string } {
+  if (from === 'end' || from === 'beginning') return from;
+  if (/^\d{1,8}$/.test(from) || /^id:\d{1,15}$/.test(from)) return Number(from.replace('id:', ''));
+  return { start: readTime(from, 'from', nowMs) };
+}
+
+/** How long a batch may be leased. @throws RegressionError `QUERY_INVALID`. */
+export function ackWaitOf(text: string): number {
+  return durationOf(text, 'ack_wait', { min: 1000, max: 24 * 3_600_000 });
 }
 
 export function durationOf(text: string, parameter: string, { min, max }: { min: number; max: number }): number {

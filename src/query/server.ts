@@ -13,7 +13,6 @@ import fastify, {
   type FastifyServerOptions,
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import { z } from 'zod';
 import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
 import { hostAndPort } from '../runtime/host-and-port.ts';
 import type { Service } from '../runtime/service.ts';
@@ -23,6 +22,7 @@ import { auditTo } from './audit.ts';
 import type { QueryContext, RouteContext } from './context.ts';
 import { guard, hostName } from './guard.ts';
 import { problem, problemOfError } from './problem.ts';
+import { refusalOf } from './refusal.ts';
 import type { IngestGateOptions } from './ingest-gate.ts';
 import { QueryCache } from './query-cache.ts';
 import { type RequestLimitOptions, RequestLimits } from './request-limits.ts';
@@ -259,25 +259,11 @@ async function readTls({ cert, key }: { readonly cert: string; readonly key: str
 }
 
 function problemOf(error: FastifyError, request: FastifyRequest) {
-  if (error.validation !== undefined) {
-    const first = error.validation[0];
-    const parameter = first?.instancePath.split('/')[1];
-    const hint = parameter === undefined ? undefined : meaningOf(request, error.validationContext, parameter);
-    return problem(400, 'QUERY_INVALID', `${parameter ?? error.validationContext}: ${first?.message}`, {
-      hint,
-      parameter,
-    });
-  }
+  if (error.validation !== undefined) return refusalOf(error, request);
   if (typeof error.statusCode === 'number' && error.statusCode >= 400 && error.statusCode < 500) {
     return problem(error.statusCode, error.code ?? 'BAD_REQUEST', error.message);
   }
   return problemOfError(error);
-}
-
-/** What the route's schema says of a parameter. */
-function meaningOf(request: FastifyRequest, part: FastifyError['validationContext'], name: string): string | undefined {
-  const schema = part === undefined ? undefined : request.routeOptions.schema?.[part];
-  return schema instanceof z.ZodObject ? (schema.shape[name] as z.ZodType | undefined)?.description : undefined;
 }
 
 function unavailable(listen: string, error: unknown): RegressionError {

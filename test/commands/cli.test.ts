@@ -1,11 +1,12 @@
 /** The command line as it is typed: the built program, its output and its exit code. */
 import { execFileSync } from 'node:child_process';
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { test } from 'tap';
 import { program, regression, startDaemon, writeConfig } from '../daemon-process.ts';
 import { tempDir } from '../temp-dir.ts';
+import { regressionHere } from './in-process.ts';
 
 const commands = ['run', 'check', 'parse', 'import', 'logs', 'sql', 'consumers', 'user', 'token', 'rotate'];
 
@@ -31,18 +32,58 @@ const wrong: readonly (readonly [args: string, message: string, hint: string])[]
   ['parse --timezone Mars', '--timezone: Mars is no time zone, which looks like Europe/Berlin', 'See regression'],
   ['parse --timezone', '--timezone needs a value', 'See regression parse --help.'],
   ['import', 'an argument is missing: regression import <files..>', 'See regression import --help.'],
-  ['logs --limit many', '--limit: NaN is not a number of rows', 'A whole number'],
+  ['logs --limit many', '--limit: expected a whole number from 1, got "many"', 'See regression logs --help.'],
+  ['logs --limit 1.5', '--limit: expected a whole number from 1, got "1.5"', 'See regression logs --help.'],
+  ['logs --limit 5 --limit 6', '--limit is given 2 times', 'See regression logs --help.'],
+  ['logs --start -1h --start -2h', '--start is given 2 times', 'See regression logs --help.'],
+  ['sql x --max-rows x', '--max-rows: expected a whole number from 1, got "x"', 'See regression sql --help.'],
+  ['patterns --limit 0', '--limit: expected a whole number from 1, got "0"', 'See regression patterns --help.'],
+  ['digest --tokens 1k', '--tokens: expected a whole number from 1, got "1k"', 'See regression digest --help.'],
+  ['compare --min-support x', '--min-support: expected a whole number', 'See regression compare --help.'],
+  ['deadletters drop s --id 1 x', '--id: expected a whole number from 1, got "x"', 'See regression deadletters'],
+  ['deadletters list --limit x', '--limit: expected a whole number from 1, got "x"', 'See regression deadletters'],
+  ['consumers create c --max-deliver x', '--max-deliver: expected a whole number from 1, got "x"', 'See regression'],
+  ['consumers pull c --max-rows x', '--max-rows: expected a whole number from 1, got "x"', 'See regression consumers'],
+  ['consumers pull c --tokens x', '--tokens: expected a whole number from 1, got "x"', 'See regression consumers'],
+  ['token revoke first', 'the number of the token: "first" is none', '`regression token list` shows them.'],
   ['logs --meta nopair', '--meta: nopair is not key=value', 'E.g.'],
 ];
 for (const [args, message, hint] of wrong) {
   void test(`\`regression ${args}\` is refused with exit code 2 and a way out`, async (t) => {
     const cwd = await tempDir(t);
-    const { code, stdout, stderr } = await regression(args === '' ? [] : args.split(' '), { cwd });
+    const { code, stdout, stderr } = await regressionHere(args === '' ? [] : args.split(' '), cwd);
 
     t.equal(code, 2);
     t.equal(stdout, '');
-    t.ok(stderr.startsWith(`regression: ${message}`), stderr);
-    t.ok(stderr.includes(`\nHint: `) && stderr.includes(hint), stderr);
+    t.ok(stderr.startsWith(message), stderr);
+    t.ok(stderr.split('\n')[1]?.includes(hint), stderr);
+  });
+}
+
+const makesNothing: readonly (readonly [args: string, code: 1 | 2, message: string])[] = [
+  ['import a.log --format regex', 2, '--format regex needs --pattern'],
+  ['import gone.log', 1, 'cannot read '],
+  ['import . gone.log', 1, 'it is a directory'],
+  ['user list', 1, 'there is no data in '],
+  ['user remove alice', 1, 'there is no data in '],
+  ['user add alice', 2, 'password: expected at least 8 and at most 1024 characters'],
+  ['token list', 1, 'there is no data in '],
+  ['token create alice', 1, 'there is no data in '],
+  ['consumers create a/b', 2, 'name: expected letters, digits, _ . -, at most 100, got "a/b"'],
+  ['consumers create c --query severity:>>', 2, 'q: column 11: '],
+  ['consumers create c --from someday', 2, 'from: "someday" is not a time'],
+  ['consumers create c --ack-wait long', 2, 'ack_wait: "long" is not a duration'],
+  ['consumers create c --max-deliver 5000', 2, 'max_deliver: expected a whole number from 1 to 1000, got 5000'],
+];
+for (const [args, expected, message] of makesNothing) {
+  void test(`\`regression ${args}\` is refused before a data directory is made`, async (t) => {
+    const cwd = await tempDir(t);
+    await writeFile(join(cwd, 'a.log'), 'line\n');
+    const { code, stderr } = await regressionHere(args.split(' '), cwd);
+
+    t.equal(code, expected);
+    t.ok(stderr.includes(message), stderr);
+    t.strictSame(await readdir(cwd), ['a.log']);
   });
 }
 

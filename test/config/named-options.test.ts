@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
 import type { z } from 'zod';
-import { keysOf, schemaAt } from '../../src/config/paths.ts';
+import { keysOf, schemaAt } from '../../src/runtime/schema-paths.ts';
 import { configSchema, inputSchemas, sinkSchemas } from '../../src/config/schema.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

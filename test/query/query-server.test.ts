@@ -204,6 +204,21 @@ for (const [query, parameter, hint] of wrong) {
   });
 }
 
+void test('what is refused is told as it was sent, with what was expected', async (t) => {
+  const { get, send } = await serve(t);
+  const detailOf = async (path: string): Promise<unknown> => (await get(path)).json.detail;
+
+  t.equal(await detailOf('/api/v1/logs?limit=many'), 'limit: expected a whole number from 1 to 1000000, got "many"');
+  t.equal(await detailOf('/api/v1/digest?tokens=7'), 'tokens: expected a whole number from 300 to 100000, got "7"');
+  t.equal(await detailOf('/api/v1/patterns?sort=up'), 'sort: expected one of count, rare, new, burst, got "up"');
+  const user = await send('POST', '/api/v1/users', { username: 'vera', password: 'short', role: 'viewer' });
+  t.equal(user.json.detail, 'password: expected at least 8 and at most 1024 characters, got a value that is not shown');
+  const rows = await send('POST', '/api/v1/sql', { sql: 'SELECT 1', max_rowz: 1 });
+  t.match(rows.json, { detail: 'max_rowz: there is no such parameter', hint: 'Did you mean max_rows?' });
+  const consumer = await send('PUT', '/api/v1/consumers/nightly', { max_deliver: null });
+  t.equal(consumer.json.detail, 'max_deliver: expected a whole number from 1 to 1000, got null');
+});
+
 void test('a cursor belongs to its question', async (t) => {
   const { get } = await serve(t, { store: await storeOf(someRecords(5)) });
   const { next } = (await get('/api/v1/logs?limit=2')).json;

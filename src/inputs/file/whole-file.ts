@@ -2,8 +2,8 @@
  * Reads a file or stream once, from its beginning to its end, in chunks of lines. gzip and zstd are told by their first bytes
  * and unpacked on the way. The last line counts without a newline too.
  */
-import type { Stats } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type Stats, constants } from 'node:fs';
+import { type FileHandle, access, open, stat as statPath } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { RegressionError, messageOf } from '../../runtime/errors.ts';
@@ -40,8 +40,22 @@ export async function openWholeFile(path: string): Promise<WholeFile> {
     return wholeFileOf(path, handle, stat, magic);
   } catch (error) {
     await handle?.close();
-    throw new RegressionError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
+    throw unreadable(path, error);
   }
+}
+
+/** Null when it can be read, as far as can be told without opening it: a named pipe is opened once. */
+export async function refusalOfFile(path: string): Promise<RegressionError | null> {
+  try {
+    await access(path, constants.R_OK);
+    return (await statPath(path)).isDirectory() ? unreadable(path, new Error('it is a directory')) : null;
+  } catch (error) {
+    return unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): RegressionError {
+  return new RegressionError('FILE_UNREADABLE', `cannot read ${path}: ${messageOf(error)}`, { cause: error });
 }
 
 function wholeFileOf(path: string, handle: FileHandle, stat: Stats, magic: Buffer): WholeFile {

@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { consumerAnswer, consumerDesk, durationOf } from '../consumer-desk.ts';
+import { consumerAnswer, consumerDesk, ackWaitOf } from '../consumer-desk.ts';
 import {
   conflict,
   consumerName,
@@ -90,7 +90,7 @@ export function consumerRoutes(context: RouteContext): FastifyPluginAsyncZod {
             deadlineMs: queryTimeoutMs,
             signal: abortOnHangUp(reply),
           }),
-          ackWaitMs: durationOf(ackWait, 'ack_wait', { min: 1000, max: 24 * 3_600_000 }),
+          ackWaitMs: ackWaitOf(ackWait),
           maxDeliver,
           position: await desk.positionOf(from, reply),
         });
