@@ -6,6 +6,7 @@ import type { Config } from './config/schema.ts';
 import { configuredSink } from './configured-sink.ts';
 import { healthOf } from './health.ts';
 import { type LocalPipeline, openLocalPipeline } from './local-pipeline.ts';
+import { replacedFiles } from './package-info.ts';
 import { Forwarder } from './pipeline/forward/forwarder.ts';
 import { OwnLogRows } from './pipeline/own-log-rows.ts';
 import { type AdminToken, loadOrCreateAdminToken } from './query/admin-token.ts';
@@ -286,6 +287,7 @@ export class Daemon implements Service {
   }
 
   #health(): readonly HealthPart[] {
-    return healthOf({ pipeline: this.#pipeline, inputs: this.#inputs, isStarted: this.#isStarted });
+    const [pipeline, inputs] = [this.#pipeline, this.#inputs];
+    return healthOf({ pipeline, inputs, isStarted: this.#isStarted, replacedFiles: replacedFiles() });
   }
 }

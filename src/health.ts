@@ -8,9 +8,11 @@ export interface DaemonParts {
   readonly pipeline: Pick<LocalPipeline, 'ingest' | 'admission' | 'damages'> | null;
   readonly inputs: Pick<RunningInputs, 'failure'> | null;
   readonly isStarted: boolean;
+  /** See package-info.ts. */
+  readonly replacedFiles: string | null;
 }
 
-export function healthOf({ pipeline, inputs, isStarted }: DaemonParts): readonly HealthPart[] {
+export function healthOf({ pipeline, inputs, isStarted, replacedFiles }: DaemonParts): readonly HealthPart[] {
   const closedBy = pipeline?.admission.closedBy ?? [];
   // Rows that a sink has held up are not the store's doing.
   const stall = closedBy.length > 0 ? null : pipeline?.ingest.stall;
@@ -31,6 +33,7 @@ export function healthOf({ pipeline, inputs, isStarted }: DaemonParts): readonly
       held === null ? null : `rows are not taken in until more of what waits is delivered: ${held}`,
       'Mend the upstream, or change sinks[].when_full and sinks[].max_backlog.',
     ),
+    warnedPart('program', replacedFiles, 'Restart the daemon: what it loads later would be of the other version.'),
   ];
 }
 

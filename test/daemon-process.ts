@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly stdin?: string;
   /** Command and arguments that the program is started by. */
   readonly through?: readonly string[];
+  /** Another installation than this checkout. */
+  readonly installed?: string;
 }
 
 /**
@@ -61,9 +63,9 @@ export interface DaemonProcess {
 export function startDaemon(
   t: Test,
   args: readonly string[],
-  { cwd, env, through = [] }: RunOptions = {},
+  { cwd, env, through = [], installed = program }: RunOptions = {},
 ): DaemonProcess {
-  const [command, ...words] = [...through, ...asUsersHaveIt, program, 'run', '--json', ...args] as [
+  const [command, ...words] = [...through, ...asUsersHaveIt, installed, 'run', '--json', ...args] as [
     string,
     ...string[],
   ];
