@@ -83,13 +83,13 @@ export class RowTester {
   }
 
   /** @param ids of rows of the file, rising. */
-  satisfying(ids: readonly number[]): readonly number[] {
+  satisfying(ids: Float64Array): Float64Array {
     const rows = this.#rows;
     rows.id = -Infinity;
     this.#pairs?.forget();
     const isOfPairs = this.#messages.length + this.#severities.length === 0;
     const left = isOfPairs ? ids : ids.filter((id) => isAt(rows, id) && this.#rowHolds());
-    return left.filter((id) => this.#pairsHold(id));
+    return this.#pairs === null ? left : left.filter((id) => this.#pairsHold(id));
   }
 
   /** Of the rows of these ids, both inclusive, those that satisfy the tests: their records of `logs`. */

@@ -1,13 +1,13 @@
 /**
- * The rows of a page whose filter asks each row's texts: the engine says which rows come next, and their texts are looked at where they stand in
- * the pages of the tables (row-tests.ts), which takes a third of the time. What is found are the page's rows themselves.
+ * The rows of a page whose filter asks each row's texts: which rows come next is read from the index of times (time-order.ts), and their texts are
+ * looked at where they stand in the pages of the tables (row-tests.ts). What is found are the page's rows themselves.
  */
-import type { RowPlace, SearchRequest } from '../../search/request.ts';
+import type { SearchRequest } from '../../search/request.ts';
 import { type PageReader, fromPages } from './pages/page-file.ts';
 import { type PartedFilter, RowTester, partedFilter } from './row-tests.ts';
-import { idsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
 import { type TextCandidates, idCandidates } from './text-index.ts';
+import { idsInTimeOrder } from './time-order.ts';
 
 /** Rows looked at at once: at first few, since a page may be full soon. */
 const [firstIdsAtOnce, mostIdsAtOnce] = [500, 8000];
@@ -21,30 +21,25 @@ const mostIdsPerRow = 4;
 export function walkedRows(database: Sqlite, openPages: () => PageReader, asked: SearchRequest): TextCandidates | null {
   const parted = partedFilter(asked.filter);
   if (parted === null) return null;
-  return fromPages(openPages, (open) => walk(database, new RowTester(database, open, parted.tests), asked, parted));
+  return fromPages(openPages, (open) => walk(database, open, asked, parted));
 }
 
 function walk(
   database: Sqlite,
-  tester: RowTester,
+  open: () => PageReader,
   asked: SearchRequest,
-  { rest }: PartedFilter,
+  { tests, rest }: PartedFilter,
 ): TextCandidates | null {
+  const tester = new RowTester(database, open, tests);
+  const nextIds = idsInTimeOrder(database, open, { ...asked, filter: rest });
   const found: number[] = [];
-  let after: RowPlace | undefined = asked.after;
   for (let limit = firstIdsAtOnce; ; limit = Math.min(limit * 2, mostIdsAtOnce)) {
-    const { sql, values } = idsQuery({ ...asked, filter: rest, after, limit });
-    const { ids: json, last } = database.get<{ ids: string; last: string | null }>(sql, values) ?? {
-      ids: '[]',
-      last: null,
-    };
-    const ids = JSON.parse(json) as number[];
-    const sorted = [...Float64Array.from(ids).sort()];
+    const ids = nextIds(limit);
+    const sorted = Float64Array.from(ids).sort();
     if ((sorted.at(-1) ?? 0) - (sorted[0] ?? 0) > limit * mostIdsPerRow) return null;
     const satisfying = new Set(tester.satisfying(sorted));
-    found.push(...ids.filter((id) => satisfying.has(id)));
-    if (found.length >= asked.limit || ids.length < limit || last === null) break;
-    after = { timestamp: last, id: ids.at(-1) ?? 0 };
+    if (satisfying.size > 0) found.push(...ids.filter((id) => satisfying.has(id)));
+    if (found.length >= asked.limit || ids.length < limit) break;
   }
   return idCandidates(found.slice(0, asked.limit));
 }

@@ -116,7 +116,10 @@ export class PageFile implements PageReader {
 
   #readFrom(page: number): void {
     if (page < 1 || page > this.#pageCount) throw this.corrupt(`it refers to page ${page} of ${this.#pageCount}`);
-    const bytes = readSync(this.#descriptor, this.#window, 0, this.#window.length, (page - 1) * this.pageSize);
+    // Who jumps to and fro, or goes backwards, needs one page; who goes on where the window ends, more of them.
+    const beyond = page - this.#windowStart - this.#windowPages;
+    const wanted = beyond >= 0 && beyond < pagesAtOnce ? this.#window.length : this.pageSize;
+    const bytes = readSync(this.#descriptor, this.#window, 0, wanted, (page - 1) * this.pageSize);
     this.#windowStart = page;
     this.#windowPages = Math.floor(bytes / this.pageSize);
     if (this.#windowPages === 0) throw this.corrupt(`page ${page} is cut`);

@@ -1,0 +1,123 @@
+/**
+ * Reads an index of one text column from its pages, forwards or backwards (https://sqlite.org/fileformat.html, section 1.6): by text in the order
+ * of its bytes, then by id. Interior pages hold records as well, one between each two children.
+ */
+import { type PageReader, Varints, fittingInIndex } from './page-file.ts';
+import { Columns } from './record-columns.ts';
+
+const interiorIndex = 0x02;
+const leafIndex = 0x0a;
+/** An index of two thousand million pages is less deep. */
+const deepest = 20;
+
+export interface IndexPlace {
+  readonly text: string;
+  readonly id: number;
+}
+
+/** A page on the way from the root to the record. What comes next lies at `at`: a cell of a leaf, a child of an interior page. */
+interface Level {
+  readonly page: Buffer;
+  isLeaf: boolean;
+  cells: number;
+  at: number;
+}
+
+/** Stands between two records, or behind one. The reader's pages are its alone. */
+export class IndexCursor {
+  /** Of the record that `next` came to: its text is the `length` bytes of `bytes` from `start` on, good until the next call. */
+  id = 0;
+  bytes: Buffer;
+  start = 0;
+  length = 0;
+  readonly #pages: PageReader;
+  readonly #root: number;
+  readonly #isBackwards: boolean;
+  readonly #varints = new Varints();
+  readonly #columns = new Columns(2);
+  /** The first `#depth` are in use: their buffers serve again. */
+  readonly #levels: Level[] = [];
+  #depth = 0;
+
+  constructor(pages: PageReader, root: number, direction: 'forwards' | 'backwards') {
+    this.#pages = pages;
+    this.#root = root;
+    this.#isBackwards = direction === 'backwards';
+    this.bytes = Buffer.alloc(0);
+  }
+
+  /** Between the records below the place and the others. @param place null for the end that the walk begins at. */
+  seek(place: IndexPlace | null): void {
+    this.#depth = 0;
+    this.#descend(this.#root, place === null ? null : { text: Buffer.from(place.text), id: place.id });
+  }
+
+  /** False behind the last record. */
+  next(): boolean {
+    while (this.#depth > 0) {
+      const level = this.#levels[this.#depth - 1] as Level;
+      const end = this.#isBackwards ? 0 : level.cells;
+      if (level.at === end) {
+        this.#depth--;
+        continue;
+      }
+      const cell = this.#isBackwards ? --level.at : level.at++;
+      this.#read(level, cell);
+      if (!level.isLeaf) this.#descend(this.#child(level), null);
+      return true;
+    }
+    return false;
+  }
+
+  #descend(from: number, place: { readonly text: Buffer; readonly id: number } | null): void {
+    for (let number = from; ;) {
+      const level = this.#levelOf(number);
+      if (place !== null) level.at = this.#firstCell(level, place);
+      else level.at = this.#isBackwards ? level.cells : 0;
+      if (level.isLeaf) return;
+      number = this.#child(level);
+    }
+  }
+
+  #levelOf(number: number): Level {
+    const page = this.#pages.read(number);
+    const isLeaf = page[0] === leafIndex;
+    if (!isLeaf && page[0] !== interiorIndex) throw this.#pages.corrupt(`page ${number} is none of an index`);
+    if (this.#depth === deepest) throw this.#pages.corrupt('a tree that does not end');
+    const level = (this.#levels[this.#depth] ??= { page: Buffer.alloc(page.length), isLeaf, cells: 0, at: 0 });
+    this.#depth++;
+    page.copy(level.page);
+    level.isLeaf = isLeaf;
+    level.cells = page.readUInt16BE(3);
+    return level;
+  }
+
+  #child({ page, cells, at }: Level): number {
+    return page.readUInt32BE(at === cells ? 8 : page.readUInt16BE(12 + 2 * at));
+  }
+
+  #read({ page, isLeaf }: Level, cell: number): void {
+    const varints = this.#varints;
+    varints.at = isLeaf ? page.readUInt16BE(8 + 2 * cell) : page.readUInt16BE(12 + 2 * cell) + 4;
+    if (varints.next(page) > fittingInIndex(page.length)) throw this.#pages.corrupt('a record that goes on elsewhere');
+    const columns = this.#columns;
+    columns.find(page, varints.at);
+    this.bytes = page;
+    this.start = columns.start(0);
+    this.length = columns.length(0);
+    this.id = columns.integer(page, 1);
+  }
+
+  /** The first cell whose record is not below the place. */
+  #firstCell(level: Level, { text, id }: { readonly text: Buffer; readonly id: number }): number {
+    let [low, high] = [0, level.cells];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      this.#read(level, middle);
+      const difference = level.page.compare(text, 0, text.length, this.start, this.start + this.length);
+      if (difference < 0 || (difference === 0 && this.id < id)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
