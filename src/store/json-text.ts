@@ -42,12 +42,11 @@ export class JsonText {
     this.#length = to;
   }
 
-  /** Text of ours, as it is; of ASCII or not. */
-  append(text: Uint8Array): void {
-    this.#makeRoom(text.length);
-    this.#buffer.set(text, this.#length);
-    this.#allBits = 0xff;
-    this.#length += text.length;
+  /** A part of another text, as it is. */
+  append(from: JsonText, start: number, end: number): void {
+    this.#makeRoom(end - start);
+    this.#length += from.#buffer.copy(this.#buffer, this.#length, start, end);
+    this.#allBits |= from.#allBits;
   }
 
   integer(value: number): void {
@@ -74,11 +73,6 @@ export class JsonText {
 
   get capacity(): number {
     return this.#buffer.length;
-  }
-
-  /** Good until more is written. */
-  part(start: number, end: number): Uint8Array {
-    return this.#buffer.subarray(start, end);
   }
 
   /** From `start` on, as far as it is ASCII. */

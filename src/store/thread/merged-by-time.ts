@@ -3,10 +3,6 @@ import type { RowPlace, SearchRequest } from '../../search/request.ts';
 import { type Segment, isAhead, mayMatch } from '../segments.ts';
 import type { Sources } from './sources.ts';
 
-interface Placed {
-  readonly place: RowPlace;
-}
-
 export interface Merged<Row> {
   /** In the order asked for, at most `limit`. */
   readonly rows: readonly Row[];
@@ -18,7 +14,7 @@ export interface Merged<Row> {
  * The files are asked in the order in which their rows begin, until the page is full and the next file begins behind its end.
  * @param rowsOf a file's rows, in the order asked for; of the hot file for null.
  */
-export function mergedByTime<Row extends Placed>(
+export function mergedByTime<Row extends RowPlace>(
   { segments }: Sources,
   asked: SearchRequest,
   rowsOf: (segment: Segment | null) => Merged<Row>,
@@ -26,7 +22,7 @@ export function mergedByTime<Row extends Placed>(
   const { limit } = asked;
   const isNewestFirst = asked.order === 'desc';
   const isBefore = (a: string, b: string): boolean => (isNewestFirst ? a > b : a < b);
-  const compare = ({ place: a }: Row, { place: b }: Row): number => {
+  const compare = (a: Row, b: Row): number => {
     if (a.timestamp !== b.timestamp) return isBefore(a.timestamp, b.timestamp) ? -1 : 1;
     return isNewestFirst ? b.id - a.id : a.id - b.id;
   };
@@ -40,7 +36,7 @@ export function mergedByTime<Row extends Placed>(
   let end: Row | undefined;
   for (const segment of [null, ...inOrder]) {
     const lastWanted = rows.length >= limit ? rows[limit - 1] : end;
-    if (segment !== null && lastWanted !== undefined && isBefore(lastWanted.place.timestamp, beginOf(segment))) break;
+    if (segment !== null && lastWanted !== undefined && isBefore(lastWanted.timestamp, beginOf(segment))) break;
     const found = rowsOf(segment);
     const last = found.rows.at(-1);
     if (last === undefined) continue;

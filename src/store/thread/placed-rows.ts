@@ -6,19 +6,20 @@ import type { RowPlace } from '../../search/request.ts';
 import type { Segment } from '../segments.ts';
 import { JsonText } from '../json-text.ts';
 import { fromPages } from './pages/page-file.ts';
-import { expectedRowBytes, firstRowsAtOnce, maxPageText, mostRowsAtOnce } from './row-lines.ts';
+import { expectedRowBytes, firstRowsAtOnce, maxPageText } from './row-lines.ts';
 import { RowWriter } from './row-writer.ts';
 import type { Sources } from './sources.ts';
 
 /** Below, opening the files costs more than is gained. */
 export const fewestPlaced = 500;
+/** Rows whose text is made before it is copied, at most: what stays in the processor's cache. */
+const mostRowsAtOnce = 2048;
 /** Ids that are walked for each row that is wanted, at most. */
 const mostIdsPerRow = 4;
 
-export interface PlacedRow {
+export interface PlacedRow extends RowPlace {
   /** Null for the hot file. */
   readonly segment: Segment | null;
-  readonly place: RowPlace;
 }
 
 interface WrittenPage {
@@ -48,18 +49,20 @@ export function writePlacedRows(
 
 function isDense(rows: readonly PlacedRow[]): boolean {
   let [least, most] = [Infinity, 0];
-  for (const { place } of rows) {
-    least = Math.min(least, place.id);
-    most = Math.max(most, place.id);
+  for (const { id } of rows) {
+    least = Math.min(least, id);
+    most = Math.max(most, id);
   }
   return most - least < rows.length * mostIdsPerRow;
 }
 
 type Writers = ReadonlyMap<Segment | null, RowWriter>;
 
-/** In the order of ids; kept from page to page, since buffers that are let go wait long for being collected. */
+/** Rows in the order of ids, which are then copied into that of the page. Kept, since fresh memory costs more than what is done in it. */
 let scratch = new JsonText(firstRowsAtOnce * expectedRowBytes);
-const mostScratchBytes = 8 * 1024 * 1024;
+const mostScratchBytes = 4 * 1024 * 1024;
+/** Where the text of each row begins and ends in it, by its place among the rows. */
+const spans = new Float64Array(mostRowsAtOnce * 2);
 
 /** Some rows at a time, since they may be long. */
 function written(writers: Writers, rows: readonly PlacedRow[]): WrittenPage | null {
@@ -67,13 +70,11 @@ function written(writers: Writers, rows: readonly PlacedRow[]): WrittenPage | nu
   let [rowCount, atOnce] = [0, firstRowsAtOnce];
   while (rowCount < rows.length) {
     const chunk = rows.slice(rowCount, rowCount + atOnce);
-    const texts = textsOf(writers, chunk);
-    if (texts === null) return null;
-    for (const { place } of chunk) {
-      const text = texts.get(place.id);
-      if (text === undefined) return null;
-      if (page.length + text.length > maxPageText && rowCount > 0) return { bytes: page.takeBytes(), rowCount };
-      page.append(text);
+    if (!writeById(writers, chunk)) return null;
+    for (let index = 0; index < chunk.length; index++) {
+      const [begin = 0, end = 0] = [spans[index * 2], spans[index * 2 + 1]];
+      if (page.length + end - begin > maxPageText && rowCount > 0) return { bytes: page.takeBytes(), rowCount };
+      page.append(scratch, begin, end);
       rowCount++;
     }
     const room = Math.max(Math.floor((maxPageText - page.length) / (page.length / rowCount)), 1);
@@ -82,23 +83,25 @@ function written(writers: Writers, rows: readonly PlacedRow[]): WrittenPage | nu
   return { bytes: page.takeBytes(), rowCount };
 }
 
-/** By id; good until the next call. Null when one is missing. */
-function textsOf(writers: Writers, rows: readonly PlacedRow[]): ReadonlyMap<number, Uint8Array> | null {
+/** Into `scratch` and `spans`. Ids of different files do not overlap, so the files follow each other. False when a row is missing. */
+function writeById(writers: Writers, rows: readonly PlacedRow[]): boolean {
   if (scratch.capacity > mostScratchBytes) scratch = new JsonText(firstRowsAtOnce * expectedRowBytes);
   scratch.cutAt(0);
-  const begins = new Map<number, number>();
-  for (const [segment, ofFile] of Map.groupBy(rows, (row) => row.segment)) {
-    const writer = writers.get(segment);
-    const ids = Float64Array.from(ofFile, ({ place }) => place.id).sort();
-    writer?.seek(ids[0] ?? 0);
-    for (const id of ids) {
-      do if (writer === undefined || !writer.next() || writer.id > id) return null;
-      while (writer.id < id);
-      if (!writer.find()) return null;
-      begins.set(id, scratch.length);
-      writer.write(scratch);
-    }
+  const idOf = (index: number): number => rows[index]?.id ?? 0;
+  let before: PlacedRow | undefined;
+  // In the order of time they are nearly in that of ids, or in its reverse: both are soon sorted.
+  for (const index of [...rows.keys()].sort((a, b) => idOf(a) - idOf(b))) {
+    const row = rows[index];
+    const writer = row === undefined ? undefined : writers.get(row.segment);
+    if (row === undefined || writer === undefined) return false;
+    if (before?.segment !== row.segment) writer.seek(row.id);
+    before = row;
+    do if (!writer.next() || writer.id > row.id) return false;
+    while (writer.id < row.id);
+    if (!writer.find()) return false;
+    spans[index * 2] = scratch.length;
+    writer.write(scratch);
+    spans[index * 2 + 1] = scratch.length;
   }
-  const ends = [...begins.values()].slice(1);
-  return new Map([...begins].map(([id, begin], index) => [id, scratch.part(begin, ends[index] ?? scratch.length)]));
+  return true;
 }

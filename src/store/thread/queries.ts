@@ -73,11 +73,12 @@ function pageFromPlaces(sources: Sources, asked: SearchRequest): RowsOfPage | nu
   const written = writePlacedRows(sources, sources.openPages, wanted);
   if (written === null) return null;
   const { bytes, rowCount } = written;
+  const last = wanted[rowCount - 1];
   const hasMore = merged.isCut || merged.rows.length === asked.limit || rowCount < wanted.length;
   const text = asked.asBytes
     ? { ndjson: '', bytes }
     : { ndjson: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString() };
-  return { ...text, rowCount, last: wanted[rowCount - 1]?.place ?? null, hasMore };
+  return { ...text, rowCount, last: last === undefined ? null : { id: last.id, timestamp: last.timestamp }, hasMore };
 }
 
 function placesIn(
@@ -91,7 +92,7 @@ function placesIn(
   const timestamps = JSON.parse(found?.timestamps ?? '[]') as string[];
   const ids = JSON.parse(found?.ids ?? '[]') as number[];
   return {
-    rows: ids.map((id, index) => ({ segment, place: { id, timestamp: timestamps[index] ?? '' } })),
+    rows: ids.map((id, index) => ({ id, timestamp: timestamps[index] ?? '', segment })),
     isCut: false,
   };
 }
@@ -134,7 +135,7 @@ function rowsOfEngine(sources: Sources, segment: Segment | null, asked: SearchRe
 function inOrderOfTime(sources: Sources, asked: SearchRequest): FileRows {
   const merged = mergedByTime(sources, asked, (segment) => {
     const { lines, isCut } = rowsOfEngine(sources, segment, asked);
-    return { rows: lines.map((line) => ({ line, place: placeOf(line) })), isCut };
+    return { rows: lines.map((line) => ({ line, ...placeOf(line) })), isCut };
   });
   const rows = new CollectedRows();
   const hasRoom = rows.add(merged.rows.map(({ line }) => line));
