@@ -7,6 +7,8 @@ import { fits, templateWords } from '../pattern/message-words.ts';
 import { LinearPattern } from '../runtime/linear-pattern.ts';
 import type { Operator, Test } from './query.ts';
 
+export type NumberTest = Extract<Test, { readonly kind: 'compare' }>;
+
 /** @returns false for a text that is not there. */
 export function satisfies(text: string | null | undefined, test: Test): boolean {
   if (text === null || text === undefined) return false;
@@ -27,10 +29,15 @@ export function satisfies(text: string | null | undefined, test: Test): boolean 
       return regexOf(test.pattern, test.ignoreCase).test(text);
     case 'compare':
       if (test.as === 'text') return holds(naturalOrder(text, test.value), test.operator);
-      return isNumber(text) && holds(Number(text) - Number(test.value), test.operator);
+      return isNumber(text) && satisfiesNumber(Number(text), test);
     default:
       return test satisfies never;
   }
+}
+
+/** What a comparison of numbers says of one; false for NaN. */
+export function satisfiesNumber(value: number, { operator, value: bound }: NumberTest): boolean {
+  return holds(value - Number(bound), operator);
 }
 
 const masker = new Masker();

@@ -165,7 +165,7 @@ function narrowingFor(sources: Sources, segment: Segment | null, asked: SearchRe
   const { openPages } = sources;
   if (isByIndex(narrowing, filter) || openPages === undefined) return narrowing;
   const database = segment === null ? sources.hot : sources.open(segment);
-  const candidates = walkedRows(database, () => openPages(segment), asked);
+  const candidates = walkedRows(database, () => openPages(segment), asked, sources.numbers);
   return candidates === null ? narrowing : { candidates, pairs: 'of each row' };
 }
 

@@ -15,6 +15,7 @@ import { capWasmMemory } from './memory-cap.ts';
 import { OpenSegments } from './open-segments.ts';
 import { patternExtent, patternHistories } from './pattern-history.ts';
 import { countHits } from './hit-counts.ts';
+import { NumberColumns } from './number-columns.ts';
 import { PageFile } from './pages/page-file.ts';
 import { searchRows } from './queries.ts';
 import type { Sources } from './sources.ts';
@@ -37,6 +38,7 @@ let segments: readonly Segment[] = [];
 const openSegments = new OpenSegments(directory);
 const answers = new SegmentAnswers();
 const unsealed = new UnsealedRows();
+const numbers = new NumberColumns();
 const wal = walOf(hotPath);
 
 function sourcesAt(snapshot: string): Sources {
@@ -52,6 +54,7 @@ function sourcesAt(snapshot: string): Sources {
     openPages: (segment) => (segment === null ? opened.openPages() : new PageFile(segment.path, 'r')),
     answers,
     unsealed,
+    numbers,
   };
 }
 
@@ -75,6 +78,7 @@ serve<ReaderCalls>(parentPort, {
     openSegments.keepOnly(list);
     answers.keepOnly(list);
     unsealed.keepOnly(list);
+    numbers.keepOnly(list);
   },
   search: (snapshot, request) => consistent(snapshot, (sources) => searchRows(sources, request)),
   hits: (snapshot, request) => consistent(snapshot, (sources) => countHits(sources, request)),

@@ -5,13 +5,14 @@
  */
 import { literalsOf } from '../../pattern/message-words.ts';
 import { literalsIn, requiredEnd } from '../../search/pattern-literals.ts';
-import { satisfies } from '../../search/predicates.ts';
+import { satisfies, satisfiesNumber } from '../../search/predicates.ts';
 import { type Severity, severitiesFrom } from '../../record/severity.ts';
 import type { Query, Test } from '../../search/query.ts';
 import type { Filter } from '../../search/request.ts';
+import type { NumberColumn } from './number-columns.ts';
 import { FoldedBytes } from './pages/folded-bytes.ts';
 import type { PageReader } from './pages/page-file.ts';
-import { PairCursor } from './pages/pair-cursor.ts';
+import { PairCursor, isEqual } from './pages/pair-cursor.ts';
 import { Columns } from './pages/record-columns.ts';
 import { TableCursor } from './pages/table-pages.ts';
 import type { Sqlite } from './sqlite.ts';
@@ -59,7 +60,11 @@ function isWellFormed(test: Test): boolean {
 interface PairTest {
   readonly key: Buffer;
   readonly test: Test;
+  /** Of a range: what tells it without a look at the pairs. */
+  readonly numbers: NumberColumn | null;
 }
+
+export type NumbersOf = (key: string) => NumberColumn | null;
 
 /** Rows passed over at most before the next one is looked for anew. */
 const mostRowsPassed = 50;
@@ -73,23 +78,51 @@ export class RowTester {
   readonly #pairs: PairCursor | null;
   readonly #pairTests: readonly PairTest[];
 
-  /** @param open pages of the file of `database`, once a table. */
-  constructor(database: Sqlite, open: () => PageReader, { severities, messages, pairs }: RowTests) {
+  /**
+   * @param open pages of the file of `database`, once a table.
+   * @param numbersOf the file's column of a key.
+   */
+  constructor(
+    database: Sqlite,
+    open: () => PageReader,
+    { severities, messages, pairs }: RowTests,
+    numbersOf: NumbersOf = () => null,
+  ) {
     this.#rows = new TableCursor(open(), database.rootPageOf('logs'));
     this.#severities = severities;
     this.#messages = messages.map(messageTest);
     this.#pairs = pairs.length === 0 ? null : new PairCursor(open(), database.rootPageOf('logs_metadata'));
-    this.#pairTests = pairs.map(([key, test]) => ({ key: Buffer.from(key), test }));
+    this.#pairTests = pairs.map(([key, test]) => ({
+      key: Buffer.from(key),
+      test,
+      numbers: test.kind === 'compare' && test.as === 'number' ? numbersOf(key) : null,
+    }));
   }
 
-  /** @param ids of rows of the file, rising. */
+  /** @param ids of rows of the file, rising; they lie close together. */
   satisfying(ids: Float64Array): Float64Array {
     const rows = this.#rows;
+    let [left, pairTests] = [ids, this.#pairTests];
+    for (const pairTest of pairTests) {
+      const inRange = this.#inRange(left, pairTest);
+      if (inRange === null) continue;
+      left = inRange;
+      pairTests = pairTests.filter((other) => other !== pairTest);
+    }
     rows.id = -Infinity;
+    if (this.#messages.length + this.#severities.length > 0)
+      left = left.filter((id) => isAt(rows, id) && this.#rowHolds());
     this.#pairs?.forget();
-    const isOfPairs = this.#messages.length + this.#severities.length === 0;
-    const left = isOfPairs ? ids : ids.filter((id) => isAt(rows, id) && this.#rowHolds());
-    return this.#pairs === null ? left : left.filter((id) => this.#pairsHold(id));
+    return pairTests.length === 0 ? left : left.filter((id) => this.#pairsHold(id, pairTests));
+  }
+
+  /** Null where the test is not of a range, or a column cannot tell. */
+  #inRange(ids: Float64Array, { test, numbers }: PairTest): Float64Array | null {
+    if (numbers === null || test.kind !== 'compare' || this.#pairs === null) return null;
+    const [first, last] = [ids[0], ids.at(-1)];
+    if (first === undefined || last === undefined) return ids;
+    if (!numbers.cover(first, last, this.#pairs)) return null;
+    return ids.filter((id) => satisfiesNumber(numbers.at(id), test));
   }
 
   /** Of the rows of these ids, both inclusive, those that satisfy the tests: their records of `logs`. */
@@ -113,8 +146,8 @@ export class RowTester {
     return this.#severities.every((among) => among.includes(severity));
   }
 
-  #pairsHold(id: number): boolean {
-    return this.#pairs === null || hasPairs(this.#pairs, id, this.#pairTests);
+  #pairsHold(id: number, tests = this.#pairTests): boolean {
+    return this.#pairs === null || hasPairs(this.#pairs, id, tests);
   }
 }
 
@@ -135,14 +168,10 @@ function hasPairs(pairs: PairCursor, id: number, tests: readonly PairTest[]): bo
   return missing.length === 0;
 }
 
-function holds({ bytes, columns }: PairCursor, { key, test }: PairTest): boolean {
-  if (columns.length(2) !== key.length || !isEqual(bytes, columns.start(2), key)) return false;
+function holds(pairs: PairCursor, { key, test }: PairTest): boolean {
+  if (!pairs.isOf(key)) return false;
+  const { bytes, columns } = pairs;
   return satisfies(textAt(bytes, columns.start(3), columns.length(3)), test);
-}
-
-function isEqual(bytes: Uint8Array, start: number, other: Uint8Array): boolean {
-  for (let at = 0; at < other.length; at++) if (bytes[start + at] !== other[at]) return false;
-  return true;
 }
 
 function textAt(bytes: Uint8Array, start: number, length: number): string {

@@ -1,5 +1,6 @@
 /** What a reader answers questions from. */
 import type { Segment } from '../segments.ts';
+import type { NumberColumns } from './number-columns.ts';
 import type { PageReader } from './pages/page-file.ts';
 import type { SegmentAnswers } from './segment-answers.ts';
 import type { Sqlite } from './sqlite.ts';
@@ -17,4 +18,6 @@ export interface Sources {
   readonly answers: SegmentAnswers;
   /** What is known of the files that are not sealed; without it they are read through. */
   readonly unsealed?: UnsealedRows;
+  /** Of metadata that was asked for ranges; without them it is looked for anew each time. */
+  readonly numbers?: NumberColumns;
 }

@@ -2,7 +2,8 @@
  * The rows of a page whose filter asks each row's texts: which rows come next is read from the index of times (time-order.ts), and their texts are
  * looked at where they stand in the pages of the tables (row-tests.ts). What is found are the page's rows themselves.
  */
-import type { SearchRequest } from '../../search/request.ts';
+import type { IdRange, SearchRequest } from '../../search/request.ts';
+import type { NumberColumns } from './number-columns.ts';
 import { type PageReader, fromPages } from './pages/page-file.ts';
 import { type PartedFilter, RowTester, partedFilter } from './row-tests.ts';
 import type { Sqlite } from './sqlite.ts';
@@ -18,10 +19,15 @@ const mostIdsPerRow = 4;
  * Null where the engine is to look at the rows.
  * @param asked not in the order of arrival.
  */
-export function walkedRows(database: Sqlite, openPages: () => PageReader, asked: SearchRequest): TextCandidates | null {
+export function walkedRows(
+  database: Sqlite,
+  openPages: () => PageReader,
+  asked: SearchRequest,
+  columns?: NumberColumns,
+): TextCandidates | null {
   const parted = partedFilter(asked.filter);
   if (parted === null) return null;
-  return fromPages(openPages, (open) => walk(database, open, asked, parted));
+  return fromPages(openPages, (open) => walk(database, open, asked, parted, columns));
 }
 
 function walk(
@@ -29,8 +35,10 @@ function walk(
   open: () => PageReader,
   asked: SearchRequest,
   { tests, rest }: PartedFilter,
+  columns: NumberColumns | undefined,
 ): TextCandidates | null {
-  const tester = new RowTester(database, open, tests);
+  const range = columns === undefined ? null : idRangeOf(database);
+  const tester = new RowTester(database, open, tests, (key) => (range && columns?.of(range, key)) ?? null);
   const nextIds = idsInTimeOrder(database, open, { ...asked, filter: rest });
   const found: number[] = [];
   for (let limit = firstIdsAtOnce; ; limit = Math.min(limit * 2, mostIdsAtOnce)) {
@@ -42,4 +50,12 @@ function walk(
     if (found.length >= asked.limit || ids.length < limit) break;
   }
   return idCandidates(found.slice(0, asked.limit));
+}
+
+function idRangeOf(database: Sqlite): IdRange | null {
+  const found = database.get<{ firstId: number | null; lastId: number | null }>(
+    'SELECT (SELECT min(id) FROM logs) AS firstId, (SELECT max(id) FROM logs) AS lastId',
+  );
+  const { firstId, lastId } = found ?? {};
+  return typeof firstId === 'number' && typeof lastId === 'number' ? { firstId, lastId } : null;
 }

@@ -9,6 +9,7 @@ import { parseQuery } from '../../../src/search/parse-query.ts';
 import type { Filter, LogRow, SearchRequest } from '../../../src/search/request.ts';
 import { hotFileName } from '../../../src/store/segments.ts';
 import { countHits } from '../../../src/store/thread/hit-counts.ts';
+import { NumberColumns } from '../../../src/store/thread/number-columns.ts';
 import { FoldedBytes } from '../../../src/store/thread/pages/folded-bytes.ts';
 import { PageFile } from '../../../src/store/thread/pages/page-file.ts';
 import { searchRows } from '../../../src/store/thread/queries.ts';
@@ -56,7 +57,7 @@ function messageOf(row: number): string {
 }
 
 interface Files {
-  /** With nothing kept from a question before. */
+  /** With nothing kept from a question before but numbers of metadata. */
   readonly sources: () => Sources;
   readonly rows: readonly LogRow[];
   /** Statements that a file was asked. */
@@ -81,7 +82,7 @@ async function files(t: Test, message = messageOf): Promise<Files> {
             row % 9 === 0
               ? []
               : [
-                  ['cpu', String((row * 37) % 100)],
+                  ['cpu', row % 11 === 0 ? 'n/a' : String((row * 37) % 100)],
                   ['text', `${message(row + 1)}\u00e9`],
                 ],
         });
@@ -107,6 +108,7 @@ async function files(t: Test, message = messageOf): Promise<Files> {
     };
   }
   const openPages: Sources['openPages'] = (segment) => new PageFile(segment?.path ?? join(directory, hotFileName), 'r');
+  const numbers = new NumberColumns();
   const sources = (): Sources => ({
     hot,
     segments,
@@ -114,6 +116,7 @@ async function files(t: Test, message = messageOf): Promise<Files> {
     openPages,
     answers: new SegmentAnswers(),
     unsealed: new UnsealedRows(),
+    numbers,
   });
   return { sources, rows, asked };
 }
@@ -161,7 +164,19 @@ const term = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom('captured', 'cap', 'lock', 'LOCK', 'block', 'ed', '\u00e9', 'k', 'nowhere') },
   { weight: 2, arbitrary: quoted },
   fc.constantFrom('cap*', '/lock$/', '/[0-9]lock/', '/\u00e9$/', '/captured.*1f$/', '/^[a-c]/', '/7$|k$/'),
-  fc.constantFrom('cpu:>50', 'cpu:<=3', 'cpu:7', 'cpu:*', 'text:/k\u00e9$/', 'text:cap*', 'text:lock', 'cpu:>9000'),
+  fc.constantFrom(
+    'cpu:>50',
+    'cpu:<=3',
+    'cpu:7',
+    'cpu:*',
+    'text:/k\u00e9$/',
+    'text:cap*',
+    'text:lock',
+    'cpu:>9000',
+    'cpu:>=40.5',
+    'cpu:<1e1',
+    'text:>5',
+  ),
   fc.constantFrom('severity:>=error', 'severity:info', 'message:lo*', 'message:*', 'id:>2500'),
 );
 const query = fc

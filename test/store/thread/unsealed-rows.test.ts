@@ -7,6 +7,7 @@ import type { Filter } from '../../../src/search/request.ts';
 import { hotFileName } from '../../../src/store/segments.ts';
 import { countFields } from '../../../src/store/thread/field-counts.ts';
 import { countHits } from '../../../src/store/thread/hit-counts.ts';
+import { NumberColumns } from '../../../src/store/thread/number-columns.ts';
 import { PairHash, PairHashes, pairHashOf } from '../../../src/store/thread/pair-hashes.ts';
 import { PageFile } from '../../../src/store/thread/pages/page-file.ts';
 import { searchRows } from '../../../src/store/thread/queries.ts';
@@ -68,6 +69,7 @@ void test('a pair is looked for in few rows of a file without an index, with the
               : [
                   ['userId', `u-${next % 500}`],
                   ['even', String(next % 2 === 0)],
+                  ['number', String(next)],
                 ],
         }),
       ),
@@ -75,7 +77,7 @@ void test('a pair is looked for in few rows of a file without an index, with the
       gaps: [],
     });
   await append(2500);
-  const [unsealed, wal] = [new UnsealedRows(), walOf(path)];
+  const [unsealed, numbers, wal] = [new UnsealedRows(), new NumberColumns(), walOf(path)];
   t.teardown(() => wal.close());
   for (const round of [1, 2, 3]) {
     const snapshot = new Snapshot(path, join(directory, `alias-${round}`), wal);
@@ -86,7 +88,7 @@ void test('a pair is looked for in few rows of a file without an index, with the
       asked.push(sql);
       return all(sql, values);
     };
-    const known = { ...plain, openPages: () => snapshot.openPages(), unsealed };
+    const known = { ...plain, openPages: () => snapshot.openPages(), unsealed, numbers };
     const withAnswers = (sources: Omit<Sources, 'answers'>): Sources => ({ ...sources, answers: new SegmentAnswers() });
     const filters: Filter[] = [
       'userId:u-36',
@@ -94,6 +96,8 @@ void test('a pair is looked for in few rows of a file without an index, with the
       'even:false',
       'userId:nobody',
       'userId:u-36 -even:true',
+      'number:>2450',
+      'number:<=7.5',
     ].map((text) => ({ search: { text, query: parseQuery(text, 0)! } }));
     filters.push(
       { metadata: [['userId', 'u-72']] },

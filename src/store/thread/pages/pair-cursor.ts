@@ -22,6 +22,11 @@ export class PairCursor {
     return this.#rows.bytes;
   }
 
+  /** Whether the pair that it stands on has the key. */
+  isOf(key: Uint8Array): boolean {
+    return this.columns.length(2) === key.length && isEqual(this.bytes, this.columns.start(2), key);
+  }
+
   /** Where it stands: what comes next may lie before that. */
   forget(): void {
     this.logId = -Infinity;
@@ -40,4 +45,9 @@ export class PairCursor {
     this.logId = this.#rows.next() ? Math.floor(this.#rows.id / 1024) : Infinity;
     if (this.logId < Infinity) this.columns.find(this.#rows.bytes, this.#rows.at);
   }
+}
+
+export function isEqual(bytes: Uint8Array, start: number, other: Uint8Array): boolean {
+  for (let at = 0; at < other.length; at++) if (bytes[start + at] !== other[at]) return false;
+  return true;
 }
