@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { inputs } from '../inputs/registry.ts';
 import { defaultDataDir } from './data-dir.ts';
+import { besideOthers, entriesIn, refuseIncompleteTls, refuseOpenAddress, refuseSameNames } from './refinements.ts';
 import { logFormats, logLevels } from '../runtime/log-levels.ts';
 import { bytes, duration } from '../runtime/units.ts';
 import { commonOptions } from '../sinks/options.ts';
@@ -51,25 +52,9 @@ if (firstSink === undefined) throw new Error('no sinks are registered');
 const sinkSchema = z.discriminatedUnion('type', [firstSink, ...otherSinks]) as unknown as z.ZodType<SinkConfig>;
 
 /** ADDRESS:PORT */
-const addressPattern = /^(?:\[[\da-fA-F:.]+\]|[^[\]:/]+):\d{1,5}$/;
-
-/** Has a refinement look also where something else is wrong, so that everything is said at once. */
-const besideOthers = { when: () => true };
-
-/** The entries of a list that may be none, of which each may be anything. */
-function entriesIn<Entry extends object>(list: readonly Entry[]): (readonly [number, Partial<Entry>])[] {
-  const given: readonly unknown[] = Array.isArray(list) ? list : [];
-  return given.map((entry, index) => [index, (typeof entry === 'object' ? (entry ?? {}) : {}) as Partial<Entry>]);
-}
-
-/** @param names undefined for what needs none. */
-function refuseSameNames(names: readonly (string | undefined)[], what: string, context: z.RefinementCtx): void {
-  for (const [index, name] of names.entries()) {
-    if (name === undefined || names.indexOf(name) === index) continue;
-    const message = `there is ${what === 'input' ? 'an' : 'a'} ${what} \`${name}\` already: give each its own name`;
-    context.addIssue({ code: 'custom', path: [index, 'name'], message });
-  }
-}
+const port = String.raw`(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])`;
+const address = String.raw`(?:\[[\da-fA-F:.]+\]|[^[\]:/]+):${port}`;
+const addressPattern = new RegExp(`^${address}$`);
 
 /** What is followed when no configuration says otherwise: the text logs of /var/log, and syslog on an unprivileged port. */
 export const defaultInputs = [
@@ -107,6 +92,7 @@ export const configSchema = z.strictObject({
         'input',
         context,
       );
+      refuseIncompleteTls(inputs, context);
     }, besideOthers)
     .prefault(defaultInputs as never)
     .describe('Where lines come from'),
@@ -138,7 +124,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       listen: z
         .string()
-        .regex(/^(?:unix:\/.+|(?:\[[\da-fA-F:.]+\]|[^[\]:/]+):\d{1,5})$/, {
+        .regex(new RegExp(`^(?:unix:/.+|${address})$`), {
           error: 'expected ADDRESS:PORT, e.g. 127.0.0.1:8514, or unix:/PATH',
         })
         .default('127.0.0.1:8514')
@@ -184,6 +170,7 @@ export const configSchema = z.strictObject({
         .describe('Requests of one token, sustained; twice as many at once. Beyond it 429'),
       max_requests: z.int().min(1).max(10_000).default(128).describe('Requests worked on at once; beyond it 429'),
     })
+    .superRefine(refuseOpenAddress, besideOthers)
     .prefault({})
     .describe('The query endpoint'),
   store: z

@@ -4,8 +4,8 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, readFile, unlink } from 'node:fs/promises';
 import type { Server as HttpsServer } from 'node:https';
-import { isIP } from 'node:net';
 import { hostname } from 'node:os';
+import { createSecureContext } from 'node:tls';
 import fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -14,7 +14,7 @@ import fastify, {
 } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
-import { hostAndPort } from '../runtime/host-and-port.ts';
+import { hostAndPort, isLoopback } from '../runtime/host-and-port.ts';
 import type { Service } from '../runtime/service.ts';
 import { removeStaleSocket } from '../runtime/unix-socket.ts';
 import { Accounts } from './accounts.ts';
@@ -136,10 +136,6 @@ function parseListen(listen: string): ListenAddress {
   return hostAndPort(listen);
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-}
-
 /**
  * The server without a socket.
  * @param watchRoutes is given the server before it has routes, and so is told of each of them.
@@ -244,7 +240,7 @@ async function descriptionOf({ version, ingest }: QueryServerOptions): Promise<s
   return JSON.stringify(await openApiDocument(version, ingest));
 }
 
-/** @throws RegressionError `CONFIG_INVALID` naming the file. */
+/** @throws RegressionError `CONFIG_INVALID` naming the file, or what is wrong with the two. */
 async function readTls({ cert, key }: { readonly cert: string; readonly key: string }) {
   const read = async (path: string, option: string): Promise<Buffer> => {
     try {
@@ -255,7 +251,16 @@ async function readTls({ cert, key }: { readonly cert: string; readonly key: str
       });
     }
   };
-  return { cert: await read(cert, 'cert'), key: await read(key, 'key'), minVersion: 'TLSv1.2' as const };
+  const pair = { cert: await read(cert, 'cert'), key: await read(key, 'key'), minVersion: 'TLSv1.2' as const };
+  try {
+    createSecureContext(pair);
+  } catch (error) {
+    throw new RegressionError('CONFIG_INVALID', `server.tls: ${cert} and ${key}: ${messageOf(error)}`, {
+      cause: error,
+      hint: 'Do server.tls.cert and server.tls.key belong together, both PEM?',
+    });
+  }
+  return pair;
 }
 
 function problemOf(error: FastifyError, request: FastifyRequest) {

@@ -2,7 +2,7 @@
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'tap';
 import type { HealthPart } from '../../src/query/context.ts';
@@ -371,6 +371,13 @@ void test('a query that takes too long is a problem of its own, and bugs show no
 void test('an address that others can reach is refused unless it is meant', async (t) => {
   await t.rejects(serve(t, { listen: '0.0.0.0:0' }), { code: 'CONFIG_INVALID', hint: /allow_remote/ });
   await t.resolves(serve(t, { listen: '0.0.0.0:0', allowRemote: true }));
+});
+
+void test('TLS files that are none, or do not belong together, are refused with a hint', async (t) => {
+  const file = join(await tempDir(t), 'a.pem');
+  await writeFile(file, 'no certificate');
+  const refused = { code: 'CONFIG_INVALID', message: /^server\.tls: .*a\.pem/, hint: /both PEM/ };
+  await t.rejects(serve(t, { tls: { cert: file, key: file } }), refused);
 });
 
 void test('an address in use is refused with a hint', async (t) => {
