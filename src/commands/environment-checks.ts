@@ -3,70 +3,29 @@
  * nothing. Each finding that is not fine says how to mend it.
  */
 import { constants } from 'node:fs';
-import { access, readFile, readdir, stat, statfs } from 'node:fs/promises';
+import { access, readFile, readdir, stat } from 'node:fs/promises';
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Config, InputConfig } from '../config/schema.ts';
 import { FileGlobs, type FoundFiles } from '../inputs/file/glob.ts';
 import { parseListen } from '../inputs/syslog/listen-address.ts';
-import { probeDataDir } from '../runtime/data-dir-lock.ts';
 import { messageOf, systemCodeOf } from '../runtime/errors.ts';
 import { hostAndPort } from '../runtime/host-and-port.ts';
-import { type MemoryBudget, neededBytes } from '../runtime/memory-budget.ts';
+import { neededBytes } from '../runtime/memory-budget.ts';
+import { daemonOf, dataDirectory, disk } from './data-dir-checks.ts';
+import type { Finding, Host } from './finding.ts';
 import { namedFiles } from './named-files.ts';
 import { upstreams } from './upstreams.ts';
 
-export interface Finding {
-  readonly check:
-    | 'daemon'
-    | 'data directory'
-    | 'disk'
-    | 'clock'
-    | 'files'
-    | 'named files'
-    | 'inotify'
-    | 'open files'
-    | 'port'
-    | 'upstream'
-    | 'receive buffer'
-    | 'memory';
-  /** `failed`: the daemon cannot do its work. `warning`: it does, and less well. */
-  readonly outcome: 'ok' | 'warning' | 'failed';
-  readonly says: string;
-  /** What to do; absent when it is fine. */
-  readonly mend?: string;
-}
-
-export interface Host {
-  /** `/proc`, where there is one. */
-  readonly procDir: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly nowMs: number;
-  /** What the process may take: its control group's limit. */
-  readonly memory: MemoryBudget;
-}
-
 const MiB = 1024 * 1024;
-/** Rotation and backups make copies; below this they begin to fail. */
-const wantedFreeBytes = 1024 * MiB;
-const neededFreeBytes = 100 * MiB;
 /** Nobody has installed this before. */
 const earliestMs = Date.parse('2026-11-01T00:00:00Z');
 const toleratedSkewMs = 60_000;
 const shownPaths = 5;
 
 export async function environmentFindings(config: Config, host: Host): Promise<Finding[]> {
-  const holder = await probeDataDir(config.data_dir);
-  const daemon: Finding =
-    holder === null
-      ? {
-          check: 'daemon',
-          outcome: 'warning',
-          says: 'is not running',
-          mend: 'Start it: regression run, or systemctl start regression.',
-        }
-      : { check: 'daemon', outcome: 'ok', says: `\`regression ${holder.command}\` runs as pid ${holder.pid}` };
+  const { daemon, mayRun } = await daemonOf(config.data_dir);
   const found = await filesOf(config.inputs);
   const findings = await Promise.all([
     dataDirectory(config.data_dir),
@@ -78,39 +37,10 @@ export async function environmentFindings(config: Config, host: Host): Promise<F
     inotify(found, host),
     openFiles(found, host),
     // The daemon that runs holds the ports itself.
-    holder === null ? ports(config) : [],
+    mayRun ? [] : ports(config),
     receiveBuffers(config.inputs, host),
   ]);
   return [daemon, memory(host), ...findings.flat()];
-}
-
-async function dataDirectory(dataDir: string): Promise<Finding[]> {
-  const check = 'data directory';
-  const uid = process.getuid?.() ?? 0;
-  const place = await nearestExisting(dataDir);
-  try {
-    await access(place, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (error) {
-    const mend = `Give it to the daemon's user: install -d -m 700 -o ${uid} ${dataDir}; or choose another with --data-dir.`;
-    return [{ check, outcome: 'failed', says: `${place} cannot be written (${systemCodeOf(error)})`, mend }];
-  }
-  if (place !== dataDir) return [{ check, outcome: 'ok', says: `${dataDir} is made at the first start` }];
-  const { mode } = await stat(dataDir);
-  if ((mode & 0o077) === 0) return [{ check, outcome: 'ok', says: `${dataDir} can be written, by its owner alone` }];
-  const says = `${dataDir} is open to other users of this host (mode ${(mode & 0o777).toString(8)})`;
-  return [{ check, outcome: 'warning', says, mend: `chmod 700 ${dataDir}` }];
-}
-
-async function disk(dataDir: string): Promise<Finding[]> {
-  const check = 'disk';
-  const { bavail, bsize, files: inodes, ffree } = await statfs(await nearestExisting(dataDir));
-  const free = bavail * bsize;
-  const says = `${Math.floor(free / MiB).toLocaleString('en-US')} MiB free for ${dataDir}`;
-  const mend =
-    'Make room, or bound what is kept: tasks.prune.max_total_size, tasks.prune.max_age, tasks.prune.min_free.';
-  if (inodes > 0 && ffree === 0) return [{ check, outcome: 'failed', says: `no inodes are left for ${dataDir}`, mend }];
-  if (free < neededFreeBytes) return [{ check, outcome: 'failed', says, mend }];
-  return [free < wantedFreeBytes ? { check, outcome: 'warning', says, mend } : { check, outcome: 'ok', says }];
 }
 
 function memory({ memory: { limitBytes, isSmall } }: Host): Finding {
@@ -275,14 +205,6 @@ async function receiveBuffers(inputs: readonly InputConfig[], { procDir }: Host)
   if (most >= wanted) return [{ check, outcome: 'ok', says }];
   const mend = `sysctl -w net.core.rmem_max=${wanted}, for good in /etc/sysctl.d: bursts of datagrams are dropped by the kernel until then.`;
   return [{ check, outcome: 'warning', says, mend }];
-}
-
-async function nearestExisting(path: string): Promise<string> {
-  const isThere = await stat(path).then(
-    () => true,
-    () => false,
-  );
-  return isThere || path === '/' ? path : nearestExisting(dirname(path));
 }
 
 /** Null when the file is not there or holds no number. */

@@ -5,7 +5,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/schema.ts';
 import { messageOf, systemCodeOf } from '../runtime/errors.ts';
-import type { Finding, Host } from './environment-checks.ts';
+import type { Finding, Host } from './finding.ts';
 
 interface Named {
   /** `sinks[0].auth.token` */

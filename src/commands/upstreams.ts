@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import type { SinkConfig } from '../config/schema.ts';
 import { messageOf, systemCodeOf } from '../runtime/errors.ts';
-import type { Finding } from './environment-checks.ts';
+import type { Finding } from './finding.ts';
 
 const timeoutMs = 3000;
 const defaultPorts: Readonly<Record<string, number>> = {

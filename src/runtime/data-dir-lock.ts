@@ -10,6 +10,7 @@
  * highest is never removed, or a late starter would begin to count anew.
  */
 import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
 import { type FileHandle, link, open, readdir, unlink } from 'node:fs/promises';
 import { type Server, connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -36,9 +37,21 @@ export interface DataDirLock {
   release(): Promise<void>;
 }
 
-/** Who holds `dataDir` now; null when nobody does, or the directory is not there. */
+/**
+ * Who holds `dataDir` now; null when nobody does, or the directory is not there.
+ * @throws RegressionError `DATA_DIR_UNUSABLE` when it is no directory, or another user's.
+ */
 export async function probeDataDir(dataDir: string): Promise<LockHolder | null> {
-  const directory = await open(dataDir).catch(() => null);
+  const directory = await open(dataDir, constants.O_RDONLY | constants.O_DIRECTORY).catch((error: unknown) => {
+    const code = systemCodeOf(error);
+    if (code === 'ENOENT') return null;
+    const hint =
+      code === 'EACCES'
+        ? "It is its owner's alone: ask as that user or as root, or over HTTP with a token."
+        : 'Choose another directory with --data-dir.';
+    const message = `cannot look into ${dataDir}: ${messageOf(error)}`;
+    throw new RegressionError('DATA_DIR_UNUSABLE', message, { cause: error, hint });
+  });
   if (directory === null) return null;
   try {
     const number = await highestNumber(dataDir);

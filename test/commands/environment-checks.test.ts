@@ -4,7 +4,8 @@ import { chmod, mkdir, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test, type Test } from 'tap';
-import { type Finding, environmentFindings } from '../../src/commands/environment-checks.ts';
+import { environmentFindings } from '../../src/commands/environment-checks.ts';
+import type { Finding } from '../../src/commands/finding.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { memoryBudget } from '../../src/runtime/memory-budget.ts';
 import { makeCertificates } from '../certificates.ts';
@@ -115,6 +116,15 @@ void test('a data directory that others can read, and one written in the future,
 
   t.match(of(all, 'data directory'), [{ outcome: 'warning', says: /mode 755/, mend: `chmod 700 ${directory}` }]);
   t.match(of(all, 'clock'), [{ outcome: 'warning', says: /written at 2026-11-24T01:00/, mend: /set-ntp/ }]);
+});
+
+void test('a data directory that is a file is told, and so is that nobody can say whether a daemon runs', async (t) => {
+  const path = join(await tempDir(t), 'data');
+  await writeFile(path, '');
+  const all = await findings(t, { data_dir: path });
+
+  t.match(of(all, 'data directory'), [{ outcome: 'failed', says: `${path} is no directory` }]);
+  t.match(of(all, 'daemon'), [{ outcome: 'warning', says: /^whether it runs cannot be told: .*ENOTDIR/ }]);
 });
 
 void test('`regression doctor` shows the findings and fails when the daemon could not do its work', async (t) => {

@@ -326,6 +326,15 @@ void test('not ready names the part and why', async (t) => {
   t.strictSame(json, { status: 'not_ready', parts });
 });
 
+void test('a path that is none is a problem as everything else is', async (t) => {
+  const { get } = await serve(t);
+  for (const path of ['/api/v1/results/%ff', `/api/v1/results/${'a'.repeat(600)}`]) {
+    const { headers, json } = await get(path);
+    t.match(headers.get('content-type'), 'application/problem+json');
+    t.match(json, { code: 'BAD_URL', detail: /^a path is percent-encoded/ });
+  }
+});
+
 void test('unknown routes and methods are told apart', async (t) => {
   const { get, url } = await serve(t);
   t.match((await get('/api/v1/log')).json, { status: 404, code: 'NOT_FOUND', hint: /openapi/ });

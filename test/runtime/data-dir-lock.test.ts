@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir } from 'node:fs/promises';
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'tap';
@@ -55,6 +55,21 @@ void test('of many who start at once over a stale lock one gets it, again and ag
     for (const { value } of held) await value.release();
   }
   t.ok((await readdir(directory)).length <= 2, 'those who were refused leave nothing behind');
+});
+
+void test('what is no directory, or the directory of another user, is not taken for one that nobody holds', async (t) => {
+  const directory = await tempDir(t);
+  const file = join(directory, 'file');
+  await writeFile(file, '');
+  await mkdir(join(directory, 'closed'), { mode: 0o000 });
+  await chmod(directory, 0o711);
+
+  t.equal(await probeDataDir(join(directory, 'gone')), null);
+  await t.rejects(probeDataDir(file), { code: 'DATA_DIR_UNUSABLE', message: /^cannot look into .*: ENOTDIR/ });
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534); // root may read everything
+  t.teardown(() => isRoot && process.seteuid?.(0));
+  await t.rejects(probeDataDir(join(directory, 'closed')), { code: 'DATA_DIR_UNUSABLE', hint: /as that user/ });
 });
 
 void test('a path too long for a socket address is no obstacle', async (t) => {
