@@ -24,7 +24,7 @@ export interface CommonFlags {
   readonly json?: boolean | undefined;
 }
 
-export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** The process around a command. Only main.ts knows the real one. */
 export interface Surroundings {

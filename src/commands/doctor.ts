@@ -11,7 +11,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { RegressionError, messageOf, systemCodeOf } from '../runtime/errors.ts';
 import { memoryBudget } from '../runtime/memory-budget.ts';
 import type { Command, Surroundings } from './command.ts';
-import { gapText } from './status.ts';
+import { gapText } from './status-text.ts';
 
 interface Flags {
   readonly file?: string | undefined;
