@@ -22,6 +22,7 @@ export const run: Command<object> = {
     const { OwnLog } = await import('../runtime/logger.ts');
     const { ServiceManager } = await import('../runtime/service-manager.ts');
     const { InheritedSockets } = await import('../runtime/inherited-sockets.ts');
+    const { settleHeap } = await import('../runtime/settled-heap.ts');
     const { Daemon } = await import('../daemon.ts');
     const { signal, env, stdout } = surroundings;
     const load = async () => (await effectiveConfig(flags, surroundings)).config;
@@ -51,6 +52,7 @@ export const run: Command<object> = {
     // The daemon's own log says what came of it; who asks over the endpoint is told as well.
     reload = () => void started.then(() => daemon.reload()).catch(() => undefined);
     await started;
+    settleHeap();
     if (flags.json) stdout.write(`${JSON.stringify(daemon.summary)}\n`);
     else if (stdout.isTTY === true) stdout.write(banner(daemon.summary, surroundings));
     else logger.info(entryOf(daemon.summary), `regression ${version} runs`);

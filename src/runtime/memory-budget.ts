@@ -11,17 +11,26 @@ const ampleBytes = 512 * MiB;
 /** What Node, the program's code and its threads take before the first line is read. */
 const idleBytes = 96 * MiB;
 /** With less the daemon is ended sooner or later. */
-export const neededBytes = 160 * MiB;
+export const neededBytes = 128 * MiB;
+/** Below it memory goes before speed, and threads that answer a question or seal a segment are had one after the other. */
+const scarceBytes = 192 * MiB;
 
 export interface MemoryBudget {
   /** What the control group grants the process; null without a limit. */
   readonly limitBytes: number | null;
   /** True when the parts get less than they would take otherwise. */
   readonly isSmall: boolean;
+  /** True when there is so little that memory goes before speed. */
+  readonly isScarce: boolean;
   /** `undefined`: no bound but the part's own. */
   readonly parts: Partial<MemoryParts>;
-  /** Of the threads that answer queries: how many, the page cache of each, the engine where the SQL of users runs, how long an idle one stays. */
-  readonly readers: Partial<Readonly<Record<'maxThreads' | 'cacheBytes' | 'sqlBytes' | 'idleMs', number>>>;
+  /**
+   * Of the threads that answer queries: how many, the page cache of each, the engine where the SQL of users runs, how long an idle one stays, how
+   * many there are at once, one that seals included.
+   */
+  readonly readers: Partial<
+    Readonly<Record<'maxThreads' | 'cacheBytes' | 'sqlBytes' | 'idleMs' | 'mostAtOnce', number>>
+  >;
 }
 
 export interface MemoryParts {
@@ -41,8 +50,9 @@ export interface MemoryParts {
 export function memoryBudget(grantedBytes: number = process.constrainedMemory()): MemoryBudget {
   const limitBytes = grantedBytes > 0 && grantedBytes < Number.MAX_SAFE_INTEGER ? grantedBytes : null;
   if (limitBytes === null || limitBytes >= ampleBytes) {
-    return { limitBytes, isSmall: false, parts: {}, readers: {} };
+    return { limitBytes, isSmall: false, isScarce: false, parts: {}, readers: {} };
   }
+  const isScarce = limitBytes < scarceBytes;
   const roomBytes = Math.max(limitBytes - idleBytes, 0);
   const share = (part: number, leastMiB: number, mostMiB: number): number => {
     return Math.min(Math.max(Math.floor(roomBytes / part), leastMiB * MiB), mostMiB * MiB);
@@ -50,6 +60,7 @@ export function memoryBudget(grantedBytes: number = process.constrainedMemory())
   return {
     limitBytes,
     isSmall: true,
+    isScarce,
     parts: {
       cacheBytes: share(8, 2, 16),
       queueBytes: share(16, 1, 16),
@@ -57,7 +68,13 @@ export function memoryBudget(grantedBytes: number = process.constrainedMemory())
       checkpointBytes: share(8, 2, 16),
       hotBytes: share(4, 8, 128),
     },
-    readers: { maxThreads: 1, cacheBytes: share(16, 1, 16), sqlBytes: share(1.5, 24, 192), idleMs: 5000 },
+    readers: {
+      maxThreads: 1,
+      cacheBytes: share(16, 1, 16),
+      sqlBytes: share(1.5, 24, 192),
+      idleMs: 5000,
+      mostAtOnce: isScarce ? 1 : Infinity,
+    },
   };
 }
 

@@ -167,6 +167,8 @@ export interface SealOptions {
   readonly directory: string;
   /** 0 to 19: how far the thread gives way to the others. */
   readonly niceness: number;
+  /** Page cache. */
+  readonly cacheBytes: number;
 }
 
 /** What the writer tells without being asked. */

@@ -7,12 +7,15 @@
 import { RegressionError } from '../runtime/errors.ts';
 import { Lane, type LaneOptions, type Work } from './reader-lane.ts';
 import type { QueryLimits } from './store.ts';
+import type { ThreadRoom } from './thread-room.ts';
 
 export interface ReaderPoolOptions extends LaneOptions {
   /** Threads at most; further queries wait their turn, and their deadline runs meanwhile. */
   readonly maxThreads: number;
   /** A thread that nobody has needed for this long is ended. */
   readonly idleThreadMs: number;
+  /** Shared with all others who have threads. */
+  readonly room: ThreadRoom;
 }
 
 /**
@@ -28,12 +31,17 @@ export class ReaderPool {
   /** Ends the waiting of an idle lane for its end. */
   readonly #ageing = new Map<Lane, AbortController>();
   readonly #lanes = new Set<Lane>();
+  /** Lanes that wait for room. */
+  #coming = 0;
   readonly #waiting: ((lane: Lane) => void)[] = [];
   #lastCommitAtMs = -Infinity;
   #isClosed = false;
 
   constructor(options: ReaderPoolOptions) {
     this.#options = options;
+    options.room.onWanted(() => {
+      for (const lane of this.#idle.splice(0)) void this.#discard(lane);
+    });
   }
 
   /** Rows have been committed: the snapshots that are open do not have them. */
@@ -117,9 +125,9 @@ export class ReaderPool {
       this.#stopAgeing(free);
       return free;
     }
-    if (this.#lanes.size < this.#options.maxThreads) return this.#addLane();
     const { promise: turn, resolve: grant } = Promise.withResolvers<Lane>();
     this.#waiting.push(grant);
+    void this.#addLane();
     try {
       return await Promise.race([turn, cutShort]);
     } catch (error) {
@@ -130,19 +138,31 @@ export class ReaderPool {
     }
   }
 
-  #addLane(): Lane {
+  /** For who waits, unless there are as many as there may be. */
+  async #addLane(): Promise<void> {
+    const { maxThreads, room } = this.#options;
+    if (this.#waiting.length <= this.#coming || this.#lanes.size + this.#coming >= maxThreads) return;
+    this.#coming++;
+    await room.enter();
+    this.#coming--;
     const lane = new Lane(this.#options, () => this.#lastCommitAtMs);
     this.#lanes.add(lane);
-    return lane;
+    this.#hand(lane);
   }
 
+  /** Others who wait for room go before the next of this pool. */
   #giveBack(lane: Lane): void {
+    if (this.#options.room.isWanted) void this.#discard(lane);
+    else this.#hand(lane);
+  }
+
+  #hand(lane: Lane): void {
     const next = this.#waiting.shift();
     if (next !== undefined) {
       next(lane);
       return;
     }
-    if (this.#isClosed) {
+    if (this.#isClosed || this.#options.room.isWanted) {
       void this.#discard(lane);
       return;
     }
@@ -161,13 +181,16 @@ export class ReaderPool {
   }
 
   async #discard(lane: Lane): Promise<void> {
-    this.#lanes.delete(lane);
+    if (!this.#lanes.delete(lane)) return;
     this.#stopAgeing(lane);
     const place = this.#idle.indexOf(lane);
     if (place >= 0) this.#idle.splice(place, 1);
-    const next = this.#waiting.shift();
-    await lane.close();
-    if (next !== undefined) next(this.#addLane());
+    try {
+      await lane.close();
+    } finally {
+      this.#options.room.leave();
+      void this.#addLane();
+    }
   }
 }
 

@@ -31,8 +31,9 @@ import { completeRestore } from './replaced-data.ts';
 import { Sealing } from './sealing.ts';
 import { type HotCopy, type RemovalReason, type Segment, hotFileName, segmentsDirectoryName } from './segments.ts';
 import type { Appended, QueryLimits, Store, StoreStats } from './store.ts';
-import { type ReaderLimits, defaultReaderLimits, writerOptionsOf } from './store-limits.ts';
+import { type ReaderLimits, readerLimitsOf, writerOptionsOf } from './store-limits.ts';
 import { ThreadLink } from './thread-link.ts';
+import { ThreadRoom } from './thread-room.ts';
 
 export interface StoreOptions {
   readonly dataDir: string;
@@ -103,9 +104,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await writer.terminate();
     throw error;
   }
-  const { maxThreads, cacheBytes, sqlBytes, idleMs: idleThreadMs } = { ...defaultReaderLimits, ...options.readers };
+  const { maxThreads, cacheBytes, sqlBytes, idleMs: idleThreadMs, mostAtOnce } = readerLimitsOf(options.readers);
   const { clock = systemClock } = options;
-  const shared = { hotPath, snapshotsPath, writer, segments: () => segments, clock, cacheBytes, idleThreadMs };
+  const room = new ThreadRoom(mostAtOnce);
+  const shared = { hotPath, snapshotsPath, writer, segments: () => segments, clock, cacheBytes, idleThreadMs, room };
   const readers = new ReaderPool({ ...shared, maxThreads, maxMemoryBytes: null });
   // Apart from the others: a statement that takes all the time and memory it may holds up only the next statement.
   const sqlReaders = new ReaderPool({ ...shared, maxThreads: 1, maxMemoryBytes: sqlBytes });
@@ -115,6 +117,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   sealing = new Sealing({
     directory: join(dataDir, segmentsDirectoryName),
     clock,
+    room,
+    cacheBytes: writerOptions.cacheBytes,
     onSealed: (manifest) => writer.call('segmentSealed', [manifest]),
     onFailed: (segment, error) => options.onSealFailed?.(segment, error),
   });
@@ -270,8 +274,8 @@ class RemoteStore implements Store {
 
   async #close(): Promise<void> {
     await this.#sent;
-    await this.#sealing.stop();
-    await Promise.all(Object.values(this.#pools).map((pool: ReaderPool) => pool.close()));
+    // Together: each may wait for a thread of the others to end.
+    await Promise.all([this.#sealing.stop(), ...Object.values(this.#pools).map((pool: ReaderPool) => pool.close())]);
     await this.#writer.call('close', []);
     await this.#writer.exited();
   }

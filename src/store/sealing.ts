@@ -7,11 +7,15 @@ import type { Clock } from '../runtime/clock.ts';
 import type { SealOptions } from './protocol.ts';
 import type { Segment, SegmentManifest } from './segments.ts';
 import { ThreadLink } from './thread-link.ts';
+import type { ThreadRoom } from './thread-room.ts';
 
 export interface SealingOptions {
   /** Of the segments. */
   readonly directory: string;
   readonly clock: Clock;
+  readonly room: ThreadRoom;
+  /** Page cache of the thread. Of the index sort as much again and more is taken; the memory goes with the thread. */
+  readonly cacheBytes: number;
   /** Tells the writer, which puts the sealed file in the place of the closed one. */
   readonly onSealed: (manifest: SegmentManifest) => Promise<void>;
   /** It is tried again later. */
@@ -72,14 +76,21 @@ export class Sealing {
   }
 
   async #seal(segment: Segment, niceness: number): Promise<SegmentManifest> {
-    const options: SealOptions = { segment, directory: this.#options.directory, niceness };
-    const thread = new ThreadLink<object>('sealer-thread', options);
-    this.#thread = thread;
+    const { directory, cacheBytes, room } = this.#options;
+    await room.enter();
     try {
-      return (await thread.ready()) as SegmentManifest;
+      this.#stopped.signal.throwIfAborted();
+      this.#thread = new ThreadLink<object>('sealer-thread', {
+        segment,
+        directory,
+        niceness,
+        cacheBytes,
+      } satisfies SealOptions);
+      return (await this.#thread.ready()) as SegmentManifest;
     } finally {
-      await thread.terminate();
+      await this.#thread?.terminate();
       this.#thread = null;
+      room.leave();
     }
   }
 }

@@ -10,18 +10,25 @@ export interface ReaderLimits {
   readonly sqlBytes?: number;
   /** One that nobody has needed for this long ends. */
   readonly idleMs?: number;
+  /** Threads that answer queries or seal a segment, together. */
+  readonly mostAtOnce?: number;
 }
 
 const MiB = 1024 * 1024;
 const dayMs = 86_400_000;
 
-export const defaultReaderLimits = {
+const defaultReaderLimits: Required<ReaderLimits> = {
   maxThreads: 2,
   cacheBytes: 16 * MiB,
   sqlBytes: 192 * MiB,
   /** A thread takes some 30 MB, and is made anew in a tenth of a second. */
   idleMs: 60_000,
+  mostAtOnce: Infinity,
 };
+
+export function readerLimitsOf(given: ReaderLimits = {}): Required<ReaderLimits> {
+  return { ...defaultReaderLimits, ...given };
+}
 
 type Limits = Omit<WriterOptions, 'path'>;
 

@@ -210,6 +210,6 @@ void test('the memory that is granted is told, and that it is too little with wh
   t.match(await told(0), [{ outcome: 'ok', says: /^no limit/ }]);
   t.match(await told(2 ** 64), [{ outcome: 'ok', says: /^no limit/ }]);
   t.match(await told(1024 * MiB), [{ outcome: 'ok', says: /may take 1,024 MiB$/ }]);
-  t.match(await told(160 * MiB), [{ outcome: 'ok', says: /may take 160 MiB; caches and queues are made smaller/ }]);
-  t.match(await told(128 * MiB), [{ outcome: 'failed', mend: /^Grant it 160 MiB at least/ }]);
+  t.match(await told(128 * MiB), [{ outcome: 'ok', says: /may take 128 MiB; caches and queues are made smaller/ }]);
+  t.match(await told(96 * MiB), [{ outcome: 'failed', mend: /^Grant it 128 MiB at least/ }]);
 });

@@ -34,3 +34,17 @@ void test('an option stands where it is less than what is granted', async (t) =>
   t.equal(atMost(5, 3), 3);
   t.equal(atMost(3, 5), 3);
 });
+
+void test('below 192 MiB memory goes before speed, and threads take turns', (t) => {
+  for (const [granted, isScarce] of [
+    [128, true],
+    [191, true],
+    [192, false],
+    [512, false],
+  ] as const) {
+    const budget = memoryBudget(granted * MiB);
+    t.equal(budget.isScarce, isScarce);
+    t.equal(budget.readers.mostAtOnce === 1, isScarce);
+  }
+  t.end();
+});

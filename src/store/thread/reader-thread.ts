@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RegressionError } from '../../runtime/errors.ts';
+import { settleHeap } from '../../runtime/settled-heap.ts';
 import type { ReaderCalls, ReaderOptions } from '../protocol.ts';
 import { countFields } from './field-counts.ts';
 import { damageOfTable, tablesOf } from './file-checks.ts';
@@ -32,6 +33,7 @@ if (maxMemoryBytes !== null) capWasmMemory(maxMemoryBytes);
 
 // A flood of questions keeps both readers busy all the time: taking rows in goes before, sealing and backups (10) behind.
 giveWay(8);
+settleHeap();
 
 let hot: Snapshot | null = null;
 let segments: readonly Segment[] = [];

@@ -9,6 +9,7 @@ import { constants, copyFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { RegressionError } from '../../runtime/errors.ts';
 import { type Segment, type SegmentManifest, segmentFileNames } from '../segments.ts';
+import { defaultLimits } from '../store-limits.ts';
 import { durableRename, syncPath } from '../durable-rename.ts';
 import { hashFile } from './file-hash.ts';
 import {
@@ -32,17 +33,22 @@ import { RowMinutes } from './word-minutes.ts';
 /** All others, the tokens among them, are state of the daemon and no part of the rows. */
 const tablesKept = new Set(['logs', 'logs_metadata', 'applications', 'users']);
 
-/** Of the index sort as much again and more is taken; the memory goes with the thread. */
-const cacheBytes = 16 * 1024 * 1024;
-
-/** @throws RegressionError `STORE_FULL`, `STORE_WRITE_FAILED`, `STORE_CORRUPT`; the closed file is as it was. */
-export function sealSegment(closed: Segment, directory: string, nowMs: () => number): SegmentManifest {
+/**
+ * @param cacheBytes page cache of the connection that makes it.
+ * @throws RegressionError `STORE_FULL`, `STORE_WRITE_FAILED`, `STORE_CORRUPT`; the closed file is as it was.
+ */
+export function sealSegment(
+  closed: Segment,
+  directory: string,
+  nowMs: () => number,
+  cacheBytes: number = defaultLimits.cacheBytes,
+): SegmentManifest {
   const names = segmentFileNames(closed.firstId);
   const unfinishedPath = join(directory, names.unfinished);
   removeDatabase(unfinishedPath);
   // Shared blocks where the file system can, else a copy inside the kernel.
   copyFileSync(closed.path, unfinishedPath, constants.COPYFILE_FICLONE);
-  const counts = build(unfinishedPath, closed);
+  const counts = build(unfinishedPath, closed, cacheBytes);
   // With a lock nobody shares, the engine keeps the journal of the change of mode, emptied.
   rmSync(`${unfinishedPath}-journal`, { force: true });
   syncPath(unfinishedPath);
@@ -63,15 +69,19 @@ export function sealSegment(closed: Segment, directory: string, nowMs: () => num
   return manifest;
 }
 
-function build(path: string, closed: Segment): { readonly rows: number; readonly metadataRows: number } {
-  const roots = inCopy(path, (database): MetadataRoots & { readonly logs: number } => {
+function build(
+  path: string,
+  closed: Segment,
+  cacheBytes: number,
+): { readonly rows: number; readonly metadataRows: number } {
+  const roots = inCopy(path, cacheBytes, (database): MetadataRoots & { readonly logs: number } => {
     database.exec('PRAGMA secure_delete = ON');
     dropState(database);
     return { ...declareMetadataIndex(database), logs: database.rootPageOf('logs') };
   });
   fillMetadataIndex(path, roots);
   const summaries = closed.lastId - closed.firstId < fewestRowsForBlocks ? null : summariesOf(path, roots.logs, closed);
-  return inCopy(path, (database) => {
+  return inCopy(path, cacheBytes, (database) => {
     buildTextIndex(database);
     if (summaries !== null) storeTextBlocks(database, summaries.blocks);
     summaries?.minutes.store(database);
@@ -109,7 +119,7 @@ function summariesOf(path: string, root: number, closed: Segment): Summaries {
 }
 
 /** Without a journal, and closed afterwards. */
-function inCopy<Result>(path: string, work: (database: Sqlite) => Result): Result {
+function inCopy<Result>(path: string, cacheBytes: number, work: (database: Sqlite) => Result): Result {
   const database = new Sqlite(path);
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE');

@@ -4,6 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { WriterCalls, WriterOptions } from '../protocol.ts';
 import { free } from '../../runtime/free.ts';
+import { settleHeap } from '../../runtime/settled-heap.ts';
 import { plainError, serve } from './serve.ts';
 import { Writer } from './writer.ts';
 
@@ -18,6 +19,7 @@ const port = parentPort;
 try {
   const writer = new Writer(workerData as WriterOptions, { notify: (notice) => port.postMessage(notice) });
   serveWriter(writer);
+  settleHeap();
   port.postMessage({ id: 0, ok: true, result: null });
 } catch (error) {
   port.postMessage({ id: 0, ok: false, error: plainError(error) });

@@ -7,6 +7,7 @@ import { lookup } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { messageOf, systemCodeOf } from '../../../runtime/errors.ts';
+import { settleHeap } from '../../../runtime/settled-heap.ts';
 import type { DatagramThreadOptions, FromDatagramThread, ToDatagramThread } from '../datagram-protocol.ts';
 import type { DatagramAddress } from '../listen-address.ts';
 import { type NativeSocket, openNativeSocket } from './native-socket.ts';
@@ -50,6 +51,7 @@ function receiveNatively(socket: NativeSocket): void {
     socket.rehearse(rehearsal.take.bind(rehearsal));
     priority.set(true);
   }
+  settleHeap();
   tell({ kind: 'listening', bound, grantedBytes });
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   const take = filler.take.bind(filler);
