@@ -1,6 +1,7 @@
 /** Copies database files and finds out whether one is sound and what it holds, without changing it. */
 import { chmodSync, constants, copyFileSync, rmSync } from 'node:fs';
 import { RegressionError, messageOf } from '../../runtime/errors.ts';
+import type { IdRange } from '../../search/request.ts';
 import type { CheckedFile, HashedFile } from '../file-jobs.ts';
 import type { SegmentRange } from '../segments.ts';
 import { closeAlias, openAlias } from './alias.ts';
@@ -93,4 +94,13 @@ export function rangesOf(database: Sqlite): SegmentRange | null {
   if (firstId === undefined || lastId === undefined || minTimestamp === undefined || maxTimestamp === undefined)
     return null;
   return { firstId, lastId, minTimestamp, maxTimestamp };
+}
+
+/** Null for a file without rows. */
+export function idRangeOf(database: Sqlite): IdRange | null {
+  const found = database.get<{ firstId: number | null; lastId: number | null }>(
+    'SELECT (SELECT min(id) FROM logs) AS firstId, (SELECT max(id) FROM logs) AS lastId',
+  );
+  const { firstId, lastId } = found ?? {};
+  return typeof firstId === 'number' && typeof lastId === 'number' ? { firstId, lastId } : null;
 }

@@ -5,10 +5,11 @@ import type { IdRange, SearchPage, SearchRequest } from '../../search/request.ts
 import { type Segment, isAhead, mayMatch, uncutBy } from '../segments.ts';
 import { CollectedRows, type FileRows, placeOf, rowsOfFile } from './row-lines.ts';
 import { WrittenRows, isForPages, writeRowsOfPages } from './row-pages.ts';
-import { isByIndex, narrowingOf } from './narrowing.ts';
+import { isByIndex, isUnread, narrowingOf } from './narrowing.ts';
 import type { Sources } from './sources.ts';
 import { type PlacedRow, fewestPlaced, writePlacedRows } from './placed-rows.ts';
 import { type Narrowing, placesQuery } from './search-to-sql.ts';
+import type { TextCandidates } from './text-index.ts';
 import { mergedByTime } from './merged-by-time.ts';
 import { walkedRows } from './walked-rows.ts';
 
@@ -157,16 +158,22 @@ function rowsIn(sources: Sources, segment: Segment, asked: SearchRequest): FileR
 /** Words that many rows hold fill a page sooner by reading from its end than by looking all of them up. */
 function narrowingFor(sources: Sources, segment: Segment | null, asked: SearchRequest): Narrowing {
   const { filter, order } = asked;
-  const narrowing = narrowingOf(sources, segment, filter, 10);
   if (order === 'arrival') {
+    const narrowing = narrowingOf(sources, segment, filter, 10);
     // Without an index, looking up a pair reads all of them: who walks from an id on, and not far, looks at each row's own.
     return segment?.state === 'sealed' ? narrowing : { ...narrowing, pairs: 'of each row' };
   }
-  const { openPages } = sources;
-  if (isByIndex(narrowing, filter) || openPages === undefined) return narrowing;
-  const database = segment === null ? sources.hot : sources.open(segment);
-  const candidates = walkedRows(database, () => openPages(segment), asked, sources.numbers);
-  return candidates === null ? narrowing : { candidates, pairs: 'of each row' };
+  const { openPages, numbers: columns } = sources;
+  const walked = (isShort: boolean): TextCandidates | null => {
+    const database = segment === null ? sources.hot : sources.open(segment);
+    return openPages === undefined ? null : walkedRows(database, () => openPages(segment), asked, { columns, isShort });
+  };
+  const among = (candidates: TextCandidates): Narrowing => ({ candidates, pairs: 'of each row' });
+  const soon = isUnread(sources, segment, filter) ? walked(true) : null;
+  if (soon !== null) return among(soon);
+  const narrowing = narrowingOf(sources, segment, filter, 10);
+  const candidates = isByIndex(narrowing, filter) ? null : walked(false);
+  return candidates === null ? narrowing : among(candidates);
 }
 
 function bytesOf({ lines }: FileRows): number {

@@ -110,17 +110,25 @@ export function storedBitmaps(database: Sqlite): ((bits: readonly number[]) => U
       .map(({ blocks }) => blocks);
 }
 
+type BitmapsOf = (bits: readonly number[]) => readonly Uint8Array[];
+
 /** Null when the texts are too short to tell, or more than one in ten rows is left. */
-export function blockCandidates(
+export function blockCandidates(texts: readonly string[], range: IdRange, bitmapsOf: BitmapsOf): TextCandidates | null {
+  const ids = idsInBlocks(texts, range, bitmapsOf, (range.lastId - range.firstId + 1) / 10);
+  return ids && idCandidates(ids);
+}
+
+/** Of rows that can hold the texts, rising. Null when the texts are too short to tell, or they are more than `most`. */
+export function idsInBlocks(
   texts: readonly string[],
   { firstId, lastId }: IdRange,
-  bitmapsOf: (bits: readonly number[]) => readonly Uint8Array[],
-): TextCandidates | null {
+  bitmapsOf: BitmapsOf,
+  most: number,
+): number[] | null {
   const bits = bitsOf(texts);
   if (bits.length === 0) return null;
   const [first, ...others] = bitmapsOf(bits);
   const isHeld = first !== undefined && others.length + 1 === bits.length;
-  const most = (lastId - firstId + 1) / 10;
   const ids: number[] = [];
   for (let place = 0; isHeld && place < first.length; place++) {
     let byte = first[place] ?? 0;
@@ -132,7 +140,7 @@ export function blockCandidates(
       if (ids.length > most) return null;
     }
   }
-  return idCandidates(ids);
+  return ids;
 }
 
 /** All that a message with the texts sets. */

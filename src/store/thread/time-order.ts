@@ -21,7 +21,8 @@ export function idsInTimeOrder(database: Sqlite, open: () => PageReader, asked: 
 
 const ofWindows: ReadonlySet<string> = new Set<keyof Filter>(['start', 'end', 'afterId', 'untilId']);
 
-function isWindow(filter: Filter): boolean {
+/** True where it asks for nothing but times and ids. */
+export function isWindow(filter: Filter): boolean {
   return Object.entries(filter).every(([name, part]) => part === undefined || ofWindows.has(name));
 }
 

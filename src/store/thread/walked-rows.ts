@@ -2,18 +2,28 @@
  * The rows of a page whose filter asks each row's texts: which rows come next is read from the index of times (time-order.ts), and their texts are
  * looked at where they stand in the pages of the tables (row-tests.ts). What is found are the page's rows themselves.
  */
-import type { IdRange, SearchRequest } from '../../search/request.ts';
+import type { SearchRequest } from '../../search/request.ts';
+import { idRangeOf } from './file-checks.ts';
 import type { NumberColumns } from './number-columns.ts';
 import { type PageReader, fromPages } from './pages/page-file.ts';
 import { type PartedFilter, RowTester, partedFilter } from './row-tests.ts';
 import type { Sqlite } from './sqlite.ts';
 import { type TextCandidates, idCandidates } from './text-index.ts';
-import { idsInTimeOrder } from './time-order.ts';
+import { idsInTimeOrder, isWindow } from './time-order.ts';
 
 /** Rows looked at at once: at first few, since a page may be full soon. */
 const [firstIdsAtOnce, mostIdsAtOnce] = [500, 8000];
 /** Rows that lie further apart are found as well by the engine. */
 const mostIdsPerRow = 4;
+
+/** Rows that are looked at before anything is looked up. */
+const fewRows = 3500;
+
+export interface WalkOptions {
+  readonly columns: NumberColumns | undefined;
+  /** Null where some thousand rows do not fill the page. */
+  readonly isShort?: boolean;
+}
 
 /**
  * Null where the engine is to look at the rows.
@@ -23,11 +33,11 @@ export function walkedRows(
   database: Sqlite,
   openPages: () => PageReader,
   asked: SearchRequest,
-  columns?: NumberColumns,
+  options: WalkOptions,
 ): TextCandidates | null {
   const parted = partedFilter(asked.filter);
-  if (parted === null) return null;
-  return fromPages(openPages, (open) => walk(database, open, asked, parted, columns));
+  if (parted === null || (options.isShort === true && !isWindow(parted.rest))) return null;
+  return fromPages(openPages, (open) => walk(database, open, asked, parted, options));
 }
 
 function walk(
@@ -35,13 +45,15 @@ function walk(
   open: () => PageReader,
   asked: SearchRequest,
   { tests, rest }: PartedFilter,
-  columns: NumberColumns | undefined,
+  { columns, isShort = false }: WalkOptions,
 ): TextCandidates | null {
   const range = columns === undefined ? null : idRangeOf(database);
   const tester = new RowTester(database, open, tests, (key) => (range && columns?.of(range, key)) ?? null);
   const nextIds = idsInTimeOrder(database, open, { ...asked, filter: rest });
   const found: number[] = [];
-  for (let limit = firstIdsAtOnce; ; limit = Math.min(limit * 2, mostIdsAtOnce)) {
+  for (let [limit, rows] = [firstIdsAtOnce, 0]; ; limit = Math.min(limit * 2, mostIdsAtOnce)) {
+    if (isShort && rows >= fewRows) return null;
+    rows += limit;
     const ids = nextIds(limit);
     const sorted = Float64Array.from(ids).sort();
     if ((sorted.at(-1) ?? 0) - (sorted[0] ?? 0) > limit * mostIdsPerRow) return null;
@@ -50,12 +62,4 @@ function walk(
     if (found.length >= asked.limit || ids.length < limit) break;
   }
   return idCandidates(found.slice(0, asked.limit));
-}
-
-function idRangeOf(database: Sqlite): IdRange | null {
-  const found = database.get<{ firstId: number | null; lastId: number | null }>(
-    'SELECT (SELECT min(id) FROM logs) AS firstId, (SELECT max(id) FROM logs) AS lastId',
-  );
-  const { firstId, lastId } = found ?? {};
-  return typeof firstId === 'number' && typeof lastId === 'number' ? { firstId, lastId } : null;
 }

@@ -48,6 +48,18 @@ export class TableCursor {
     this.#descend(this.#root, id);
   }
 
+  /** Before the rows of the next page that is wanted, which may be the one that it stands on; false without one. */
+  seekPage(isWanted: (page: Buffer) => boolean): boolean {
+    do if (this.isInPage && isWanted(this.#leaf)) return true;
+    while (this.#toNextLeaf());
+    return false;
+  }
+
+  /** Rows of the page that it stands on are left. */
+  get isInPage(): boolean {
+    return this.#cell < this.#cells;
+  }
+
   /** False behind the last row. */
   next(): boolean {
     while (this.#cell === this.#cells) if (!this.#toNextLeaf()) return false;
@@ -111,6 +123,16 @@ export class TableCursor {
     }
     return low;
   }
+}
+
+/** True where a row of the page goes on in overflow pages. */
+export function hasOverflow(page: Buffer): boolean {
+  const varints = new Varints();
+  for (let cell = page.readUInt16BE(3) - 1; cell >= 0; cell--) {
+    varints.at = page.readUInt16BE(8 + 2 * cell);
+    if (varints.next(page) > page.length - 35) return true;
+  }
+  return false;
 }
 
 function childrenOf(page: Buffer): readonly number[] {
