@@ -71,10 +71,11 @@ export class Reload {
     try {
       const outcome = await this.#takeOver(await this.#options.load());
       this.#measure(true);
-      logger.info(
-        { applied: outcome.applied, needs_restart: outcome.needsRestart },
-        outcome.applied.length > 0 ? 'the changed configuration is in force' : 'the configuration is read; nothing new',
-      );
+      const { applied, needsRestart } = outcome;
+      const inForce =
+        applied.length > 0 ? 'the changed configuration is in force' : 'nothing of the configuration is new';
+      const later = needsRestart.length > 0 ? `; after a restart also: ${needsRestart.join(', ')}` : '';
+      logger.info({ applied, needs_restart: needsRestart }, `${inForce}${later}`);
       return outcome;
     } catch (error) {
       this.#measure(false);

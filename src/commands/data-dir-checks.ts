@@ -1,7 +1,8 @@
 /** What `regression doctor` says of the data directory: whose it is, who uses it, how much room there is. */
 import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
+import type { Config } from '../config/schema.ts';
 import { probeDataDir } from '../runtime/data-dir-lock.ts';
 import { messageOf, systemCodeOf } from '../runtime/errors.ts';
 import type { Finding } from './finding.ts';
@@ -32,18 +33,13 @@ export async function dataDirectory(dataDir: string): Promise<Finding[]> {
   const check = 'data directory';
   const uid = process.getuid?.() ?? 0;
   const place = await nearestExisting(dataDir);
-  const found = await stat(place);
-  const { mode, uid: owner } = found;
-  if (!found.isDirectory()) {
-    return [{ check, outcome: 'failed', says: `${place} is no directory`, mend: 'Choose another with --data-dir.' }];
-  }
-  try {
-    await access(place, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (error) {
+  const { mode, uid: owner } = await stat(place);
+  const refusal = await refusalOf(place);
+  if (refusal !== null) {
     const give = `Give it to the daemon's user: install -d -m 700 -o ${uid} ${dataDir}; or choose another with --data-dir.`;
-    const mend =
-      place === dataDir && owner !== uid ? `It belongs to uid ${owner}: look as that user, or as root. ${give}` : give;
-    return [{ check, outcome: 'failed', says: `${place} cannot be written (${systemCodeOf(error)})`, mend }];
+    const isOthers = place === dataDir && owner !== uid;
+    const mend = isOthers ? `It belongs to uid ${owner}: look as that user, or as root. ${give}` : give;
+    return [{ check, outcome: 'failed', says: refusal, mend }];
   }
   if (place !== dataDir) return [{ check, outcome: 'ok', says: `${dataDir} is made at the first start` }];
   if ((mode & 0o077) === 0) return [{ check, outcome: 'ok', says: `${dataDir} can be written, by its owner alone` }];
@@ -61,6 +57,33 @@ export async function disk(dataDir: string): Promise<Finding[]> {
   if (inodes > 0 && ffree === 0) return [{ check, outcome: 'failed', says: `no inodes are left for ${dataDir}`, mend }];
   if (free < neededFreeBytes) return [{ check, outcome: 'failed', says, mend }];
   return [free < wantedFreeBytes ? { check, outcome: 'warning', says, mend } : { check, outcome: 'ok', says }];
+}
+
+/** Where tasks write beside the data directory: else the first backup says so, at night. */
+export async function taskDirectories({ backup, archive }: Config['tasks']): Promise<Finding[]> {
+  const named = [
+    { option: 'tasks.backup.dir', dir: backup.dir },
+    { option: 'tasks.archive.dir', dir: archive.dir },
+  ];
+  const findings = named.map(async ({ option, dir }): Promise<Finding[]> => {
+    if (dir === undefined) return [];
+    const check = 'task directory';
+    const path = resolve(dir);
+    const refusal = await refusalOf(await nearestExisting(path));
+    if (refusal === null) return [{ check, outcome: 'ok', says: `${option}: ${path} can be written` }];
+    const mend = `Give it to the daemon's user: install -d -m 700 -o ${process.getuid?.() ?? 0} ${path}; or change ${option}.`;
+    return [{ check, outcome: 'failed', says: `${option}: ${refusal}`, mend }];
+  });
+  return (await Promise.all(findings)).flat();
+}
+
+/** Null for a directory that can be written. */
+async function refusalOf(place: string): Promise<string | null> {
+  if (!(await stat(place)).isDirectory()) return `${place} is no directory`;
+  return access(place, constants.R_OK | constants.W_OK | constants.X_OK).then(
+    () => null,
+    (error: unknown) => `${place} cannot be written (${systemCodeOf(error)})`,
+  );
 }
 
 async function nearestExisting(path: string): Promise<string> {

@@ -4,17 +4,14 @@
  */
 import { constants } from 'node:fs';
 import { access, readFile, readdir, stat } from 'node:fs/promises';
-import { createSocket } from 'node:dgram';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Config, InputConfig } from '../config/schema.ts';
 import { FileGlobs, type FoundFiles } from '../inputs/file/glob.ts';
-import { parseListen } from '../inputs/syslog/listen-address.ts';
 import { messageOf, systemCodeOf } from '../runtime/errors.ts';
-import { hostAndPort } from '../runtime/host-and-port.ts';
 import { neededBytes } from '../runtime/memory-budget.ts';
-import { daemonOf, dataDirectory, disk } from './data-dir-checks.ts';
+import { daemonOf, dataDirectory, disk, taskDirectories } from './data-dir-checks.ts';
 import type { Finding, Host } from './finding.ts';
+import { listeningPlaces } from './listening-checks.ts';
 import { namedFiles } from './named-files.ts';
 import { upstreams } from './upstreams.ts';
 
@@ -30,6 +27,7 @@ export async function environmentFindings(config: Config, host: Host): Promise<F
   const findings = await Promise.all([
     dataDirectory(config.data_dir),
     disk(config.data_dir),
+    taskDirectories(config.tasks),
     clock(config.data_dir, host),
     readable(found),
     namedFiles(config, host),
@@ -37,7 +35,7 @@ export async function environmentFindings(config: Config, host: Host): Promise<F
     inotify(found, host),
     openFiles(found, host),
     // The daemon that runs holds the ports itself.
-    mayRun ? [] : ports(config),
+    mayRun ? [] : listeningPlaces(config),
     receiveBuffers(config.inputs, host),
   ]);
   return [daemon, memory(host), ...findings.flat()];
@@ -99,6 +97,10 @@ async function readable(found: readonly InputFiles[]): Promise<Finding[]> {
       ),
     );
     const failing = [...problems, ...refused.filter((file) => file !== null)];
+    if (failing.length === 0 && paths.length === 0) {
+      const mend = 'Check inputs[].include; a file that appears there is followed.';
+      return { check, outcome: 'warning', says: `there is none of ${globs}`, mend };
+    }
     if (failing.length === 0) return { check, outcome: 'ok', says: `${paths.length} of ${globs} can be read` };
     const named = failing
       .slice(0, shownPaths)
@@ -145,50 +147,6 @@ async function openFiles(found: readonly InputFiles[], { procDir }: Host): Promi
   if (limit >= 1024 && limit >= count) return [{ check, outcome: 'ok', says }];
   const mend = 'LimitNOFILE=65536 in the unit, or ulimit -n. Files at rest are closed and opened again until then.';
   return [{ check, outcome: 'warning', says, mend }];
-}
-
-async function ports({ server, inputs }: Config): Promise<Finding[]> {
-  const own = server.listen.startsWith('unix:')
-    ? []
-    : [{ kind: 'tcp', ...hostAndPort(server.listen), option: 'server.listen' }];
-  const taken = inputs.flatMap((input, index) => {
-    const address = input.type === 'syslog' ? parseListen(input.listen) : null;
-    return address === null || 'path' in address ? [] : [{ ...address, option: `inputs[${index}].listen` }];
-  });
-  return Promise.all(
-    [...own, ...taken].map(async ({ kind, host, port, option }): Promise<Finding> => {
-      const says = `${option}: ${kind === 'udp' ? 'udp' : 'tcp'} ${host}:${port}`;
-      const code = await bindFailure(kind === 'udp' ? 'udp' : 'tcp', host, port);
-      if (code === null) return { check: 'port', outcome: 'ok', says: `${says} is free` };
-      return {
-        check: 'port',
-        outcome: 'failed',
-        says: `${says} cannot be had (${code})`,
-        mend: mendPort(code, port, option),
-      };
-    }),
-  );
-}
-
-function mendPort(code: string, port: number, option: string): string {
-  if (code === 'EADDRINUSE') return `See who has it: ss -lnptu 'sport = :${port}'; stop that, or change ${option}.`;
-  if (code === 'EACCES')
-    return `Ports below 1024 need AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit, or choose one above in ${option}.`;
-  return `Is the address one of this host? Change ${option}.`;
-}
-
-/** The system code of what stands in the way; null when the port can be had. It is given back at once. */
-function bindFailure(kind: 'udp' | 'tcp', host: string, port: number): Promise<string | null> {
-  return new Promise((resolve) => {
-    const failed = (error: unknown): void => resolve(systemCodeOf(error) ?? messageOf(error));
-    if (kind === 'tcp') {
-      const server = createServer();
-      server.once('error', failed).listen(port, host, () => server.close(() => resolve(null)));
-    } else {
-      const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
-      socket.once('error', failed).bind(port, host, () => socket.close(() => resolve(null)));
-    }
-  });
 }
 
 async function receiveBuffers(inputs: readonly InputConfig[], { procDir }: Host): Promise<Finding[]> {

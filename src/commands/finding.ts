@@ -6,6 +6,7 @@ export interface Finding {
     | 'daemon'
     | 'data directory'
     | 'disk'
+    | 'task directory'
     | 'clock'
     | 'files'
     | 'named files'

@@ -282,7 +282,9 @@ function unavailable(listen: string, error: unknown): RegressionError {
   const hint =
     systemCodeOf(error) === 'EADDRINUSE'
       ? 'Another program (or another regression) listens there: stop it, or change server.listen.'
-      : 'Check server.listen.';
+      : listen.startsWith('unix:')
+        ? "The socket's directory must be there, and this user must be able to write it: make it, or change server.listen."
+        : 'Check server.listen.';
   return new RegressionError('SERVER_UNAVAILABLE', `cannot listen on ${listen}: ${messageOf(error)}`, {
     cause: error,
     hint,

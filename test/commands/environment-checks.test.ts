@@ -107,6 +107,38 @@ void test('a port that somebody has, and an address of another host, are failure
   ]);
 });
 
+void test('sockets that cannot be made, a health port that is taken, and directories of tasks that cannot be written are failures', async (t) => {
+  const tcp = createServer().listen(0, '127.0.0.1');
+  t.teardown(() => void tcp.close());
+  await once(tcp, 'listening');
+  const { port } = tcp.address() as { port: number };
+  const directory = await tempDir(t);
+  const file = join(directory, 'file');
+  await writeFile(file, '');
+  const all = await findings(t, {
+    data_dir: directory,
+    server: { listen: `unix:${directory}/gone/q.sock`, health_listen: `127.0.0.1:${port}` },
+    inputs: [
+      { type: 'syslog', listen: `unixgram://${file}` },
+      { type: 'syslog', listen: `unix://${directory}/log.sock` },
+      { type: 'file', include: [join(directory, '*.log')] },
+    ],
+    tasks: { backup: { dir: join(directory, 'backup') }, archive: { dir: join(file, 'archive') } },
+  });
+
+  t.match(of(all, 'port'), [
+    { outcome: 'failed', says: /^server\.listen: .* cannot be made \(ENOENT\)/, mend: /install -d .*gone/ },
+    { outcome: 'failed', says: /^server\.health_listen: .*EADDRINUSE/ },
+    { outcome: 'failed', says: /^inputs\[0\]\.listen: .* is no socket/ },
+    { outcome: 'ok', says: /log\.sock can be made$/ },
+  ]);
+  t.match(of(all, 'task directory'), [
+    { outcome: 'ok', says: /^tasks\.backup\.dir: .* can be written$/ },
+    { outcome: 'failed', says: `tasks.archive.dir: ${file} is no directory` },
+  ]);
+  t.match(of(all, 'files'), [{ outcome: 'warning', says: /^there is none of .*\*\.log$/, mend: /include/ }]);
+});
+
 void test('a data directory that others can read, and one written in the future, are told', async (t) => {
   const directory = await tempDir(t);
   await writeFile(join(directory, 'regression.db'), '');
