@@ -3,7 +3,7 @@
  * code does, or a test fails.
  */
 import { type Content, type Operation, type Schema, openApiDocument } from './openapi.ts';
-import { problems } from './schemas.ts';
+import { bodyProblems, misdirected, namedProblems, problems } from './schemas.ts';
 
 const intro = `# The query endpoint
 
@@ -12,7 +12,8 @@ const intro = `# The query endpoint
 HTTP on \`server.listen\` (127.0.0.1:8514, or a Unix socket). Every request but \`/health/*\`, \`/metrics\`, \`/openapi.json\` and
 \`/api/v1/login\` carries \`Authorization: Bearer TOKEN\`. Errors are \`application/problem+json\` (RFC 9457) with a stable \`code\`, a
 \`detail\`, and mostly a \`hint\`: 400 the request is wrong, 401 no valid token, 403 the token may not, 429 too many requests, 503 the
-store does not answer now, 504 the deadline passed and the query was ended; 429 and 503 carry \`Retry-After\`. How to search: [search.md](search.md). Programs that use it, whole:
+store does not answer now, 504 the deadline passed and the query was ended, 413 and 415 the body is too long or of a type that is not
+read, 414 a name in the address is too long, 421 the \`Host\` header names another host; 429 and 503 carry \`Retry-After\`. How to search: [search.md](search.md). Programs that use it, whole:
 [examples](examples).
 `;
 
@@ -43,7 +44,11 @@ function operationText({ path, method, operation }: { path: string; method: stri
     const preset = schema.default === undefined ? '' : ` Default: \`${cell(JSON.stringify(schema.default))}\`.`;
     return `| \`${name}\`${isRequired ? ' (required)' : ''} | ${cell(typeText(schema))} | ${cell(schema.description ?? '')}${preset} |\n`;
   });
-  const usual = new Set<string | undefined>(Object.values(problems).map((schema) => schema.description));
+  const usual = new Set<string | undefined>(
+    Object.values({ ...problems, ...bodyProblems, ...misdirected, ...namedProblems }).map(
+      (schema) => schema.description,
+    ),
+  );
   const own = Object.entries(responses).filter(([, { description: what }]) => !usual.has(what));
   const answers = own.map(([status, answer]) => {
     const schema = Object.values(answer.content ?? {})[0]?.schema;

@@ -8,6 +8,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { createMetrics } from '../runtime/metrics.ts';
 import type { Store } from '../store/store.ts';
 import { LiveFeed } from './live-feed.ts';
+import { bodyProblems, misdirected, namedProblems } from './schemas.ts';
 import { type QueryServerOptions, buildServer } from './server.ts';
 
 export interface Schema {
@@ -75,7 +76,11 @@ export async function openApiDocument(version: string, ingest?: QueryServerOptio
     },
     { host: '127.0.0.1', port: 0 },
     async (watched) => {
-      await watched.register(swagger, { openapi: headOf(version), transform: jsonSchemaTransform });
+      await watched.register(swagger, {
+        openapi: headOf(version),
+        transform: (described) =>
+          jsonSchemaTransform({ ...described, schema: withUsualAnswers(described.schema, described.url) }),
+      });
     },
   );
   try {
@@ -83,6 +88,22 @@ export async function openApiDocument(version: string, ingest?: QueryServerOptio
   } finally {
     await server.close();
   }
+}
+
+/** Those of any request of its form, which no route has to think of. */
+function withUsualAnswers<Described extends object>(schema: Described, url: string): Described {
+  const {
+    response = {},
+    body,
+    consumes,
+  } = schema as { readonly response?: object; body?: unknown; consumes?: unknown };
+  const answers = {
+    ...misdirected,
+    ...(url.includes('/:') ? namedProblems : {}),
+    ...(body === undefined && consumes === undefined ? {} : bodyProblems),
+    ...response,
+  };
+  return { ...schema, response: answers };
 }
 
 function headOf(version: string) {

@@ -148,6 +148,32 @@ export const problems = {
   504: problemSchema.describe('The deadline passed and the query was ended'),
 } as const;
 
+/** Of everything that is asked, whatever it asks for. */
+export const misdirected = { 421: problemSchema.describe('The `Host` header names another host') } as const;
+
+/** What a name in the address may be answered with. */
+export const namedProblems = {
+  414: problemSchema.describe('A name in the address is longer than 500 characters'),
+} as const;
+
+/** What a body may be answered with. */
+export const bodyProblems = {
+  413: problemSchema.describe('The body is too long'),
+  415: problemSchema.describe('The body is of a type that is not read here'),
+} as const;
+
+/** What every route that takes rows may answer instead. */
+export const ingestProblems = {
+  400: problemSchema.describe('Nothing of it can be read'),
+  401: problems[401],
+  403: problems[403],
+  ...bodyProblems,
+  422: problemSchema.describe('The `Idempotency-Key` came with another body before'),
+  429: problems[429],
+  503: problemSchema.describe('The store takes no rows now; `Retry-After` says when to come again'),
+  508: problemSchema.describe('The rows come from this store'),
+} as const;
+
 export const notFound = { 404: problemSchema.describe('There is no such thing') } as const;
 
 const countsOf = (fallback: number, most: number) => z.coerce.number().int().min(0).max(most).default(fallback);

@@ -22,6 +22,7 @@ import { Accounts } from './accounts.ts';
 import { auditTo } from './audit.ts';
 import type { QueryContext, RouteContext } from './context.ts';
 import { guard, hostName } from './guard.ts';
+import { clientErrorHandler, frameworkErrors } from './malformed-requests.ts';
 import { problem, problemOfError } from './problem.ts';
 import { refusalOf } from './refusal.ts';
 import type { IngestGateOptions } from './ingest-gate.ts';
@@ -160,6 +161,8 @@ export async function buildServer(
       void untyped.code(answer.status).type('application/problem+json').send(JSON.stringify(answer));
     },
     exposeHeadRoutes: true,
+    frameworkErrors,
+    clientErrorHandler,
     schemaController,
   });
   await watchRoutes(server);

@@ -61,6 +61,7 @@ export function accountRoutes({ accounts, audit, store, clock }: RouteContext): 
           return reply
             .code(429)
             .header('retry-after', seconds)
+            .type('application/problem+json')
             .send(problem(429, 'OVERLOADED', `too many failures; the next attempt is looked at in ${seconds} s`));
         }
         let created: NewToken;

@@ -1,10 +1,12 @@
 /** `POST /_bulk`, `POST /{index}/_bulk`: what Elasticsearch's bulk clients send, answered in its shapes. */
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { type PostedBulk, readBulk } from '../../inputs/http/bulk.ts';
 import type { ParserOptions } from '../../parsers/parser.ts';
 import { markRepetition } from '../ingest-answers.ts';
 import { type IngestGate, IngestRefusal, type StoredPost } from '../ingest-gate.ts';
+import { ingestProblems } from '../schemas.ts';
 
 export function bulkRoutes(server: FastifyInstance, gate: IngestGate, readOptions: ParserOptions): void {
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -40,6 +42,11 @@ export function bulkRoutes(server: FastifyInstance, gate: IngestGate, readOption
             'Documents as a JSON logger or ECS writes them. `update` and `delete` are answered with an error each: rows do not change, and an `index` with a known `_id` is a further row. A body in which every document has an `_id` stores nothing when it comes again within a day.',
           tags: ['ingest'],
           security: [{ bearer: [] }],
+          response: {
+            200: z.unknown().describe('An answer for each document'),
+            ...ingestProblems,
+            400: z.unknown().describe('Nothing of it can be read; in the words of its protocol'),
+          },
         },
       },
       answer,

@@ -1,9 +1,11 @@
 /** `POST /loki/api/v1/push`: Loki's push API, in JSON. */
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import { readLokiPush } from '../../inputs/http/loki.ts';
 import type { ParserOptions } from '../../parsers/parser.ts';
 import { markRepetition, mediaTypeOf, sendRejected } from '../ingest-answers.ts';
 import { type IngestGate, IngestRefusal } from '../ingest-gate.ts';
+import { ingestProblems } from '../schemas.ts';
 
 export function lokiRoutes(server: FastifyInstance, gate: IngestGate, readOptions: ParserOptions): void {
   server.post(
@@ -17,6 +19,10 @@ export function lokiRoutes(server: FastifyInstance, gate: IngestGate, readOption
         description: '204 when all are stored. Entries that cannot be read are named in a 400; the others are stored.',
         tags: ['ingest'],
         security: [{ bearer: [] }],
+        response: {
+          204: z.null().describe('All entries are stored'),
+          ...ingestProblems,
+        },
       },
     },
     async (request, reply) => {

@@ -1,8 +1,10 @@
 /** `POST /v1/logs`: OTLP/HTTP, answered in the encoding it came in (opentelemetry.io/docs/specs/otlp, "OTLP/HTTP"). */
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { z } from 'zod';
 import { readOtlpJson } from '../../inputs/http/otlp-json.ts';
 import { mediaTypeOf, markRepetition, rejectionText } from '../ingest-answers.ts';
 import { type IngestGate, IngestRefusal } from '../ingest-gate.ts';
+import { ingestProblems } from '../schemas.ts';
 
 const protobufType = 'application/x-protobuf';
 /** google.rpc.Code */
@@ -21,6 +23,11 @@ export function otlpRoutes(server: FastifyInstance, gate: IngestGate): void {
           'An ExportLogsServiceRequest; set an exporter to this endpoint. Records that cannot be read are counted in `partialSuccess`.',
         tags: ['ingest'],
         security: [{ bearer: [] }],
+        response: {
+          200: z.unknown().describe('What was stored; `partialSuccess` counts what was not'),
+          ...ingestProblems,
+          400: z.unknown().describe('Nothing of it can be read; in the words of its protocol'),
+        },
       },
     },
     async (request, reply) => {

@@ -7,7 +7,7 @@ import { readJsonEntries } from '../../inputs/http/json-entries.ts';
 import { systemCodeOf } from '../../runtime/errors.ts';
 import { markRepetition, named, sendRefusal, sendRejected } from '../ingest-answers.ts';
 import { IngestGate, type IngestGateOptions, IngestRefusal, bodyTooLarge } from '../ingest-gate.ts';
-import { ingestedSchema, problemSchema } from '../schemas.ts';
+import { ingestProblems, ingestedSchema } from '../schemas.ts';
 import { bulkRoutes } from './ingest-bulk.ts';
 import { lokiRoutes } from './ingest-loki.ts';
 import { otlpRoutes } from './ingest-otlp.ts';
@@ -48,15 +48,7 @@ export function ingestRoutes(options: IngestGateOptions): FastifyPluginAsyncZod 
           security: [{ bearer: [] }],
           response: {
             200: ingestedSchema.describe('What was stored'),
-            400: problemSchema,
-            401: problemSchema,
-            403: problemSchema,
-            413: problemSchema,
-            415: problemSchema,
-            422: problemSchema,
-            429: problemSchema,
-            503: problemSchema,
-            508: problemSchema,
+            ...ingestProblems,
           },
         },
       },

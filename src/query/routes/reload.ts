@@ -27,6 +27,7 @@ export function reloadRoutes({ reload, audit }: RouteContext): FastifyPluginAsyn
           security: [{ bearer: [] }],
           response: {
             200: reloadSchema.describe('What changed'),
+            409: problemSchema.describe('The daemon is starting or stopping'),
             422: problemSchema.describe('The configuration is wrong, or cannot be had; the old one stays in force'),
             ...problems,
           },

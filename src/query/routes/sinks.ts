@@ -7,7 +7,7 @@ import { RegressionError } from '../../runtime/errors.ts';
 import type { DeadLetter, SinkState } from '../../store/sink-state.ts';
 import type { RouteContext } from '../context.ts';
 import { remoteOf } from '../guard.ts';
-import { problems } from '../schemas.ts';
+import { notFound, problems } from '../schemas.ts';
 
 const tags = ['operation'];
 const security = [{ bearer: [] }];
@@ -119,7 +119,7 @@ export function sinkRoutes({ store, forwarder, audit, queryTimeoutMs }: RouteCon
           security,
           params: z.object({ name: z.string() }),
           body: whichSchema,
-          response: { 200: changedSchema.describe('How many will be sent'), ...problems },
+          response: { 200: changedSchema.describe('How many will be sent'), ...notFound, ...problems },
         },
       },
       async (request) => {
@@ -142,7 +142,7 @@ export function sinkRoutes({ store, forwarder, audit, queryTimeoutMs }: RouteCon
           security,
           params: z.object({ name: z.string() }),
           body: whichSchema,
-          response: { 200: changedSchema.describe('How many were dropped'), ...problems },
+          response: { 200: changedSchema.describe('How many were dropped'), ...notFound, ...problems },
         },
       },
       async (request) => {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { RegressionError } from '../../runtime/errors.ts';
 import { type TaskName, tasks } from '../../tasks/registry.ts';
 import type { RouteContext, TaskDesk } from '../context.ts';
-import { problems } from '../schemas.ts';
+import { notFound, problemSchema, problems } from '../schemas.ts';
 
 const names = Object.keys(tasks) as [TaskName, ...TaskName[]];
 
@@ -70,6 +70,9 @@ export function taskRoutes({ tasks: desk }: RouteContext): FastifyPluginAsyncZod
             200: z
               .object({ message: z.string().describe('What was done, for people'), details: detailsSchema })
               .describe('What was done'),
+            ...notFound,
+            409: problemSchema.describe('It is running already'),
+            422: problemSchema.describe('The configuration does not say what it needs'),
             ...problems,
           },
         },
