@@ -7,7 +7,8 @@ import { type Problem, problem } from './problem.ts';
 
 /** Before there is a route. */
 export function frameworkErrors(error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
-  const answer = problem(error.statusCode ?? 400, error.code, error.message);
+  const detail = 'a path is percent-encoded UTF-8, and its parameters have at most 500 characters';
+  const answer = problem(error.statusCode ?? 400, 'BAD_URL', detail);
   void reply.code(answer.status).type('application/problem+json').serializer(JSON.stringify).send(answer);
 }
 

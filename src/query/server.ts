@@ -9,7 +9,6 @@ import { createSecureContext } from 'node:tls';
 import fastify, {
   type FastifyError,
   type FastifyInstance,
-  type FastifyReply,
   type FastifyRequest,
   type FastifyServerOptions,
 } from 'fastify';
@@ -154,12 +153,6 @@ export async function buildServer(
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 500 },
-    frameworkErrors: (error, _request, reply) => {
-      const detail = 'a path is percent-encoded UTF-8, and its parameters have at most 500 characters';
-      const answer = problem(error.statusCode ?? 400, 'BAD_URL', detail);
-      const untyped = reply as unknown as FastifyReply;
-      void untyped.code(answer.status).type('application/problem+json').send(JSON.stringify(answer));
-    },
     exposeHeadRoutes: true,
     frameworkErrors,
     clientErrorHandler,

@@ -11,8 +11,8 @@ void test('an address that is none, or a name that is too long, is a problem lik
   const { send } = await serve(t);
 
   for (const [path, status, code] of [
-    ['/api/v1/logs/%FF', 400, 'FST_ERR_BAD_URL'],
-    [`/api/v1/results/${'k'.repeat(501)}`, 414, 'FST_ERR_MAX_PARAM_LENGTH'],
+    ['/api/v1/logs/%FF', 400, 'BAD_URL'],
+    [`/api/v1/results/${'k'.repeat(501)}`, 414, 'BAD_URL'],
   ] as const) {
     const answer = await send('GET', path);
 

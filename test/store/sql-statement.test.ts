@@ -28,6 +28,7 @@ const answered: readonly (readonly [text: string, rows: unknown])[] = [
   ['SELECT value FROM json_each(\'[1,"a",null]\')', [[1], ['a'], [null]]],
   ['SELECT name, row_number() OVER (ORDER BY id) AS n FROM applications', [['shop', 1]]],
   ["SELECT x'ff00' AS b, 9223372036854775807 AS i, 1.5 AS r", [['/wA=', '9223372036854775807', 1.5]]],
+  ['SELECT 1e999 AS most, -1e999 AS least', [['Infinity', '-Infinity']]],
   ['SELECT 1 AS "PRAGMA", 2 AS [ATTACH], \'--\' AS `DROP`', [[1, 2, '--']]],
   ["SELECT name FROM sqlite_schema WHERE name = 'logs'", [['logs']]],
   ['SELECT id FROM logs WHERE id IN (SELECT id FROM logs UNION SELECT 7 INTERSECT SELECT 8)', [[8]]],

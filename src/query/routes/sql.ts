@@ -23,7 +23,7 @@ export function sqlRoutes(context: RouteContext): FastifyPluginAsyncZod {
         schema: {
           operationId: 'sql',
           summary: 'One SELECT or WITH, on a consistent state',
-          description: `What a statement does is read from its bytecode before it runs: nothing that writes, no table that holds credentials (users, tokens), no virtual table but json_each and json_tree. \`logs\` and \`logs_metadata\` are views over the hot file and the ten newest segments of the time range; \`main.logs\` is the hot file alone. \`files\` names what was read, and \`complete\` says whether that was all. At most ${maxSqlRows} rows and ${maxAnswerBytes / 1024 / 1024} MiB; \`limit\` says which of them cut the answer. Blobs are base64, integers beyond 2^53 text.`,
+          description: `What a statement does is read from its bytecode before it runs: nothing that writes, no table that holds credentials (users, tokens), no virtual table but json_each and json_tree. \`logs\` and \`logs_metadata\` are views over the hot file and the ten newest segments of the time range; \`main.logs\` is the hot file alone. \`files\` names what was read, and \`complete\` says whether that was all. At most ${maxSqlRows} rows and ${maxAnswerBytes / 1024 / 1024} MiB; \`limit\` says which of them cut the answer. Blobs are base64, integers beyond 2^53 and infinities text.`,
           tags: ['sql'],
           security: [{ bearer: [] }],
           body: z.strictObject({

@@ -155,9 +155,10 @@ function columnsOf(row: Readonly<Record<string, SqlValue>>, columnCount: number)
   throw invalid('two columns of the result have the same name', 'Give each its own name with AS.');
 }
 
-/** Integers beyond 2^53 as text, blobs in base64. */
+/** Integers beyond 2^53 and infinities, which JSON has not, as text; blobs in base64. */
 function jsonValue(value: SqlValue): SqlValueJson {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   if (typeof value !== 'bigint') return value;
   return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : String(value);
 }
