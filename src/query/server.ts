@@ -98,19 +98,21 @@ export class QueryServer implements Service {
         hint: 'Listen on 127.0.0.1, set server.tls, or server.allow_remote: true if the network is trusted.',
       });
     }
-    this.#server = await buildServer(this.#options, address);
+    const server = await buildServer(this.#options, address);
     try {
       if ('path' in address) {
         await removeStaleSocket(address.path);
-        await this.#server.listen({ path: address.path });
+        await server.listen({ path: address.path });
         await chmod(address.path, socketMode);
         this.#url = `unix:${address.path}`;
       } else {
-        this.#url = await this.#server.listen(address);
+        this.#url = await server.listen(address);
       }
     } catch (error) {
+      await server.close();
       throw unavailable(listen, error);
     }
+    this.#server = server; // what is at its path is ours from here on
   }
 
   /** Takes the files of `tls` as they are now, for the connections to come. @throws RegressionError `CONFIG_INVALID`. */

@@ -1,4 +1,5 @@
 /** What Unix sockets leave behind. */
+import { lstatSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { systemCodeOf } from './errors.ts';
@@ -12,5 +13,10 @@ export async function removeStaleSocket(path: string): Promise<void> {
     });
     socket.on('error', (error) => resolve(systemCodeOf(error) === 'ECONNREFUSED'));
   });
-  if (isStale) await unlink(path);
+  if (isStale && isSocket(path)) await unlink(path);
+}
+
+/** A file that is no socket refuses connections as a stale one does, and is somebody's. */
+export function isSocket(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
 }

@@ -2,7 +2,7 @@
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { stat, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'tap';
 import type { HealthPart } from '../../src/query/context.ts';
@@ -392,6 +392,16 @@ void test('TLS files that are none, or do not belong together, are refused with 
 void test('an address in use is refused with a hint', async (t) => {
   const { url } = await serve(t);
   await t.rejects(serve(t, { listen: new URL(url).host }), { code: 'SERVER_UNAVAILABLE', hint: /server\.listen/ });
+});
+
+void test('a file that is no socket stays where the endpoint was to listen', async (t) => {
+  const path = join(await tempDir(t), 'notes.txt');
+  await writeFile(path, 'mine');
+
+  await t.test('a server that is started and stopped', async (inner) => {
+    await inner.rejects(serve(inner, { listen: `unix:${path}` }), { code: 'SERVER_UNAVAILABLE' });
+  });
+  t.equal(await readFile(path, 'utf8'), 'mine');
 });
 
 void test('a Unix socket is for its owner alone, and one left by a killed process is no obstacle', async (t) => {

@@ -1,7 +1,7 @@
 import { type Socket, createSocket } from 'node:dgram';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type Test } from 'tap';
 import { syslogOptions } from '../../../src/inputs/syslog/options.ts';
@@ -230,6 +230,17 @@ try:
   for index in range(count // 2, count): sender.send(b'<13>burst %d' % index)
   time.sleep(0.5)
 finally: os.kill(os.getppid(), signal.SIGCONT)`;
+
+for (const kind of ['unix', 'unixgram']) {
+  void test(`a file that is no socket stays where a ${kind} socket was to be made`, async (t) => {
+    const path = join(await tempDir(t), 'notes.txt');
+    await writeFile(path, 'mine');
+    const failed = listen(t, new RecordingContext(), { listen: `${kind}://${path}` });
+
+    await t.rejects(failed, { code: 'INPUT_UNAVAILABLE', message: /EADDRINUSE/ });
+    t.equal(await readFile(path, 'utf8'), 'mine');
+  });
+}
 
 void test('a main thread that is busy for half a second loses nothing (F69)', async (t) => {
   const context = new RecordingContext();

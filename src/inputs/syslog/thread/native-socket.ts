@@ -10,6 +10,7 @@ import { isIPv6 } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_DGRAM, openLibc } from '../../../runtime/libc.ts';
 import { AF_INET, AF_INET6, addressIn, unixSocketAddress } from '../../../runtime/socket-address.ts';
+import { isSocket } from '../../../runtime/unix-socket.ts';
 import type { DatagramThreadOptions } from '../datagram-protocol.ts';
 import type { DatagramAddress } from '../listen-address.ts';
 import { ipv6Bytes } from '../kernel-drops.ts';
@@ -82,7 +83,7 @@ export async function openNativeSocket(
     const isStale =
       call.connect(probe, name, name.length) !== 0 && getSystemErrorName(-koffi.errno()) === 'ECONNREFUSED';
     call.close(probe);
-    if (isStale) rmSync(address.path, { force: true });
+    if (isStale && isSocket(address.path)) rmSync(address.path, { force: true });
   }
   const fd = inheritedFd ?? open();
   const bufferBytes = int32(options.receiveBufferBytes);
