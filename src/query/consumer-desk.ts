@@ -9,7 +9,7 @@ import { abortOnHangUp } from './hang-up.ts';
 
 export type ConsumerDesk = ReturnType<typeof consumerDesk>;
 
-export function consumerDesk({ store, clock, queryTimeoutMs }: QueryContext) {
+export function consumerDesk({ store, feed, clock, queryTimeoutMs }: QueryContext) {
   /** A viewer's consumers are its own; an admin's are all. */
   const mayUse = ({ principal }: FastifyRequest, { owner }: Consumer): boolean =>
     principal.role === 'admin' || principal.name === owner;
@@ -34,7 +34,8 @@ export function consumerDesk({ store, clock, queryTimeoutMs }: QueryContext) {
       const { firstId, lastId, limits } = await boundsOf(reply);
       if (place === 'end') return lastId;
       if (place === 'beginning') return firstId === 0 ? lastId : firstId - 1;
-      if (typeof place === 'number') return place;
+      // Nobody waits for rows up to an id that is not there yet. The snapshot may lack the newest.
+      if (typeof place === 'number') return Math.min(place, Math.max(lastId, feed.lastId));
       const { start } = place;
       const page = await store.search({ filter: { start }, order: 'arrival', limit: 1 }, limits);
       return page.last === null ? lastId : page.last.id - 1;

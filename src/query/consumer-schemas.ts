@@ -8,7 +8,7 @@ const maxBatchBytes = 16 * 1024 * 1024;
 export const maxDigestedRows = 100_000;
 
 export const consumerName = z.object({
-  name: z.string().regex(/^[\w.-]{1,100}$/, { error: 'letters, digits, _ . -, at most 100' }),
+  name: z.string().regex(/^(?!\.{1,2}$)[\w.-]{1,100}$/, { error: 'letters, digits, _ . -, at most 100; not . or ..' }),
 });
 
 const place = z.string().min(1).max(64).describe('`beginning`, `end`, an id (`id:918273`), or a time as in `start`');

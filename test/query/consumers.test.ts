@@ -174,6 +174,7 @@ void test('a consumer begins where it is told, and can be moved', async (t) => {
   t.strictSame(await from('end'), []);
   t.strictSame(await from('2026-11-24T03:00:05Z'), ['row 5', 'row 6', 'row 7']);
   t.strictSame(await from('beginning'), ['row 0', 'row 1', 'row 2']);
+  t.match((await call('seek', { from: 'id:999999' })).json, { position: 10, lag: 0 });
   t.match((await call('seek', { from: 'nowhere' })).json, { code: 'QUERY_INVALID' });
 
   t.match(

@@ -22,18 +22,32 @@ void test('an address that is none, or a name that is too long, is a problem lik
   }
 });
 
+/** What a server answers to bytes, whatever they are. */
+async function answerTo(url: string, bytes: string): Promise<string> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  await once(socket, 'connect');
+  socket.end(bytes);
+  return text(socket);
+}
+
+void test('nothing is called . or .., which no client can ask for', async (t) => {
+  const { url } = await serve(t);
+
+  for (const path of ['/api/v1/consumers/..', '/api/v1/consumers/.', '/api/v1/results/..']) {
+    const head = `PUT ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${authorization.authorization}`;
+    const answer = await answerTo(url, `${head}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`);
+    t.match(answer, /^HTTP\/1\.1 400 .*not \. or \.\./s, path);
+  }
+});
+
 void test('bytes that are no HTTP are a problem too, and end their connection', async (t) => {
   const { url } = await serve(t);
-  const ask = async (bytes: string): Promise<string> => {
-    const socket = connect(Number(new URL(url).port), '127.0.0.1');
-    await once(socket, 'connect');
-    socket.end(bytes);
-    return text(socket);
-  };
-
-  t.match(await ask('\u0016\u0003\u0001 no HTTP\r\n\r\n'), /^HTTP\/1\.1 400 .*problem\+json.*"code":"HTTP_INVALID"/s);
+  t.match(
+    await answerTo(url, '\u0016\u0003\u0001 no HTTP\r\n\r\n'),
+    /^HTTP\/1\.1 400 .*problem\+json.*"code":"HTTP_INVALID"/s,
+  );
   const long = `GET /health/live HTTP/1.1\r\nHost: localhost\r\nX: ${'a'.repeat(20_000)}\r\n\r\n`;
-  t.match(await ask(long), /^HTTP\/1\.1 431 .*problem\+json.*"code":"HEADERS_TOO_LARGE"/s);
+  t.match(await answerTo(url, long), /^HTTP\/1\.1 431 .*problem\+json.*"code":"HEADERS_TOO_LARGE"/s);
 });
 
 void test('whoever fails to log in too often is told so in a problem', async (t) => {

@@ -121,6 +121,17 @@ void test('a reader that comes back gets what it missed from the store, then goe
   );
 });
 
+void test('a reader that comes back with an id that is not there yet sees what comes', async (t) => {
+  const { url, append } = await fed(t);
+  await append(aRecord({ message: 'before' }));
+  const live = await tail(t, url, '', { 'last-event-id': '999999' });
+  await live.until('live from');
+  await append(aRecord({ message: 'after the restore' }));
+
+  const text = await live.until('after the restore');
+  t.notMatch(text, /before/);
+});
+
 void test('a reader that does not keep up is told which rows it missed, and holds up nobody', async (t) => {
   const feed = new LiveFeed();
   const watcher = feed.watch({});

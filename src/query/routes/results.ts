@@ -14,7 +14,9 @@ const maxTtlMs = 90 * 86_400_000;
 const tags = ['results'];
 const security = [{ bearer: [] }];
 const params = z.object({
-  key: z.string().regex(/^[\w.:~-]{1,200}$/, { error: 'letters, digits, _ . : ~ -, at most 200' }),
+  key: z
+    .string()
+    .regex(/^(?!\.{1,2}$)[\w.:~-]{1,200}$/, { error: 'letters, digits, _ . : ~ -, at most 200; not . or ..' }),
 });
 const stored = z.object({ key: z.string(), etag: z.string(), expires_at: z.string() });
 

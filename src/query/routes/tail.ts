@@ -114,7 +114,10 @@ async function* tail(
       // An answer may be of a state some 200 ms old: what was committed before we watched must be in it.
       const isStale = !page.hasMore && page.lastId < committedId;
       hasMore = page.hasMore || isStale;
-      shownId = page.hasMore ? (page.last?.id ?? shownId) : Math.max(page.lastId, shownId);
+      if (page.hasMore) shownId = page.last?.id ?? shownId;
+      else if (isStale || shownId <= page.lastId) shownId = Math.max(page.lastId, shownId);
+      // Rows of such ids were seen in what a backup has replaced since: all that come are new to this reader.
+      else shownId = committedId;
       if (isStale) await clock.delay(staleRetryMs, signal);
       yield pageText(page, format);
     }
