@@ -16,6 +16,8 @@ const M_ARENA_MAX = -8;
 /** Smaller blocks are used again and again: with 128 KiB every buffer was fresh pages, for half as much CPU again. */
 const thresholdBytes = 4 * 1024 * 1024;
 const arenas = 2;
+/** Threads that were there before have theirs: bin/regression says it earlier. */
+const arenasWhenScarce = 1;
 /** It takes a millisecond or two, of a thread that has nothing else to do. */
 const trimEveryMs = 10_000;
 const trimOftenMs = 1000;
@@ -27,7 +29,7 @@ export async function keepAllocatorSmall(): Promise<boolean> {
     const mallopt = libc?.func('int mallopt(int, int)');
     if (libc === null || mallopt === undefined) return false;
     const answers = [
-      mallopt(M_ARENA_MAX, arenas),
+      mallopt(M_ARENA_MAX, memoryBudget().isScarce ? arenasWhenScarce : arenas),
       mallopt(M_MMAP_THRESHOLD, thresholdBytes),
       mallopt(M_TRIM_THRESHOLD, thresholdBytes),
     ];
