@@ -1,7 +1,7 @@
 /** `regression export`: rows as NDJSON or CSV, or the whole history into PostgreSQL, with proof that it is all there. */
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { lastIdOf } from '../client/row-lines.ts';
 import { csvHeader, csvLine } from '../query/row-formats.ts';
@@ -53,6 +53,7 @@ export const exportRows: Command<Flags> = {
   ],
   async run({ to, format, output, start, end, ...flags }, surroundings) {
     if (to !== undefined) checkDestination(to);
+    if (output !== undefined) await checkOutput(resolve(surroundings.cwd, output));
     const endpoint = await openEndpoint({ command: 'export' }, flags, surroundings);
     const { client } = endpoint;
     try {
@@ -94,6 +95,19 @@ function checkDestination(to: string): void {
     scheme === undefined ? '--to: expected a URL' : `--to ${scheme}://...: nothing can be exported there`,
     {
       hint: `Known are ${destinations.map((known) => `${known}://user@host:5432/database`).join(' and ')}; elsewhere rows go as NDJSON or CSV, without --to.`,
+    },
+  );
+}
+
+/** @throws RegressionError `FILE_UNREADABLE`: better than when all has been written. */
+async function checkOutput(path: string): Promise<void> {
+  const found = await stat(path).catch(() => null);
+  if (found === null || found.isFile()) return;
+  throw new RegressionError(
+    'FILE_UNREADABLE',
+    `cannot write ${path}: it is ${found.isDirectory() ? 'a directory' : 'no regular file'}`,
+    {
+      hint: 'Name a file, or leave --output out for standard output.',
     },
   );
 }
@@ -169,11 +183,16 @@ async function toFile(
   target.once('error', (error) => {
     failure.reject(new RegressionError('FILE_UNREADABLE', `cannot write ${path ?? 'the output'}: ${messageOf(error)}`));
   });
-  for await (const piece of pieces) {
-    if (!target.write(piece)) await Promise.race([once(target, 'drain'), failure.promise]);
+  try {
+    for await (const piece of pieces) {
+      if (!target.write(piece)) await Promise.race([once(target, 'drain'), failure.promise]);
+    }
+    if (path === null) return;
+    target.end();
+    await Promise.race([once(target, 'finish'), failure.promise]);
+    await rename(unfinished, path);
+  } catch (error) {
+    if (path !== null) await rm(unfinished, { force: true }).catch(() => undefined); // what failed first is told
+    throw error;
   }
-  if (path === null) return;
-  target.end();
-  await Promise.race([once(target, 'finish'), failure.promise]);
-  await rename(unfinished, path);
 }

@@ -5,6 +5,7 @@
 import type { Writable } from 'node:stream';
 import { type Level, type Logger, pino } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
+import { RegressionError } from './errors.ts';
 import { type LogEntry, journalLine, journalPrefix, terminalLines } from './log-lines.ts';
 import type { LogFormat, LogLevel } from './log-levels.ts';
 import { RepeatLimit } from './repeats.ts';
@@ -37,7 +38,12 @@ export class OwnLog {
       const name = (pino.levels.labels[level] ?? 'warn') as Level;
       this.#unlimited[name]({ left_out: count }, `${text} (and ${count - 1} more like it)`);
     });
-    const settings = { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+    const settings = {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: errorFields },
+    };
     const destination = { write: (line: string) => this.#write(line) };
     this.#unlimited = pino({ ...settings, level: 'trace' }, destination);
     const repeats = this.#repeats;
@@ -88,6 +94,12 @@ export class OwnLog {
     if (isJournal) return `${journalPrefix(entry.level)}${isForPeople ? journalLine(entry) : line}`;
     return terminalLines(entry);
   }
+}
+
+/** Of ours what happened is enough; where in the program is asked of bugs. */
+function errorFields(error: Error): object {
+  if (!(error instanceof RegressionError)) return pino.stdSerializers.err(error);
+  return { type: error.name, code: error.code, message: error.message };
 }
 
 /** For a command that ends by itself. */

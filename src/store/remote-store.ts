@@ -4,7 +4,6 @@
  * The writer thread owns the hot file; reader threads answer queries on snapshots of it. The caller holds the data
  * directory's lock (runtime/data-dir-lock.ts), which is what makes removing stale engine locks and aliases right.
  */
-import { mkdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Batch, IngestRequest, StoredGap, StoredPosition } from '../record/batch.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
@@ -29,6 +28,7 @@ import { remoteState } from './state.ts';
 import { checkHotFile } from './hot-check.ts';
 import { completeRestore } from './replaced-data.ts';
 import { Sealing } from './sealing.ts';
+import { removeStaleAliases } from './stale-aliases.ts';
 import { type HotCopy, type RemovalReason, type Segment, hotFileName, segmentsDirectoryName } from './segments.ts';
 import type { Appended, QueryLimits, Store, StoreStats } from './store.ts';
 import { type ReaderLimits, readerLimitsOf, writerOptionsOf } from './store-limits.ts';
@@ -67,8 +67,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   try {
     await makeDirectory(dataDir);
     completeRestore(dataDir);
-    await rm(snapshotsPath, { recursive: true, force: true }); // aliases of a killed process
-    await mkdir(snapshotsPath, { mode: 0o700 });
+    await makeDirectory(snapshotsPath);
+    removeStaleAliases(snapshotsPath);
   } catch (error) {
     throw new RegressionError('DATA_DIR_UNUSABLE', `cannot write to ${dataDir}: ${messageOf(error)}`, {
       cause: error,

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import { SqliteStore } from '../../src/store/thread/sqlite-store.ts';
@@ -6,6 +6,7 @@ import { regression } from '../daemon-process.ts';
 import { aRecord, someRecords } from '../records.ts';
 import { needsPostgres, startPostgres } from '../servers/postgres.ts';
 import { tempDir } from '../temp-dir.ts';
+import { regressionHere } from './in-process.ts';
 
 /** A data directory with a sealed segment, a closed one and a hot file. */
 async function history(t: Test): Promise<string> {
@@ -53,6 +54,24 @@ void test('NDJSON and CSV of a time range, to standard output or a file', { time
   const lines = (await readFile(path, 'utf8')).split('\r\n');
   t.equal(lines[0], 'id,timestamp,severity,application,version,environment,source,message,metadata');
   t.equal(lines.length, 1 + 5501 + 1);
+});
+
+void test('an output that is a directory or a device is left alone, and nothing is left of one that failed', async (t) => {
+  const directory = await tempDir(t);
+  await writeFile(join(directory, 'a.log'), 'a line\n');
+  await regressionHere(['import', 'a.log'], directory);
+  const before = await readdir(directory);
+
+  for (const [output, message] of [
+    ['data', /it is a directory/],
+    ['/dev/null', /it is no regular file/],
+    ['gone/out', /cannot write .*ENOENT/],
+  ] as const) {
+    const { code, stderr } = await regressionHere(['export', '-o', output], directory);
+    t.equal(code, 1);
+    t.match(stderr, message);
+  }
+  t.strictSame(await readdir(directory), before);
 });
 
 void test('a destination that is not known is refused before anything is read, without saying its password', async (t) => {

@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import { test } from 'tap';
+import { RegressionError } from '../../src/runtime/errors.ts';
 import { OwnLog, type OwnLogOptions } from '../../src/runtime/logger.ts';
 import type { LogEntry } from '../../src/runtime/log-lines.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -43,6 +44,19 @@ void test('the log is JSON lines, unless people read it: on a terminal, in the j
   const entry = 'the store | takes no rows: the disk is full path=/data (Make room.)\n';
   t.equal(say(ownLog({ isJournal: true })), `<3>${entry}`, 'one line, with its syslog severity');
   t.match(say(ownLog({ isJournal: true, format: 'json' })), /^<3>\{"level":50,/);
+});
+
+void test('an error of ours is told without a stack, which bugs have', (t) => {
+  const { logger, entries } = ownLog();
+  logger.error(
+    { err: new RegressionError('STORE_FULL', 'no room', { hint: 'Make some.' }) },
+    'the store takes no rows',
+  );
+  logger.error({ err: new TypeError('x is not a function') }, 'a request failed');
+
+  t.strictSame(entries()[0]?.err, { type: 'RegressionError', code: 'STORE_FULL', message: 'no room' });
+  t.match(entries()[1]?.err, { message: 'x is not a function', stack: /logger\.test/ });
+  t.end();
 });
 
 void test('what is logged again and again is said ten times a minute, then how often', async (t) => {

@@ -1,6 +1,6 @@
 /** A data directory that goes away or turns read-only under the daemon. */
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { openStore } from '../../src/store/remote-store.ts';
@@ -80,3 +80,14 @@ void test(
     await t.rejects(openStore({ dataDir: join(path, 'data') }), { code: 'DATA_DIR_UNUSABLE', hint: /--data-dir/ });
   },
 );
+
+void test('files of a directory that has a `snapshots` of its own stay; what a killed process left in ours goes', async (t) => {
+  const dataDir = await tempDir(t);
+  mkdirSync(join(dataDir, 'snapshots/1/2/x.db.lock'), { recursive: true });
+  symlinkSync(join(dataDir, 'regression.db'), join(dataDir, 'snapshots/1/2/x.db'));
+  writeFileSync(join(dataDir, 'snapshots/photo.jpg'), 'mine');
+
+  const store = await openStore({ dataDir });
+  t.strictSame(readdirSync(join(dataDir, 'snapshots')), ['photo.jpg']);
+  await store.close();
+});

@@ -74,6 +74,7 @@ export class Rotator {
     if (hot.isInDoubt) {
       throw new RegressionError('STORE_WRITE_FAILED', 'the outcome of a failed write is not known yet', {
         retryable: true,
+        hint: '`regression status` says what keeps the store from writing; once it is mended, try again.',
       });
     }
     hot.refuseForeignReader();

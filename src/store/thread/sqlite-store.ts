@@ -2,7 +2,7 @@
  * The store in the calling thread: for `:memory:`, for tests, and as the plain reading of what RemoteStore spreads over
  * threads. Queries run on the writer's own connection, so they wait for appends and cannot be cut short.
  */
-import { rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Batch, IngestRequest, StoredGap, StoredPosition } from '../../record/batch.ts';
 import { RegressionError } from '../../runtime/errors.ts';
@@ -20,6 +20,7 @@ import { encodePatterns } from '../pattern-encoding.ts';
 import type { PatternExtent, PatternHistory, PatternHistoryRequest, StoredPatterns } from '../patterns.ts';
 import type { SqlAnswer, SqlRequest, WriterOptions } from '../protocol.ts';
 import type { HotCopy, RemovalReason, Segment } from '../segments.ts';
+import { removeStaleAliases } from '../stale-aliases.ts';
 import { remoteState } from '../state.ts';
 import { defaultLimits } from '../store-limits.ts';
 import type { Appended, Store, StoreStats } from '../store.ts';
@@ -53,7 +54,7 @@ export class SqliteStore implements Store {
   constructor(path: string, options: Partial<WriterOptions> = {}) {
     this.#writer = new Writer({ ...defaultLimits, ...options, path });
     this.#aliasesPath = join(dirname(path), 'snapshots');
-    if (path !== ':memory:') rmSync(this.#aliasesPath, { recursive: true, force: true }); // of a killed process
+    if (existsSync(this.#aliasesPath)) removeStaleAliases(this.#aliasesPath);
     this.#openSegments = new OpenSegments(this.#aliasesPath);
     this.#applications = new ApplicationIds(async (applications) => this.#writer.applicationIds(applications));
   }
