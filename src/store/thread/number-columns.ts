@@ -1,6 +1,6 @@
 /**
- * The numbers of a metadata key, by row: of rows that a question for a range has looked at, for the questions after it. To find a key among the
- * pairs of a row takes longer than all else that such a question needs.
+ * A number of each row, the value of a metadata key or the last bytes of the message: of rows that a question has looked at, for the questions after
+ * it. To find a key among the pairs of a row, or to read the row at all, takes longer than all else that a question for a range or for an end needs.
  *
  * A column belongs to one file, which is named by its first id: the rows of a file never change, and a hot file's are the same when it is closed. It knows
  * the rows from one id to another, without a hole, and is continued at both ends by whoever needs more.
@@ -16,17 +16,16 @@ const mostBytes = 16 * 1024 * 1024;
 const mostRowsBetween = 30_000;
 
 export class NumberColumns {
-  /** By first id of a file and key, the longest unused first. */
+  /** By first id of a file and what the number is, the longest unused first. */
   readonly #columns = new Map<string, NumberColumn>();
 
-  /** Null where there is no room for it. @param range of the file's rows as they are now. */
-  of({ firstId, lastId }: IdRange, key: string): NumberColumn | null {
+  /** Null where there is no room for it. @param range of the file's rows as they are now. @param what the number is. */
+  of({ firstId, lastId }: IdRange, what: string): NumberColumn | null {
     if ((lastId - firstId + 1) * 8 > mostBytes) return null;
-    const name = `${firstId} ${key}`;
+    const name = `${firstId} ${what}`;
     const before = this.#columns.get(name);
     // A file with fewer rows than it had is another one: what could be saved of a damaged one.
-    const column =
-      before !== undefined && before.highId <= lastId ? before : new NumberColumn(firstId, Buffer.from(key));
+    const column = before !== undefined && before.highId <= lastId ? before : new NumberColumn(firstId);
     column.makeRoom(lastId);
     this.#columns.delete(name);
     this.#columns.set(name, column);
@@ -47,20 +46,21 @@ export class NumberColumns {
   }
 }
 
+/** Hands over the numbers of the rows of these ids, both inclusive; rows without one are left out. */
+export type ReadNumbers = (firstId: number, lastId: number, onNumber: (id: number, value: number) => void) => void;
+
 export class NumberColumn {
   readonly firstId: number;
   /** Of the rows that are known. */
   lowId = 0;
   highId = -1;
-  readonly #key: Buffer;
-  /** By row from the first on; NaN where it has no such key, or what is no number. */
+  /** By row from the first on; NaN for none. */
   #values = new Float64Array(0);
-  /** False once a row had the key twice. */
+  /** False once a row had two. */
   #isOneARow = true;
 
-  constructor(firstId: number, key: Buffer) {
+  constructor(firstId: number) {
     this.firstId = firstId;
-    this.#key = key;
   }
 
   get byteLength(): number {
@@ -75,18 +75,15 @@ export class NumberColumn {
     this.#values = larger;
   }
 
-  /**
-   * Makes it know the rows of these ids, both inclusive. False where it cannot tell what a row has.
-   * @param pairs of the file; where it stands afterwards is open.
-   */
-  cover(firstId: number, lastId: number, pairs: PairCursor): boolean {
+  /** Makes it know the rows of these ids, both inclusive. False where it cannot tell what a row has. */
+  cover(firstId: number, lastId: number, read: ReadNumbers): boolean {
     const isApart = firstId > this.highId + mostRowsBetween || lastId < this.lowId - mostRowsBetween;
     if (this.highId < this.lowId || isApart) {
       this.#forget();
-      this.#read(firstId, lastId, pairs);
+      this.#read(firstId, lastId, read);
     } else {
-      if (firstId < this.lowId) this.#read(firstId, this.lowId - 1, pairs);
-      if (lastId > this.highId) this.#read(this.highId + 1, lastId, pairs);
+      if (firstId < this.lowId) this.#read(firstId, this.lowId - 1, read);
+      if (lastId > this.highId) this.#read(this.highId + 1, lastId, read);
     }
     return this.#isOneARow;
   }
@@ -101,22 +98,31 @@ export class NumberColumn {
     this.highId = -1;
   }
 
-  /** @throws RegressionError `STORE_CORRUPT`; then the rows are not known. */
-  #read(firstId: number, lastId: number, pairs: PairCursor): void {
+  /** What `read` throws leaves the rows unknown. */
+  #read(firstId: number, lastId: number, read: ReadNumbers): void {
     const [values, base] = [this.#values, this.firstId];
     values.fill(Number.NaN, firstId - base, lastId + 1 - base);
     let foundId = -1;
-    pairs.forget();
-    for (pairs.seek(firstId); pairs.logId <= lastId; pairs.next()) {
-      if (!pairs.isOf(this.#key)) continue;
-      if (pairs.logId === foundId) this.#isOneARow = false;
-      foundId = pairs.logId;
-      values[foundId - base] = numberAt(pairs.bytes, pairs.columns.start(3), pairs.columns.length(3));
-    }
+    read(firstId, lastId, (id, value) => {
+      if (id === foundId) this.#isOneARow = false;
+      foundId = id;
+      values[id - base] = value;
+    });
     const isFirst = this.highId < this.lowId;
     this.lowId = isFirst ? firstId : Math.min(firstId, this.lowId);
     this.highId = Math.max(lastId, this.highId);
   }
+}
+
+/** @param pairs of the file; where it stands afterwards is open. */
+export function numbersOfKey(pairs: PairCursor, key: Uint8Array): ReadNumbers {
+  return (firstId, lastId, onNumber) => {
+    pairs.forget();
+    for (pairs.seek(firstId); pairs.logId <= lastId; pairs.next()) {
+      if (!pairs.isOf(key)) continue;
+      onNumber(pairs.logId, numberAt(pairs.bytes, pairs.columns.start(3), pairs.columns.length(3)));
+    }
+  };
 }
 
 /** So many digits are exact. */

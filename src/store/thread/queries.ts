@@ -4,12 +4,13 @@
 import type { IdRange, SearchPage, SearchRequest } from '../../search/request.ts';
 import { type Segment, isAhead, mayMatch, uncutBy } from '../segments.ts';
 import { CollectedRows, type FileRows, placeOf, rowsOfFile } from './row-lines.ts';
+import { rowsAt } from './row-texts.ts';
 import { WrittenRows, isForPages, writeRowsOfPages } from './row-pages.ts';
 import { isByIndex, isUnread, narrowingOf } from './narrowing.ts';
 import type { Sources } from './sources.ts';
 import { type PlacedRow, fewestPlaced, writePlacedRows } from './placed-rows.ts';
 import { type Narrowing, placesQuery } from './search-to-sql.ts';
-import type { TextCandidates } from './text-index.ts';
+import { idCandidates } from './text-index.ts';
 import { mergedByTime } from './merged-by-time.ts';
 import { walkedRows } from './walked-rows.ts';
 
@@ -120,22 +121,29 @@ function inOrderOfArrival(sources: Sources, asked: SearchRequest): FileRows {
   for (const segment of [...filesInOrderOfArrival(sources, asked), null]) {
     const rest = { ...asked, limit: asked.limit - rows.lines.length };
     if (rest.limit === 0) break;
-    const found = rowsOfEngine(sources, segment, rest);
+    const found = rowsOf(sources, segment, rest);
     if (!rows.add(found.lines)) break;
     if (found.isCut) return { lines: rows.lines, isCut: true };
   }
   return rows;
 }
 
-function rowsOfEngine(sources: Sources, segment: Segment | null, asked: SearchRequest): FileRows {
-  if (segment !== null) return rowsIn(sources, segment, asked);
-  return rowsOfFile(sources.hot, asked, narrowingFor(sources, null, asked));
+function rowsOf(sources: Sources, segment: Segment | null, asked: SearchRequest): FileRows {
+  return segment === null ? rowsFound(sources, null, asked) : rowsIn(sources, segment, asked);
+}
+
+function rowsFound(sources: Sources, segment: Segment | null, asked: SearchRequest): FileRows {
+  const { openPages } = sources;
+  const database = segment === null ? sources.hot : sources.open(segment);
+  const { ids, ...narrowing } = narrowingFor(sources, segment, asked);
+  const rows = ids === null || openPages === undefined ? null : rowsAt(database, () => openPages(segment), ids);
+  return rows ?? rowsOfFile(database, asked, narrowing);
 }
 
 /** Times of different files do overlap: late entries, clocks that were set. */
 function inOrderOfTime(sources: Sources, asked: SearchRequest): FileRows {
   const merged = mergedByTime(sources, asked, (segment) => {
-    const { lines, isCut } = rowsOfEngine(sources, segment, asked);
+    const { lines, isCut } = rowsOf(sources, segment, asked);
     return { rows: lines.map((line) => ({ line, ...placeOf(line) })), isCut };
   });
   const rows = new CollectedRows();
@@ -149,31 +157,36 @@ function rowsIn(sources: Sources, segment: Segment, asked: SearchRequest): FileR
     whole === null || asked.after !== undefined ? null : `rows ${asked.order} ${asked.limit} ${JSON.stringify(whole)}`;
   const known = question === null ? undefined : sources.answers.get<FileRows>(segment.firstId, question);
   if (known !== undefined) return known;
-  const database = sources.open(segment);
-  const found = rowsOfFile(database, asked, narrowingFor(sources, segment, asked));
+  const found = rowsFound(sources, segment, asked);
   if (question !== null) sources.answers.put(segment.firstId, question, found, bytesOf(found));
   return found;
 }
 
+/** The rows themselves, in the order asked for, where they had to be looked at to know. */
+interface Found extends Narrowing {
+  readonly ids: readonly number[] | null;
+}
+
 /** Words that many rows hold fill a page sooner by reading from its end than by looking all of them up. */
-function narrowingFor(sources: Sources, segment: Segment | null, asked: SearchRequest): Narrowing {
+function narrowingFor(sources: Sources, segment: Segment | null, asked: SearchRequest): Found {
   const { filter, order } = asked;
   if (order === 'arrival') {
     const narrowing = narrowingOf(sources, segment, filter, 10);
     // Without an index, looking up a pair reads all of them: who walks from an id on, and not far, looks at each row's own.
-    return segment?.state === 'sealed' ? narrowing : { ...narrowing, pairs: 'of each row' };
+    const pairs = segment?.state === 'sealed' ? narrowing.pairs : 'of each row';
+    return { ...narrowing, pairs, ids: null };
   }
   const { openPages, numbers: columns } = sources;
-  const walked = (isShort: boolean): TextCandidates | null => {
+  const walked = (isShort: boolean): readonly number[] | null => {
     const database = segment === null ? sources.hot : sources.open(segment);
     return openPages === undefined ? null : walkedRows(database, () => openPages(segment), asked, { columns, isShort });
   };
-  const among = (candidates: TextCandidates): Narrowing => ({ candidates, pairs: 'of each row' });
+  const among = (ids: readonly number[]): Found => ({ candidates: idCandidates(ids), pairs: 'of each row', ids });
   const soon = isUnread(sources, segment, filter) ? walked(true) : null;
   if (soon !== null) return among(soon);
   const narrowing = narrowingOf(sources, segment, filter, 10);
-  const candidates = isByIndex(narrowing, filter) ? null : walked(false);
-  return candidates === null ? narrowing : among(candidates);
+  const ids = isByIndex(narrowing, filter) ? null : walked(false);
+  return ids === null ? { ...narrowing, ids } : among(ids);
 }
 
 function bytesOf({ lines }: FileRows): number {

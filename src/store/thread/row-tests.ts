@@ -9,7 +9,8 @@ import { satisfies, satisfiesNumber } from '../../search/predicates.ts';
 import { type Severity, severitiesFrom } from '../../record/severity.ts';
 import type { Query, Test } from '../../search/query.ts';
 import type { Filter } from '../../search/request.ts';
-import type { NumberColumn } from './number-columns.ts';
+import { endsOfMessages, isEnd } from './message-ends.ts';
+import { type NumberColumn, numbersOfKey } from './number-columns.ts';
 import { FoldedBytes } from './pages/folded-bytes.ts';
 import type { PageReader } from './pages/page-file.ts';
 import { PairCursor, isEqual } from './pages/pair-cursor.ts';
@@ -64,7 +65,14 @@ interface PairTest {
   readonly numbers: NumberColumn | null;
 }
 
-export type NumbersOf = (key: string) => NumberColumn | null;
+/** What messages must end with. */
+interface EndTest {
+  readonly isEnd: (value: number) => boolean;
+  readonly ends: NumberColumn;
+}
+
+/** The file's column of what a row's number is. */
+export type NumbersOf = (what: string) => NumberColumn | null;
 
 /** Rows passed over at most before the next one is looked for anew. */
 const mostRowsPassed = 50;
@@ -75,13 +83,12 @@ export class RowTester {
   readonly #columns = new Columns(6);
   readonly #severities: readonly (readonly string[])[];
   readonly #messages: readonly ((bytes: Uint8Array, start: number, length: number) => boolean)[];
+  /** Of some of the tests of messages, which are asked none the less of those that are left. */
+  readonly #ends: readonly EndTest[];
   readonly #pairs: PairCursor | null;
   readonly #pairTests: readonly PairTest[];
 
-  /**
-   * @param open pages of the file of `database`, once a table.
-   * @param numbersOf the file's column of a key.
-   */
+  /** @param open pages of the file of `database`, once a table. */
   constructor(
     database: Sqlite,
     open: () => PageReader,
@@ -91,11 +98,16 @@ export class RowTester {
     this.#rows = new TableCursor(open(), database.rootPageOf('logs'));
     this.#severities = severities;
     this.#messages = messages.map(messageTest);
+    const ends = messages.map((test) => (test.kind === 'regex' ? Buffer.from(requiredEnd(test)) : Buffer.alloc(0)));
+    this.#ends = ends.flatMap((end) => {
+      const column = end.length === 0 ? null : numbersOf('end of message');
+      return column === null ? [] : [{ isEnd: isEnd(end), ends: column }];
+    });
     this.#pairs = pairs.length === 0 ? null : new PairCursor(open(), database.rootPageOf('logs_metadata'));
     this.#pairTests = pairs.map(([key, test]) => ({
       key: Buffer.from(key),
       test,
-      numbers: test.kind === 'compare' && test.as === 'number' ? numbersOf(key) : null,
+      numbers: test.kind === 'compare' && test.as === 'number' ? numbersOf(`metadata ${key}`) : null,
     }));
   }
 
@@ -103,6 +115,7 @@ export class RowTester {
   satisfying(ids: Float64Array): Float64Array {
     const rows = this.#rows;
     let [left, pairTests] = [ids, this.#pairTests];
+    for (const endTest of this.#ends) left = this.#ending(left, endTest);
     for (const pairTest of pairTests) {
       const inRange = this.#inRange(left, pairTest);
       if (inRange === null) continue;
@@ -116,12 +129,18 @@ export class RowTester {
     return pairTests.length === 0 ? left : left.filter((id) => this.#pairsHold(id, pairTests));
   }
 
+  #ending(ids: Float64Array, { isEnd: isWanted, ends }: EndTest): Float64Array {
+    const [first, last] = [ids[0], ids.at(-1)];
+    if (first === undefined || last === undefined || !ends.cover(first, last, endsOfMessages(this.#rows))) return ids;
+    return ids.filter((id) => isWanted(ends.at(id)));
+  }
+
   /** Null where the test is not of a range, or a column cannot tell. */
-  #inRange(ids: Float64Array, { test, numbers }: PairTest): Float64Array | null {
+  #inRange(ids: Float64Array, { key, test, numbers }: PairTest): Float64Array | null {
     if (numbers === null || test.kind !== 'compare' || this.#pairs === null) return null;
     const [first, last] = [ids[0], ids.at(-1)];
     if (first === undefined || last === undefined) return ids;
-    if (!numbers.cover(first, last, this.#pairs)) return null;
+    if (!numbers.cover(first, last, numbersOfKey(this.#pairs, key))) return null;
     return ids.filter((id) => satisfiesNumber(numbers.at(id), test));
   }
 

@@ -18,6 +18,6 @@ export interface Sources {
   readonly answers: SegmentAnswers;
   /** What is known of the files that are not sealed; without it they are read through. */
   readonly unsealed?: UnsealedRows;
-  /** Of metadata that was asked for ranges; without them it is looked for anew each time. */
+  /** Of rows that were asked for ranges or ends; without them these are looked for anew each time. */
   readonly numbers?: NumberColumns;
 }

@@ -16,10 +16,10 @@ import { TextBlocks, fewestRowsForBlocks, idsInBlocks } from './text-blocks.ts';
 import { type TextCandidates, idCandidates } from './text-index.ts';
 
 /**
- * Rows that a question reads beside its own work, some 30 ms; with more missing it goes on without, and the next one reads on: a hot file of the usual
- * size is known after some ten questions.
+ * Rows that a question reads beside its own work, some 12 ms; with more missing it goes on without, and the next one reads on: a hot file of the usual
+ * size is known after some thirty questions.
  */
-const mostRowsAtOnce = 20_000;
+const mostRowsAtOnce = 8000;
 /** Ids that one file may span: else most of them were never given to a row. */
 const mostIds = 4_000_000;
 /** The hot file, and those that wait to be sealed. A row takes some 17 bytes for its text, and 4 for each pair. */
@@ -84,7 +84,7 @@ export class UnsealedRows {
     const hashes = pairs.map(([type, value]) => pairHashOf(type, value));
     const among = ({ content, range }: KnownFile<PairHashes>): number[] | null =>
       content.idsWith(hashes, Math.floor(rowsOf(range) / factor));
-    const known = this.#pairs.of(file, (before) => among(before) === null);
+    const known = this.#pairs.of(file);
     if (known === null) return null;
     const ids = among(known);
     if (ids === null) return 'many';
@@ -130,7 +130,7 @@ class KnownFiles<Content> {
    * Null where it is not worth it, or the file cannot be read.
    * @param isEnough nothing more is read where what is known says all that is asked.
    */
-  of(file: UnsealedFile, isEnough: (known: KnownFile<Content>) => boolean): KnownFile<Content> | null {
+  of(file: UnsealedFile, isEnough: (known: KnownFile<Content>) => boolean = () => false): KnownFile<Content> | null {
     const range = rangeOf(file);
     if (range === null) return null;
     const { firstId, lastId } = range;

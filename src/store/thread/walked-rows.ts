@@ -8,7 +8,6 @@ import type { NumberColumns } from './number-columns.ts';
 import { type PageReader, fromPages } from './pages/page-file.ts';
 import { type PartedFilter, RowTester, partedFilter } from './row-tests.ts';
 import type { Sqlite } from './sqlite.ts';
-import { type TextCandidates, idCandidates } from './text-index.ts';
 import { idsInTimeOrder, isWindow } from './time-order.ts';
 
 /** Rows looked at at once: at first few, since a page may be full soon. */
@@ -26,7 +25,7 @@ export interface WalkOptions {
 }
 
 /**
- * Null where the engine is to look at the rows.
+ * Their ids in the order asked for; null where the engine is to look at the rows.
  * @param asked not in the order of arrival.
  */
 export function walkedRows(
@@ -34,7 +33,7 @@ export function walkedRows(
   openPages: () => PageReader,
   asked: SearchRequest,
   options: WalkOptions,
-): TextCandidates | null {
+): readonly number[] | null {
   const parted = partedFilter(asked.filter);
   if (parted === null || (options.isShort === true && !isWindow(parted.rest))) return null;
   return fromPages(openPages, (open) => walk(database, open, asked, parted, options));
@@ -46,20 +45,20 @@ function walk(
   asked: SearchRequest,
   { tests, rest }: PartedFilter,
   { columns, isShort = false }: WalkOptions,
-): TextCandidates | null {
+): readonly number[] | null {
   const range = columns === undefined ? null : idRangeOf(database);
-  const tester = new RowTester(database, open, tests, (key) => (range && columns?.of(range, key)) ?? null);
+  const tester = new RowTester(database, open, tests, (what) => (range && columns?.of(range, what)) ?? null);
   const nextIds = idsInTimeOrder(database, open, { ...asked, filter: rest });
   const found: number[] = [];
   for (let [limit, rows] = [firstIdsAtOnce, 0]; ; limit = Math.min(limit * 2, mostIdsAtOnce)) {
     if (isShort && rows >= fewRows) return null;
     rows += limit;
     const ids = nextIds(limit);
-    const sorted = Float64Array.from(ids).sort();
+    const sorted = new Float64Array(ids).sort();
     if ((sorted.at(-1) ?? 0) - (sorted[0] ?? 0) > limit * mostIdsPerRow) return null;
     const satisfying = new Set(tester.satisfying(sorted));
     if (satisfying.size > 0) found.push(...ids.filter((id) => satisfying.has(id)));
     if (found.length >= asked.limit || ids.length < limit) break;
   }
-  return idCandidates(found.slice(0, asked.limit));
+  return found.slice(0, asked.limit);
 }

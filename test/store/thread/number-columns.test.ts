@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { type Test, test } from 'tap';
 import { isNumber } from '../../../src/search/predicates.ts';
-import { NumberColumn, NumberColumns } from '../../../src/store/thread/number-columns.ts';
+import { isEnd } from '../../../src/store/thread/message-ends.ts';
+import { NumberColumn, NumberColumns, numbersOfKey } from '../../../src/store/thread/number-columns.ts';
 import { PageFile } from '../../../src/store/thread/pages/page-file.ts';
 import { PairCursor } from '../../../src/store/thread/pages/pair-cursor.ts';
 import type { Sqlite } from '../../../src/store/thread/sqlite.ts';
@@ -57,14 +58,14 @@ void test('each row has its number, however the column was continued', async (t)
     }
   }
   const range = { firstId: 10, lastId: 60_009 };
-  const pairs = cursor();
+  const read = numbersOfKey(cursor(), Buffer.from('cpu'));
   const step = fc.tuple(fc.constantFrom(...ids), fc.nat(40));
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 8 }), (steps) => {
       const column = new NumberColumns().of(range, 'cpu')!;
       for (const [first, length] of steps) {
         const last = Math.min(first + length, range.lastId);
-        if (!column.cover(first, last, pairs)) throw new Error('it cannot tell');
+        if (!column.cover(first, last, read)) throw new Error('it cannot tell');
         for (let id = first; id <= last; id++) {
           const value = ids.includes(id) ? (valueOf(id) ?? '') : '';
           const expected = isNumber(value) ? Number(value) : Number.NaN;
@@ -80,15 +81,14 @@ void test('each row has its number, however the column was continued', async (t)
 void test('a row that has the key twice makes the column useless', async (t) => {
   const { database, cursor } = await emptyTable(t);
   database.run(`INSERT INTO logs_metadata VALUES (1024, 1, 'cpu', '1', NULL), (1025, 1, 'cpu', '2', NULL)`);
-  const column = new NumberColumn(1, Buffer.from('cpu'));
+  const column = new NumberColumn(1);
   column.makeRoom(1);
-  t.notOk(column.cover(1, 1, cursor()));
-  t.notOk(column.cover(1, 1, cursor()), 'and leaves it so');
+  const read = numbersOfKey(cursor(), Buffer.from('cpu'));
+  t.notOk(column.cover(1, 1, read));
+  t.notOk(column.cover(1, 1, read), 'and leaves it so');
 });
 
 void test('columns are kept within 16 MiB, go with their file, and are not taken for those of another', async (t) => {
-  const { cursor } = await emptyTable(t);
-  const pairs = cursor();
   const columns = new NumberColumns();
   const file = { firstId: 1, lastId: 700_000 };
   t.equal(columns.of({ firstId: 1, lastId: 3_000_000 }, 'a'), null, 'a file of more rows than there is room for');
@@ -100,7 +100,7 @@ void test('columns are kept within 16 MiB, go with their file, and are not taken
   t.not(columns.of(file, 'b'), b, 'the longest unused has made room');
 
   const later = columns.of({ firstId: 700_001, lastId: 700_010 }, 'c');
-  later?.cover(700_001, 700_010, pairs);
+  later?.cover(700_001, 700_010, () => undefined);
   columns.keepOnly([]);
   t.equal(columns.of({ firstId: 700_001, lastId: 700_010 }, 'c'), later, 'the hot file is still known');
   t.not(columns.of({ firstId: 700_001, lastId: 700_005 }, 'c'), later, 'with fewer rows it is another file');
@@ -109,4 +109,16 @@ void test('columns are kept within 16 MiB, go with their file, and are not taken
     { state: 'sealed', path: '', bytes: 0, firstId: 800_000, lastId: 900_000, minTimestamp: '', maxTimestamp: '' },
   ]);
   t.not(columns.of({ firstId: 700_001, lastId: 700_005 }, 'c'), hot, 'its file was dropped');
+});
+
+void test('the end of a text is told by the number of its last bytes', async () => {
+  const text = fc.array(fc.constantFrom('a', 'b', 'é', '\u{1f600}'), { maxLength: 5 }).map((pieces) => pieces.join(''));
+  fc.assert(
+    fc.property(text, text, (end, begin) => {
+      let value = Number.NaN;
+      const bytes = Buffer.from(begin + end);
+      for (const byte of bytes.subarray(-6)) value = (Number.isNaN(value) ? 0 : value * 256) + byte;
+      if (end !== '' && !isEnd(Buffer.from(end))(value)) throw new Error(`${begin} and ${end}`);
+    }),
+  );
 });

@@ -12,6 +12,8 @@ const magic = 'SQLite format 3\0';
 /** The page at this offset is never used: the engine's locks lie there (section 1.5). */
 const lockByteOffset = 0x40000000;
 const pagesAtOnce = 32;
+/** So many that are passed over are no jump. */
+const fewPages = 4;
 
 export interface PageReader {
   readonly pageSize: number;
@@ -116,9 +118,10 @@ export class PageFile implements PageReader {
 
   #readFrom(page: number): void {
     if (page < 1 || page > this.#pageCount) throw this.corrupt(`it refers to page ${page} of ${this.#pageCount}`);
-    // Who jumps to and fro, or goes backwards, needs one page; who goes on where the window ends, more of them.
+    // Who jumps to and fro, or goes backwards, needs one page; who goes on where the window ends, more and more of them.
     const beyond = page - this.#windowStart - this.#windowPages;
-    const wanted = beyond >= 0 && beyond < pagesAtOnce ? this.#window.length : this.pageSize;
+    const pages = beyond >= 0 && beyond < fewPages ? Math.min(this.#windowPages * 2, pagesAtOnce) : 1;
+    const wanted = Math.max(pages, 1) * this.pageSize;
     const bytes = readSync(this.#descriptor, this.#window, 0, wanted, (page - 1) * this.pageSize);
     this.#windowStart = page;
     this.#windowPages = Math.floor(bytes / this.pageSize);

@@ -6,13 +6,13 @@ const numberBytes = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0, 0, 0];
 
 /** Where the columns of a record are (https://sqlite.org/fileformat.html, section 2.1): texts and small integers. */
 export class Columns {
-  readonly #types: Float64Array;
-  readonly #starts: Float64Array;
+  readonly #types: Int32Array;
+  readonly #starts: Int32Array;
   readonly #varints = new Varints();
 
   constructor(count: number) {
-    this.#types = new Float64Array(count);
-    this.#starts = new Float64Array(count);
+    this.#types = new Int32Array(count);
+    this.#starts = new Int32Array(count);
   }
 
   find(bytes: Uint8Array, at: number): void {

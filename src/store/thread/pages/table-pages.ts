@@ -13,11 +13,15 @@ export function readTable(pages: PageReader, root: number, onRecord: OnRecord): 
   while (rows.next()) onRecord(rows.id, rows.bytes, rows.at);
 }
 
-/** An interior page on the way down to the leaf. */
+/** An interior page on the way down to the leaf, and the child that the way goes to. */
 interface Fork {
-  readonly children: readonly number[];
+  /** A copy, kept when the next way leads through the same page. */
+  readonly page: Buffer;
+  number: number;
   child: number;
 }
+/** A tree of two thousand million pages is seven levels deep. */
+const deepest = 20;
 
 /** Stands before a row, or on one. The reader's pages are its alone. */
 export class TableCursor {
@@ -33,7 +37,9 @@ export class TableCursor {
   readonly #leaf: Buffer;
   #cell = 0;
   #cells = 0;
-  #forks: Fork[] = [];
+  /** The first `#depth` are in use. */
+  readonly #forks: Fork[] = [];
+  #depth = 0;
 
   constructor(pages: PageReader, root: number) {
     this.#pages = pages;
@@ -44,7 +50,7 @@ export class TableCursor {
 
   /** Before the first row whose id is at least `id`. */
   seek(id: number): void {
-    this.#forks = [];
+    this.#depth = 0;
     this.#descend(this.#root, id);
   }
 
@@ -79,33 +85,42 @@ export class TableCursor {
   }
 
   #toNextLeaf(): boolean {
-    for (let fork = this.#forks.at(-1); fork !== undefined; fork = this.#forks.at(-1)) {
-      const page = fork.children[++fork.child];
-      if (page !== undefined) {
-        this.#descend(page, -Infinity);
-        return true;
-      }
-      this.#forks.pop();
+    for (; this.#depth > 0; this.#depth--) {
+      const fork = this.#forks[this.#depth - 1] as Fork;
+      if (fork.child === fork.page.readUInt16BE(3)) continue;
+      fork.child++;
+      this.#descend(childOf(fork), -Infinity);
+      return true;
     }
     return false;
   }
 
   #descend(from: number, id: number): void {
     let number = from;
-    let page = this.#pages.read(number);
-    while (page[0] === interiorTable) {
-      const child = this.#firstCell(page, 12, 4, id);
-      const children = childrenOf(page);
-      this.#forks.push({ children, child });
-      // A tree of two thousand million pages is seven levels deep.
-      if (this.#forks.length > 20) throw this.#pages.corrupt('a tree that does not end');
-      number = children[child] ?? 0;
-      page = this.#pages.read(number);
+    for (let fork = this.#forkAt(number); fork !== null; fork = this.#forkAt(number)) {
+      fork.child = this.#firstCell(fork.page, 12, 4, id);
+      number = childOf(fork);
     }
-    if (page[0] !== leafTable) throw this.#pages.corrupt(`page ${number} is none of a table`);
-    page.copy(this.#leaf);
-    this.#cells = page.readUInt16BE(3);
+    this.#cells = this.#leaf.readUInt16BE(3);
     this.#cell = this.#firstCell(this.#leaf, 8, -1, id);
+  }
+
+  /** The next fork of the way; null where the page is a leaf, which is taken. */
+  #forkAt(number: number): Fork | null {
+    const known = this.#forks[this.#depth];
+    if (known?.number !== number) {
+      const page = this.#pages.read(number);
+      if (page[0] === leafTable) {
+        page.copy(this.#leaf);
+        return null;
+      }
+      if (page[0] !== interiorTable) throw this.#pages.corrupt(`page ${number} is none of a table`);
+      if (this.#depth === deepest) throw this.#pages.corrupt('a tree that does not end');
+      const fork = (this.#forks[this.#depth] ??= { page: Buffer.alloc(page.length), number, child: 0 });
+      page.copy(fork.page);
+      fork.number = number;
+    }
+    return this.#forks[this.#depth++] as Fork;
   }
 
   /** The first cell whose id is at least `id`. @param keyAt where the id stands in a cell; -1 behind a varint. */
@@ -135,10 +150,8 @@ export function hasOverflow(page: Buffer): boolean {
   return false;
 }
 
-function childrenOf(page: Buffer): readonly number[] {
-  const cells = page.readUInt16BE(3);
-  const children = Array.from({ length: cells }, (_, cell) => page.readUInt32BE(page.readUInt16BE(12 + 2 * cell)));
-  return [...children, page.readUInt32BE(8)];
+function childOf({ page, child }: Fork): number {
+  return page.readUInt32BE(child === page.readUInt16BE(3) ? 8 : page.readUInt16BE(12 + 2 * child));
 }
 
 /** A payload that goes on in overflow pages, put together. */
