@@ -52,7 +52,7 @@ export function resultRoutes({ store, clock }: RouteContext): FastifyPluginAsync
         const result = await store.state.result(key, nowText());
         if (result === null) throw new RegressionError('NOT_FOUND', `there is no result ${key}`);
         void reply.header('etag', result.etag).header('expires', new Date(result.expiresAt).toUTCString());
-        if (request.headers['if-none-match'] === result.etag) return reply.code(304).send(null);
+        if (namesTag(request.headers['if-none-match'], result.etag)) return reply.code(304).send(null);
         void reply.header('x-content-type-options', 'nosniff').header('content-security-policy', 'sandbox');
         return reply.type(result.contentType).send(Buffer.from(result.body) as never);
       },
@@ -134,4 +134,10 @@ export function resultRoutes({ store, clock }: RouteContext): FastifyPluginAsync
       },
     );
   };
+}
+
+/** A list of tags, weak or not, or any (RFC 9110, section 13.1.2). */
+function namesTag(header: string | undefined, etag: string): boolean {
+  const tags = header?.split(',').map((tag) => tag.trim().replace(/^W\//, '')) ?? [];
+  return tags.includes('*') || tags.includes(etag);
 }
