@@ -4,6 +4,12 @@ import { printable } from '../query/row-text.ts';
 import { damageHint } from '../store/damage.ts';
 
 const shownProblems = 5;
+const spanUnits = [
+  ['s', 1],
+  ['min', 60],
+  ['h', 3600],
+  ['days', 86_400],
+] as const;
 /** Beyond so many, those with nothing to say are one line together. */
 const shownInputs = 8;
 
@@ -187,12 +193,16 @@ function tasksText(tasks: readonly TaskAnswer[]): string {
     .join('');
 }
 
+/** `45 s`, `12 min`, `30 h`, `6 days`. */
+function spanText(seconds: number): string {
+  const [unit, length] = spanUnits.findLast(([, least]) => seconds >= 2 * least) ?? ['s', 1];
+  return `${number(Math.round(seconds / length))} ${unit}`;
+}
+
 function sinkText(sink: SinksAnswer['sinks'][number]): string {
   const parts = [
     sink.lag_bytes === null ? '' : `about ${number(sink.lag_bytes)} bytes`,
-    sink.lag_seconds === null || sink.lag_seconds === 0
-      ? ''
-      : `the oldest of ${number(Math.round(sink.lag_seconds))} s ago`,
+    sink.lag_seconds === null || sink.lag_seconds === 0 ? '' : `the oldest of ${spanText(sink.lag_seconds)} ago`,
   ].filter((part) => part !== '');
   const lag =
     sink.lag_rows === 0

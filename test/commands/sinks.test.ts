@@ -75,7 +75,7 @@ void test(
     while ((await sink())?.state !== 'waiting') await new Promise((resolve) => setTimeout(resolve, 20));
     t.match(
       (await regression(['status', ...asked])).stdout,
-      /upstream: http .*: 1 rows behind \(about [\d,]+ bytes, the oldest of [\d,]+ s ago\), waiting.*[^]*Nobody listens/,
+      /upstream: http .*: 1 rows behind \(about [\d,]+ bytes, the oldest of [\d,]+ (?:s|min|h|days) ago\), waiting.*[^]*Nobody listens/,
     );
     t.match(await daemon.kill('SIGTERM'), { code: 0 });
 

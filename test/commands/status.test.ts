@@ -7,6 +7,20 @@ import { status } from '../../src/commands/status.ts';
 import { startDaemon } from '../start-daemon.ts';
 import { tempDir } from '../temp-dir.ts';
 
+const sinkBehind = (seconds: number) => ({
+  name: 'up',
+  describes: null,
+  lag_rows: 7,
+  lag_bytes: null,
+  lag_seconds: seconds,
+  circuit: null,
+  state: 'waiting',
+  last_success_at: null,
+  last_error: null,
+  dead_letters: 0,
+  dropped_rows: 0,
+});
+
 /** Only what is looked at. */
 const standing = {
   answer: {
@@ -27,7 +41,7 @@ const standing = {
     unsealed_segments: 0,
     parts: [{ name: 'store', ok: false, reason: 'full' }],
   },
-  sinks: [],
+  sinks: [sinkBehind(45), sinkBehind(7260), sinkBehind(539_317)],
   tasks: [
     { name: 'rotate', state: 'idle', last: null, next_run_at: null },
     { name: 'backup', state: 'idle', last: { ok: false, finished_at: 'now', message: 'no room' }, next_run_at: null },
@@ -113,6 +127,10 @@ void test('what is amiss stands at the top of status, and names of files cannot 
 
   t.ok(at('NOT READY') < at('problem') && at('problem') < at('backup') && at('backup') < at('rows '));
   t.ok(at('rows ') < at('rotate'));
+  t.strictSame(
+    text.flatMap((line) => /the oldest of (.*) ago/.exec(line)?.[1] ?? []),
+    ['45 s', '2 h', '6 days'],
+  );
   t.equal(text[at('problem')], 'problem     /var/log/\\x1b[2J.log: EIO');
   t.end();
 });
