@@ -40,8 +40,7 @@ function idsOfEngine(database: Sqlite, asked: SearchRequest): NextIds {
 
 function idsOfIndex(database: Sqlite, pages: PageReader, { filter, order, after }: SearchRequest): NextIds {
   const lastId = database.get<{ id: number | null }>('SELECT max(id) AS id FROM logs')?.id ?? 0;
-  const afterId = filter.afterId ?? 0;
-  const untilId = Math.min(filter.untilId ?? Infinity, lastId);
+  const wanted = { afterId: filter.afterId ?? 0, untilId: Math.min(filter.untilId ?? Infinity, lastId) };
   const isNewestFirst = order === 'desc';
   const cursor = new IndexCursor(
     pages,
@@ -53,9 +52,7 @@ function idsOfIndex(database: Sqlite, pages: PageReader, { filter, order, after 
   cursor.seek(isNewestFirst ? beginBackwards(filter, after) : beginForwards(filter, after));
   return (limit) => {
     const ids: number[] = [];
-    while (ids.length < limit && cursor.next() && cursor.id !== behindId) {
-      if (cursor.id > afterId && cursor.id <= untilId) ids.push(cursor.id);
-    }
+    cursor.takeIds(ids, limit, wanted, behindId);
     return ids;
   };
 }

@@ -16,10 +16,10 @@ import { TextBlocks, fewestRowsForBlocks, idsInBlocks } from './text-blocks.ts';
 import { type TextCandidates, idCandidates } from './text-index.ts';
 
 /**
- * Rows that a question reads beside its own work, some 12 ms; with more missing it goes on without, and the next one reads on: a hot file of the usual
- * size is known after some thirty questions.
+ * Rows that a question reads beside its own work, some 30 to 50 ms; with more missing it goes on without, and the next one reads on: a hot file of the
+ * usual size is known after some ten questions.
  */
-const mostRowsAtOnce = 8000;
+const mostRowsAtOnce = 25_000;
 /** Ids that one file may span: else most of them were never given to a row. */
 const mostIds = 4_000_000;
 /** The hot file, and those that wait to be sealed. A row takes some 17 bytes for its text, and 4 for each pair. */

@@ -15,6 +15,12 @@ export interface IndexPlace {
   readonly id: number;
 }
 
+/** Above the first, up to the second. */
+export interface IdsWanted {
+  readonly afterId: number;
+  readonly untilId: number;
+}
+
 /** A page on the way from the root to the record. What comes next lies at `at`: a cell of a leaf, a child of an interior page. */
 interface Level {
   readonly page: Buffer;
@@ -56,8 +62,7 @@ export class IndexCursor {
   next(): boolean {
     while (this.#depth > 0) {
       const level = this.#levels[this.#depth - 1] as Level;
-      const end = this.#isBackwards ? 0 : level.cells;
-      if (level.at === end) {
+      if (level.at === this.#endOf(level)) {
         this.#depth--;
         continue;
       }
@@ -67,6 +72,41 @@ export class IndexCursor {
       return true;
     }
     return false;
+  }
+
+  /**
+   * Adds the ids of the records that come next, those of `wanted` alone, until there are `limit`. False when the walk is over: behind the last record, or at
+   * that of the id `stop`. As `next`, in a third of the time.
+   */
+  takeIds(ids: number[], limit: number, { afterId, untilId }: IdsWanted, stop: number | null): boolean {
+    while (ids.length < limit) {
+      const level = this.#levels[this.#depth - 1];
+      const id = level?.isLeaf === true && level.at !== this.#endOf(level) ? this.#nextOfLeaf(level) : null;
+      if (id === null && !this.next()) return false;
+      const found = id ?? this.id;
+      if (found === stop) return false;
+      if (found > afterId && found <= untilId) ids.push(found);
+    }
+    return true;
+  }
+
+  /** Null, with nothing done, for a record of another form than nearly all have: a short text and an id of up to four bytes. */
+  #nextOfLeaf(level: Level): number | null {
+    const { page } = level;
+    const pointer = 8 + 2 * (this.#isBackwards ? level.at - 1 : level.at);
+    const at = ((page[pointer] ?? 0) << 8) | (page[pointer + 1] ?? 0);
+    const [textType, idBytes] = [page[at + 2] ?? 0, page[at + 3] ?? 0];
+    if ((page[at] ?? 0) >= 0x80 || page[at + 1] !== 3 || idBytes < 1 || idBytes > 4) return null;
+    if (textType >= 0x80 || textType <= 12 || (textType & 1) === 0) return null;
+    level.at += this.#isBackwards ? -1 : 1;
+    const idAt = at + 4 + ((textType - 13) >>> 1);
+    let id = 0;
+    for (let byte = idAt; byte < idAt + idBytes; byte++) id = id * 256 + (page[byte] ?? 0);
+    return id;
+  }
+
+  #endOf(level: Level): number {
+    return this.#isBackwards ? 0 : level.cells;
   }
 
   #descend(from: number, place: { readonly text: Buffer; readonly id: number } | null): void {
@@ -101,15 +141,6 @@ export class IndexCursor {
     varints.at = isLeaf ? page.readUInt16BE(8 + 2 * cell) : page.readUInt16BE(12 + 2 * cell) + 4;
     if (varints.next(page) > fittingInIndex(page.length)) throw this.#pages.corrupt('a record that goes on elsewhere');
     this.bytes = page;
-    // A timestamp and an id of four bytes, as nearly all are: without a loop over columns.
-    const at = varints.at;
-    const textType = page[at + 1] ?? 0;
-    if (page[at] === 3 && page[at + 2] === 4 && textType < 0x80 && textType > 12 && (textType & 1) === 1) {
-      this.start = at + 3;
-      this.length = (textType - 13) >>> 1;
-      this.id = page.readInt32BE(at + 3 + this.length);
-      return;
-    }
     const columns = this.#columns;
     columns.find(page, varints.at);
     this.start = columns.start(0);

@@ -58,7 +58,7 @@ export class PageFile implements PageReader {
   readonly #descriptor: number;
   #pageCount: number;
   /** The pages read last, from `#windowStart` on: a table's pages lie close together, and a call to the system costs more than they. */
-  readonly #window: Buffer<ArrayBuffer>;
+  #window: Buffer<ArrayBuffer>;
   #windowStart = 0;
   #windowPages = 0;
 
@@ -70,7 +70,7 @@ export class PageFile implements PageReader {
     readSync(this.#descriptor, header, 0, headerBytes, 0);
     this.pageSize = header.readUInt16BE(16) === 1 ? 65_536 : header.readUInt16BE(16);
     this.#pageCount = header.readUInt32BE(28);
-    this.#window = Buffer.allocUnsafeSlow(pagesAtOnce * this.pageSize);
+    this.#window = Buffer.allocUnsafeSlow(this.pageSize);
     const isAsExpected =
       header.toString('latin1', 0, 16) === magic &&
       header[20] === 0 && // no bytes of a page are reserved
@@ -122,6 +122,12 @@ export class PageFile implements PageReader {
     const beyond = page - this.#windowStart - this.#windowPages;
     const pages = beyond >= 0 && beyond < fewPages ? Math.min(this.#windowPages * 2, pagesAtOnce) : 1;
     const wanted = Math.max(pages, 1) * this.pageSize;
+    if (wanted > this.#window.length) {
+      // As large as it has to be: memory that the system gives anew costs more to touch than to read into.
+      free(this.#window.buffer);
+      this.#windowPages = 0;
+      this.#window = Buffer.allocUnsafeSlow(wanted);
+    }
     const bytes = readSync(this.#descriptor, this.#window, 0, wanted, (page - 1) * this.pageSize);
     this.#windowStart = page;
     this.#windowPages = Math.floor(bytes / this.pageSize);
