@@ -4,8 +4,8 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { pathText } from '../runtime/schema-paths.ts';
 import type { Config, InputConfig } from '../config/schema.ts';
+import { problemsOf } from '../config/problems.ts';
 import { placeText, readYamlText } from '../config/yaml-text.ts';
 import { fileSourceOf } from '../inputs/file/file-work.ts';
 import { FileGlobs } from '../inputs/file/glob.ts';
@@ -43,7 +43,7 @@ const caseSchema = z.strictObject({
   /** Whose input reads it: a path that an input's globs match, or a listening address. */
   source: z.string().min(1),
   /** When the lines are read: for timestamps without a year, and entries without a timestamp. */
-  now: z.iso.datetime({ offset: true }).optional(),
+  now: z.iso.datetime({ offset: true, error: 'expected a time like 2026-11-24T03:00:00Z' }).optional(),
   lines: z.array(z.string()).min(1),
   expect: z.array(expectationSchema),
 });
@@ -81,8 +81,8 @@ export async function readCases(path: string): Promise<Case[]> {
   const problems =
     broken.length > 0
       ? broken.map(({ line, message }) => `${placeText(path, line)}: ${message}`)
-      : result.error.issues.map(
-          ({ path: keys, message }) => `${placeOf(keys)}: ${pathText(keys) || 'the file'}: ${message}`,
+      : problemsOf(result.error.issues, value, fileSchema).map(
+          ({ keys, path: named, message }) => `${placeOf(keys)}: ${named === '' ? 'the file' : named}: ${message}`,
         );
   throw new RegressionError('CONFIG_INVALID', problems.join('\n'), {
     hint: 'A case has name, source, lines and expect; docs/operations.md has an example.',

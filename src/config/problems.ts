@@ -21,13 +21,18 @@ const entryNames: Readonly<Record<string, string>> = { inputs: 'input', transfor
 const secretKeys = /^(?:password|token|secret|value|key)$/;
 const maxShownLength = 60;
 
-export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown): ConfigProblem[] {
+/** @param schema of the configuration, or of what is written like it. */
+export function problemsOf(
+  issues: readonly z.core.$ZodIssue[],
+  value: unknown,
+  schema: z.ZodType = configSchema,
+): ConfigProblem[] {
   return issues.flatMap((issue): ConfigProblem[] => {
     if (issue.code !== 'unrecognized_keys') {
-      return [{ path: pathText(issue.path), keys: issue.path, message: messageOf(issue, value) }];
+      return [{ path: pathText(issue.path), keys: issue.path, message: messageOf(issue, value, schema) }];
     }
     return issue.keys.map((key) => {
-      const known = keysOf(schemaAt(configSchema, issue.path, value));
+      const known = keysOf(schemaAt(schema, issue.path, value));
       const near = nearestName(key, known);
       const keys = [...issue.path, key];
       const hint = near === undefined ? `; known here: ${known.join(', ')}` : `; did you mean \`${near}\`?`;
@@ -36,11 +41,11 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], value: unknown):
   });
 }
 
-function messageOf(issue: z.core.$ZodIssue, root: unknown): string {
+function messageOf(issue: z.core.$ZodIssue, root: unknown, schema: z.ZodType): string {
   const got = valueAt(root, issue.path);
   const isMissing = got === undefined;
   if (issue.code === 'invalid_union' && issue.path.at(-1) === 'type') {
-    const kinds = kindsAt(configSchema, issue.path.slice(0, -1), root);
+    const kinds = kindsAt(schema, issue.path.slice(0, -1), root);
     const what = (issue.path.length === 3 ? entryNames[String(issue.path[0])] : undefined) ?? 'type';
     const near = typeof got === 'string' ? nearestName(got, kinds) : undefined;
     const hint = near === undefined ? `expected one of ${kinds.join(', ')}` : `did you mean \`${near}\`?`;
