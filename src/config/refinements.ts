@@ -42,6 +42,6 @@ interface Reach {
 export function refuseOpenAddress({ listen, tls, allow_remote: isMeant }: Reach, context: z.RefinementCtx): void {
   if (typeof listen !== 'string' || !listen.includes(':') || listen.startsWith('unix:')) return;
   if (tls !== undefined || isMeant === true || isLoopback(hostAndPort(listen).host)) return;
-  const message = 'others can reach it: set `tls`, or `allow_remote: true` if the network is trusted';
+  const message = 'can be reached from other hosts: set `tls`, or `allow_remote: true` if the network is trusted';
   context.addIssue({ code: 'custom', path: ['listen'], message });
 }

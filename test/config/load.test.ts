@@ -107,7 +107,10 @@ const wrong: readonly (readonly [yaml: string, message: RegExp])[] = [
   ['server: { listen: 8514 }', /server\.listen: expected string, got 8514/],
   ['server: { listen: "8514" }', /server\.listen: expected ADDRESS:PORT/],
   ['server: { listen: "127.0.0.1:65536" }', /server\.listen: expected ADDRESS:PORT/],
-  ['server: { listen: "0.0.0.0:8514" }', /server\.listen: others can reach it: set `tls`, .*, got "0\.0\.0\.0:8514"$/m],
+  [
+    'server: { listen: "0.0.0.0:8514" }',
+    /server\.listen: can be reached from other hosts: set `tls`, .*, got "0\.0\.0\.0:8514"$/m,
+  ],
   ['server: { query_timeout: 10 }', /query_timeout: expected a duration with its unit/],
   ['store: { batch_rows: 0 }', /store\.batch_rows/],
   ['log: { level: loud }', /log\.level: expected one of/],
