@@ -22,6 +22,9 @@ export function endsOfMessages(rows: TableCursor): ReadNumbers {
 export function isEnd(end: Uint8Array): (value: number) => boolean {
   const modulus = 256 ** Math.min(end.length, mostBytes);
   const wanted = endOf(end, 0, end.length);
+  // Of 48 bits an integer operation takes the last 32.
+  const mask = modulus - 1;
+  if (end.length < 4) return (value) => (value & mask) === wanted;
   return (value) => value % modulus === wanted;
 }
 

@@ -132,7 +132,7 @@ export class RowTester {
   #ending(ids: Float64Array, { isEnd: isWanted, ends }: EndTest): Float64Array {
     const [first, last] = [ids[0], ids.at(-1)];
     if (first === undefined || last === undefined || !ends.cover(first, last, endsOfMessages(this.#rows))) return ids;
-    return ids.filter((id) => isWanted(ends.at(id)));
+    return idsWhere(ids, (id) => isWanted(ends.at(id)));
   }
 
   /** Null where the test is not of a range, or a column cannot tell. */
@@ -141,7 +141,7 @@ export class RowTester {
     const [first, last] = [ids[0], ids.at(-1)];
     if (first === undefined || last === undefined) return ids;
     if (!numbers.cover(first, last, numbersOfKey(this.#pairs, key))) return null;
-    return ids.filter((id) => satisfiesNumber(numbers.at(id), test));
+    return idsWhere(ids, (id) => satisfiesNumber(numbers.at(id), test));
   }
 
   /** Of the rows of these ids, both inclusive, those that satisfy the tests: their records of `logs`. */
@@ -168,6 +168,14 @@ export class RowTester {
   #pairsHold(id: number, tests = this.#pairTests): boolean {
     return this.#pairs === null || hasPairs(this.#pairs, id, tests);
   }
+}
+
+/** As `filter`, which takes several times as long for typed arrays. */
+function idsWhere(ids: Float64Array, isWanted: (id: number) => boolean): Float64Array {
+  const left = new Float64Array(ids.length);
+  let count = 0;
+  for (const id of ids) if (isWanted(id)) left[count++] = id;
+  return left.subarray(0, count);
 }
 
 function isAt(rows: TableCursor, id: number): boolean {

@@ -54,10 +54,15 @@ function walk(
     if (isShort && rows >= fewRows) return null;
     rows += limit;
     const ids = nextIds(limit);
-    const sorted = new Float64Array(ids).sort();
+    const isReversed = ids.every((id, at) => at === 0 || id < (ids[at - 1] ?? 0));
+    const sorted = isReversed ? new Float64Array(ids).toReversed() : new Float64Array(ids).toSorted();
     if ((sorted.at(-1) ?? 0) - (sorted[0] ?? 0) > limit * mostIdsPerRow) return null;
-    const satisfying = new Set(tester.satisfying(sorted));
-    if (satisfying.size > 0) found.push(...ids.filter((id) => satisfying.has(id)));
+    const satisfying = tester.satisfying(sorted);
+    if (isReversed) found.push(...satisfying.toReversed());
+    else {
+      const wanted = new Set(satisfying);
+      found.push(...ids.filter((id) => wanted.has(id)));
+    }
     if (found.length >= asked.limit || ids.length < limit) break;
   }
   return found.slice(0, asked.limit);
