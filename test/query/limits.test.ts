@@ -201,7 +201,7 @@ const hostile: readonly (readonly [path: string, status: number])[] = [
   ['/api/v1/logs?__proto__=x', 400],
   ['/api/v1/logs?token=rgr_x', 400],
   ['/api/v1/logs?access_token=rgr_x', 400],
-  ['/api/v1/consumers/..', 404],
+  ['/api/v1/consumers/..', 400],
   [`/api/v1/consumers/${'x'.repeat(200)}`, 400],
   ['//evil.example/api/v1/logs', 404],
 ];
