@@ -2,6 +2,7 @@
  * The syslog input: one listening address, datagrams or streams, each in a listener of its own kind.
  */
 import { RegressionError, messageOf, systemCodeOf } from '../../runtime/errors.ts';
+import { atMost, memoryBudget } from '../../runtime/memory-budget.ts';
 import type { Input, InputContext, InputKind, LineStream, SourceDescription } from '../input.ts';
 import { DatagramListener } from './datagram-listener.ts';
 import { parseListen } from './listen-address.ts';
@@ -19,7 +20,8 @@ export class SyslogInput implements Input {
   readonly #options: SyslogOptions;
   readonly #listener: DatagramListener | StreamListener;
 
-  constructor(options: SyslogOptions, context: InputContext) {
+  constructor(given: SyslogOptions, context: InputContext, { parts } = memoryBudget()) {
+    const options = { ...given, queue_bytes: atMost(given.queue_bytes, parts.receivedBytes) };
     this.#options = options;
     const address = parseListen(options.listen);
     if (address === null) throw new RegressionError('CONFIG_INVALID', `${options.listen} is no listening address`);
