@@ -11,28 +11,34 @@ import type { Segment } from '../segments.ts';
 import type { PairCursor } from './pages/pair-cursor.ts';
 
 /** Of all columns of a thread: two million rows, or fewer of several keys. */
-const mostBytes = 16 * 1024 * 1024;
+const defaultBytes = 16 * 1024 * 1024;
 /** Rows that are read to continue a column; it begins anew where they would be more. */
 const mostRowsBetween = 30_000;
 
 export class NumberColumns {
   /** By first id of a file and what the number is, the longest unused first. */
   readonly #columns = new Map<string, NumberColumn>();
+  readonly #mostBytes: number;
+
+  /** @param granted what the thread's memory has room for. */
+  constructor(granted = Infinity) {
+    this.#mostBytes = Math.min(granted, defaultBytes);
+  }
 
   /** Null where there is no room for it. @param range of the file's rows as they are now. @param what the number is. */
   of({ firstId, lastId }: IdRange, what: string): NumberColumn | null {
-    if ((lastId - firstId + 1) * 8 > mostBytes) return null;
+    if ((lastId - firstId + 1) * 8 > this.#mostBytes) return null;
     const name = `${firstId} ${what}`;
     const before = this.#columns.get(name);
     // A file with fewer rows than it had is another one: what could be saved of a damaged one.
     const column = before !== undefined && before.highId <= lastId ? before : new NumberColumn(firstId);
-    column.makeRoom(lastId);
+    column.makeRoom(lastId, this.#mostBytes);
     this.#columns.delete(name);
     this.#columns.set(name, column);
     let bytes = 0;
     for (const [other, { byteLength }] of [...this.#columns].toReversed()) {
       bytes += byteLength;
-      if (bytes > mostBytes && other !== name) this.#columns.delete(other);
+      if (bytes > this.#mostBytes && other !== name) this.#columns.delete(other);
     }
     return column;
   }
@@ -67,7 +73,8 @@ export class NumberColumn {
     return this.#values.byteLength;
   }
 
-  makeRoom(lastId: number): void {
+  /** @param mostBytes for which the rows up to `lastId` have room. */
+  makeRoom(lastId: number, mostBytes = defaultBytes): void {
     const rows = lastId - this.firstId + 1;
     if (rows <= this.#values.length) return;
     const larger = new Float64Array(Math.min(Math.max(Math.ceil(rows * 1.25), 4096), mostBytes / 8));

@@ -40,7 +40,7 @@ let segments: readonly Segment[] = [];
 const openSegments = new OpenSegments(directory);
 const answers = new SegmentAnswers();
 const unsealed = new UnsealedRows();
-const numbers = new NumberColumns();
+const numbers = new NumberColumns(cacheBytes);
 const wal = walOf(hotPath);
 
 function sourcesAt(snapshot: string): Sources {

@@ -92,6 +92,7 @@ void test('columns are kept within 16 MiB, go with their file, and are not taken
   const columns = new NumberColumns();
   const file = { firstId: 1, lastId: 700_000 };
   t.equal(columns.of({ firstId: 1, lastId: 3_000_000 }, 'a'), null, 'a file of more rows than there is room for');
+  t.equal(new NumberColumns(4_000_000).of(file, 'a'), null, 'a thread with less memory');
   const [a, b] = [columns.of(file, 'a'), columns.of(file, 'b')];
   t.equal(columns.of(file, 'a'), a);
   const c = columns.of(file, 'c');
