@@ -13,7 +13,7 @@ const engineFile = /^x\.db-(journal|wal|shm)$/;
 export function removeStaleAliases(directory: string): void {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = join(directory, entry.name);
-    if (entry.isSymbolicLink() || engineFile.test(entry.name)) unlinkSync(path);
+    if (entry.isSymbolicLink() || (entry.isFile() && engineFile.test(entry.name))) unlinkSync(path);
     else if (entry.isDirectory()) {
       removeStaleAliases(path);
       if (readdirSync(path).length === 0) rmdirSync(path);
