@@ -5,7 +5,7 @@
 import type { Batch, FilePosition, Gap, IngestRequest, LineCount } from '../record/batch.ts';
 import type { LogRecord } from '../record/log-record.ts';
 import type { PatternChanges } from '../record/pattern-changes.ts';
-import { RowsEncoder } from '../store/batch-encoding.ts';
+import { RowsEncoder, cleanText } from '../store/batch-encoding.ts';
 
 /** Records of one source with the position behind them: never split over two batches. */
 export interface Slice {
@@ -51,7 +51,7 @@ export class FormingBatch {
   add({ records, position, gaps, request, lines = records.length }: Slice): void {
     for (const record of records) {
       this.#rows.add(record);
-      this.#patterns?.look(record);
+      this.#patterns?.look(asStored(record));
     }
     if (position !== undefined) {
       const { generation } = position;
@@ -74,4 +74,12 @@ export class FormingBatch {
       patterns: this.#patterns?.takeChanges(),
     };
   }
+}
+
+/** Patterns are of texts as they are stored: else one that is read back at the next start is not known again by its own messages. */
+function asStored(record: LogRecord): LogRecord {
+  const { message, source, application } = record;
+  const [text, place, name] = [cleanText(message), cleanText(source), cleanText(application.name)];
+  if (text === message && place === source && name === application.name) return record;
+  return { ...record, message: text, source: place, application: { ...application, name } };
 }

@@ -17,7 +17,8 @@ const maxAliases = 50_000;
 const insertPatterns = `
   INSERT INTO patterns (number, application, id, template, learned, first_seen, exemplar, source)
   SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
-  FROM jsonb_each(?1)`;
+  FROM jsonb_each(?1) WHERE true
+  ON CONFLICT DO NOTHING`; // one that is known after all must not hold up the rows
 
 const mergePatterns = `
   UPDATE patterns SET merged_into = merge.value ->> 1 FROM jsonb_each(?1) merge WHERE patterns.number = merge.value ->> 0`;
