@@ -105,6 +105,7 @@ export class Daemon implements Service {
     this.#options.ownLog?.listen(null);
     await this.#pipeline?.ingest.stop();
     await stopping;
+    await this.#scheduler?.stop(); // a reload that was under way may have made another
     await this.#forwarder?.stop();
     await this.#pipeline?.close();
     this.#server = null;

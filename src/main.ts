@@ -14,6 +14,8 @@ const isJournal = isJournalStream(process.env, 2);
 /** Of pino. */
 const errorLevel = 50;
 const stop = new AbortController();
+/** How long a process that has done its work may take to end by itself. */
+const endMs = 500;
 
 await turnOfTheLoop(); // what was sent while this was loaded arrives
 for (const [name, number] of Object.entries(signalNumbers)) {
@@ -45,6 +47,7 @@ try {
     isJournal,
     outputPath: pathOfOutput(),
     onHangup: (listener) => void process.on('SIGHUP', listener),
+    endSoon,
   });
 } catch (error) {
   fail(error);
@@ -54,6 +57,15 @@ function fail(error: unknown): never {
   const text = process.argv.includes('--json') ? jsonError(error) : readableError(error);
   process.stderr.write(isJournal ? text.replaceAll(/^(?=.)/gm, journalPrefix(errorLevel)) : text);
   process.exit(error instanceof RegressionError ? error.exitCode : 1);
+}
+
+/** Does nothing to a process that ends by itself before. A handle that somebody forgot, here or in a library, would keep it for ever. */
+function endSoon(onLeftOpen: (resources: readonly string[]) => void): void {
+  const end = (): never => {
+    onLeftOpen(process.getActiveResourcesInfo());
+    process.exit();
+  };
+  setTimeout(end, endMs).unref();
 }
 
 /** Undefined for what is no file: a terminal, a pipe. */

@@ -41,4 +41,6 @@ export interface Surroundings {
   readonly isJournal?: boolean;
   /** From here on SIGHUP calls `listener`, instead of ending the process. */
   onHangup(listener: () => void): void;
+  /** The command is about to return, and leaves nothing to be done: what is still open a moment later is told, and ends with the process. */
+  endSoon?(onLeftOpen: (resources: readonly string[]) => void): void;
 }

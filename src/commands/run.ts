@@ -67,6 +67,7 @@ export const run: Command<object> = {
     const farewell = 'stopped; everything read is stored';
     if (stdout.isTTY === true) stdout.write(`${farewell}\n`);
     else if (!flags.json) logger.info(farewell);
+    surroundings.endSoon?.((left) => logger.warn({ left }, 'something was left open; the process ends all the same'));
   },
 };
 

@@ -148,7 +148,7 @@ export async function buildServer(
   address: ListenAddress,
   watchRoutes: (server: FastifyInstance) => Promise<void> = async () => undefined,
 ): Promise<FastifyInstance> {
-  const { metrics, logger, token, version, allowedHosts } = options;
+  const { append, clock, metrics, logger, token, version, allowedHosts, queryTimeoutMs } = options;
   const server = fastify({
     ...(options.tls === undefined ? {} : { https: await readTls(options.tls) }),
     bodyLimit: maxBodyBytes,
@@ -175,7 +175,7 @@ export async function buildServer(
     ...options,
     queries,
     accounts,
-    audit: auditTo(options.append, options.clock, version),
+    audit: auditTo({ append, clock, version, deadlineMs: queryTimeoutMs }),
     requestLimits: limits,
   };
   server.decorateRequest('principal');

@@ -106,7 +106,8 @@ export class Lane {
     const snapshot = this.#snapshot;
     this.#snapshot = null;
     if (snapshot === null) return;
-    await this.#options.writer.call('unpin', [snapshot.pin]).catch(() => undefined); // the writer ended first
+    // Not awaited: the writer may be at a commit that its disk holds up, and whoever asked has waited long enough. Calls keep their order.
+    void this.#options.writer.call('unpin', [snapshot.pin]).catch(() => undefined); // the writer ended first
   }
 
   async #pin() {

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'tap';
 import type { RegressionClient } from '../../src/client/client.ts';
-import { clientOf, startDaemon, writeConfig } from '../daemon-process.ts';
+import { hotFileName } from '../../src/store/segments.ts';
+import { clientOf, program, startDaemon, writeConfig } from '../daemon-process.ts';
 import { freePort } from '../free-port.ts';
 import { seededRandom } from '../random.ts';
 import { ScriptedUpstream, hang } from '../sinks/scripted-upstream.ts';
+import { openSqlite } from '../store/open-sqlite.ts';
 import { storedMessages } from '../stored-messages.ts';
 import { tempDir } from '../temp-dir.ts';
 
@@ -72,6 +74,62 @@ void test(
     t.teardown(() => client.close());
     await untilStored(client, total);
     t.strictSame(await counts(client), [total, total]);
+  },
+);
+
+void test(
+  'while the store refuses every batch, sql is answered in time; told to stop, the process ends within its grace (F66)',
+  timeout,
+  async (t) => {
+    const directory = await tempDir(t);
+    const log = join(directory, 'app.log');
+    const config = await writeConfig(directory, [log], `store: { queue_bytes: 1MiB }\n`);
+    const timed = (await readFile(config, 'utf8')).replace(`'127.0.0.1:0'`, `'127.0.0.1:0', query_timeout: 1s`);
+    await writeFile(config, timed);
+    let daemon = startDaemon(t, ['--config', config]);
+    await daemon.started;
+    await daemon.kill('SIGTERM');
+    const database = openSqlite(join(directory, 'data', hotFileName));
+    database.exec(`CREATE TRIGGER refuse BEFORE INSERT ON logs BEGIN SELECT RAISE(ABORT, 'refused'); END`);
+    database.close();
+    await writeLines(log, 0, 100_000);
+    daemon = startDaemon(t, ['--config', config]);
+    const { server, adminTokenPath } = await daemon.started;
+    const authorization = `Bearer ${(await readFile(adminTokenPath, 'utf8')).trim()}`;
+    while ((await fetch(`${server}/health/ready`)).status !== 503) await delay(20);
+
+    const sql = JSON.stringify({ sql: 'SELECT count(*) FROM logs' });
+    const headers = { authorization, 'content-type': 'application/json' };
+    const signal = AbortSignal.timeout(graceMs);
+    const answer = await fetch(`${server}/api/v1/sql`, { method: 'POST', headers, body: sql, signal });
+    t.equal(answer.status, 503);
+    t.match(await answer.json(), { code: 'STORE_WRITE_FAILED' });
+    const startedAtMs = performance.now();
+    const { code, stderr } = await daemon.kill('SIGTERM');
+    const tookMs = performance.now() - startedAtMs;
+
+    t.equal(code, 0);
+    t.notMatch(stderr, /left open/);
+    t.ok(tookMs < graceMs, `it took ${Math.round(tookMs)} ms of ${graceMs}`);
+  },
+);
+
+void test(
+  'a handle that somebody forgot does not keep the process: it ends all the same, and its log names what it was',
+  { timeout: 30_000 },
+  async (t) => {
+    const directory = await tempDir(t);
+    const config = await writeConfig(directory, [join(directory, 'app.log')]);
+    const installed = join(directory, 'forgetful.mjs');
+    const watching = `import { watch } from 'node:fs';\nwatch(${JSON.stringify(directory)});\n`;
+    await writeFile(installed, `${watching}await import(${JSON.stringify(program)});\n`);
+    const daemon = startDaemon(t, ['--config', config], { installed });
+    await daemon.started;
+
+    const { code, stderr } = await daemon.kill('SIGTERM');
+
+    t.equal(code, 0);
+    t.match(stderr, /"left":\[[^\]]*"FSEventWrap"[^\]]*\].*something was left open/);
   },
 );
 

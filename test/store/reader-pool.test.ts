@@ -3,7 +3,11 @@ import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from '
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'tap';
+import type { WriterCalls } from '../../src/store/protocol.ts';
+import { ReaderPool } from '../../src/store/reader-pool.ts';
 import { openStore } from '../../src/store/remote-store.ts';
+import type { ThreadLink } from '../../src/store/thread-link.ts';
+import { ThreadRoom } from '../../src/store/thread-room.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { someRecords } from '../records.ts';
 import { tempDir } from '../temp-dir.ts';
@@ -104,3 +108,33 @@ void test(
     t.not(await store.rotate(), null);
   },
 );
+
+void test('a query past its deadline ends though the writer, held up by its disk, answers nobody', async (t) => {
+  const dataDir = await tempDir(t);
+  const clock = new ManualClock();
+  const call = async (method: string) => (method === 'pin' ? { pin: 1 } : new Promise(() => undefined));
+  const pool = new ReaderPool({
+    hotPath: join(dataDir, 'regression.db'),
+    snapshotsPath: dataDir,
+    writer: { call } as unknown as ThreadLink<WriterCalls>,
+    segments: () => [],
+    clock,
+    maxMemoryBytes: null,
+    cacheBytes: 1024 * 1024,
+    maxThreads: 1,
+    idleThreadMs: 60_000,
+    room: new ThreadRoom(1),
+  });
+  t.teardown(() => pool.close());
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+  const endless = async (): Promise<never> => {
+    begin();
+    return new Promise(() => undefined);
+  };
+  const asked = pool.run(endless, { deadlineMs: 1000 });
+  await begun;
+
+  clock.advance(1000);
+
+  await t.rejects(asked, { code: 'QUERY_TIMEOUT' });
+});

@@ -28,6 +28,7 @@ export class PathWatcher {
   #watcher: FSWatcher | null = null;
   #watched = new Set<string>();
   #failure: string | null = null;
+  #isClosed = false;
 
   /**
    * @param mayContain whether a directory can hold files that matter, at any depth.
@@ -53,6 +54,7 @@ export class PathWatcher {
 
   /** Also called by every scan: a directory that has appeared since is watched from then on. */
   watchExisting(): void {
+    if (this.#isClosed) return; // a start or a scan that a stop has overtaken
     const missing = this.#directories.filter((directory) => !this.#watched.has(directory) && existsSync(directory));
     if (missing.length === 0) return;
     for (const directory of missing) this.#watched.add(directory);
@@ -78,6 +80,7 @@ export class PathWatcher {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#watcher?.close();
     this.#watcher = null;
     this.#watched = new Set();

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { RegressionError } from '../../runtime/errors.ts';
+import type { SqlAnswer } from '../../store/protocol.ts';
 import type { RouteContext } from '../context.ts';
 import { filterOf } from '../filter-parameters.ts';
 import { remoteOf } from '../guard.ts';
@@ -11,6 +12,8 @@ import { filterParameters, problems } from '../schemas.ts';
 const maxSqlLength = 64 * 1024;
 const maxSqlRows = 10_000;
 const maxAnswerBytes = 8 * 1024 * 1024;
+/** Of the deadline, kept for the audit row of a statement that has taken all of it. */
+const auditShare = 0.1;
 const cell = z.union([z.string(), z.number(), z.null()]);
 
 export function sqlRoutes(context: RouteContext): FastifyPluginAsyncZod {
@@ -54,27 +57,28 @@ export function sqlRoutes(context: RouteContext): FastifyPluginAsyncZod {
         const { start, end } = filterOf(request.body, [], context.clock.nowMs());
         const entry = { actor: request.principal.name, object: sql.slice(0, 1000), remote: remoteOf(request) };
         const limits = { deadlineMs: queryTimeoutMs, signal: abortOnHangUp(reply) };
+        const elapsedMs = (): number => clock.monotonicMs() - startedAtMs;
+        const leftMs = (): number => Math.max(queryTimeoutMs - elapsedMs(), queryTimeoutMs * auditShare);
+        let answer: SqlAnswer;
         try {
-          const { columns, rows, limit, read } = await store.sql(
-            { sql, start, end, maxRows, maxBytes: maxAnswerBytes },
-            limits,
-          );
-          await audit({ ...entry, action: 'sql' });
-          const elapsedMs = Math.round((clock.monotonicMs() - startedAtMs) * 10) / 10;
-          return {
-            columns: [...columns],
-            rows: rows.map((row) => [...row]),
-            limit,
-            files: [...read.files],
-            complete: read.leftOut === 0,
-            left_out: read.leftOut,
-            elapsed_ms: elapsedMs,
-          };
+          answer = await store.sql({ sql, start, end, maxRows, maxBytes: maxAnswerBytes }, limits);
         } catch (error) {
           const code = error instanceof RegressionError ? error.code : 'INTERNAL';
-          await audit({ ...entry, action: 'sql.refused', severity: 'WARN', details: { code } });
+          const refused = { ...entry, action: 'sql.refused', severity: 'WARN', details: { code } } as const;
+          await audit(refused, leftMs()).catch(() => undefined); // the request fails in any case: what was wrong first is told
           throw error;
         }
+        await audit({ ...entry, action: 'sql' }, leftMs());
+        const { columns, rows, limit, read } = answer;
+        return {
+          columns: [...columns],
+          rows: rows.map((row) => [...row]),
+          limit,
+          files: [...read.files],
+          complete: read.leftOut === 0,
+          left_out: read.leftOut,
+          elapsed_ms: Math.round(elapsedMs() * 10) / 10,
+        };
       },
     );
   };
