@@ -11,7 +11,7 @@ import { matchesFingerprint, readAt, refusalOf } from './fingerprint.ts';
 import { inodeKey, readEndOf } from './known-generations.ts';
 import { lineStartBefore } from './line-start.ts';
 import { markedPrefix } from './marks.ts';
-import { originalsOf } from './rotated-names.ts';
+import { isNameOfPacker, originalsOf } from './rotated-names.ts';
 import type { Sighting } from './sightings.ts';
 import { isBeginningOfRead, isTruncatedCopy } from './truncated-copies.ts';
 
@@ -20,7 +20,7 @@ export class Encounters {
   readonly #copies: Copies;
   /** Files that were refused, as they were: looked into again once they have changed. */
   readonly #refused = new Map<string, { readonly version: string; readonly reason: string }>();
-  /** Files that are ended generations, read to their end, as they were: met again once they have changed. */
+  /** Files with nothing to read, as they were: met again once they have changed. Most are ended generations, read to their end. */
   readonly #atRest = new Map<string, string>();
   readonly #ownInodes: ReadonlySet<string>;
   #ownPaths: readonly string[] = [];
@@ -150,6 +150,11 @@ export class Encounters {
     const stat = await file.stat({ bigint: true });
     if (inodeKey(stat) !== key) return false;
     const head = await readAt(file, 0, options.fingerprint_bytes);
+    // A packer makes its file before it writes: what comes will be no lines, and is met then.
+    if (head.length === 0 && isNameOfPacker(path)) {
+      this.#atRest.set(key, versionOf(stat));
+      return false;
+    }
     const sameContent = await known.claimByContent(file, path, stat, head);
     if (sameContent !== null) {
       await this.#follow(file, stat, { ...sameContent, path }, head);

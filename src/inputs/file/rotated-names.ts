@@ -35,6 +35,11 @@ export function originalsOf(path: string): readonly string[] {
   return [...found].map((original) => join(directory, original)).filter((original) => isRotatedName(path, original));
 }
 
+/** By any packer, also by those that are not unpacked here. */
+export function isNameOfPacker(path: string): boolean {
+  return isPackedName(path) || /\.(?:bz2|xz|lzma|lz4)$/i.test(path);
+}
+
 export function isPackedName(path: string): boolean {
   return /\.(?:gz|zst|gzip|zstd|z)$/i.test(path);
 }

@@ -52,6 +52,29 @@ void test('stopped; both rotated files packed: also the one never seen is read, 
   t.strictSame(logs.context.texts.toSorted(), linesOf(numbered('first', 0, 20) + numbered('second', 0, 20)).toSorted());
 });
 
+for (const kind of ['gz', 'bz2'] as const) {
+  void test(`a file is seen that its packer has made and not yet written (.${kind}): what comes is never read as lines (F6)`, async (t) => {
+    const logs = await follow(t);
+    const packed = logs.path(`app.log.1.${kind}`);
+    await logs.append('app.log', numbered('first', 0, 10));
+    await logs.start();
+    await logs.restart({ include: [logs.path('app.log*')] });
+    await logs.move('app.log', 'app.log.1');
+    await writeFile(packed, '');
+    await logs.look();
+    const content = gzipSync(numbered('first', 0, 10), { level: 0 }); // with newlines in it
+    await writeFile(packed, kind === 'gz' ? content : Buffer.concat([Buffer.from('BZh91AY&SY'), content]));
+    await unlink(logs.path('app.log.1'));
+    for (let number = 10; number < 13; number++) {
+      await logs.append('app.log', numbered('first', number, number + 1));
+      await logs.look();
+    }
+
+    t.strictSame(logs.context.texts, linesOf(numbered('first', 0, 13)));
+    t.strictSame(logs.context.gaps, []);
+  });
+}
+
 void test('stopped while a rotated file is packed under a name of its own: what stands there is never read as lines (F6)', async (t) => {
   const logs = await follow(t);
   await stoppedHalfway(logs);
