@@ -12,6 +12,7 @@ import { OwnLogRows } from './pipeline/own-log-rows.ts';
 import { type AdminToken, loadOrCreateAdminToken } from './query/admin-token.ts';
 import type { HealthPart } from './query/context.ts';
 import { HealthThread } from './query/health-thread.ts';
+import { postBounds } from './query/posts-under-way.ts';
 import { QueryServer } from './query/server.ts';
 import { Reload, type ReloadOutcome } from './reload.ts';
 import { RunningInputs } from './running-inputs.ts';
@@ -201,7 +202,7 @@ export class Daemon implements Service {
       },
       token: this.#token.token,
       version,
-      ingest: { ingest: pipeline.ingest, maxBodyBytes: config.server.max_ingest_bytes },
+      ingest: { ingest: pipeline.ingest, ...postBounds(config.server.max_ingest_bytes) },
     });
     await this.#server.start();
     if (config.server.health_listen !== undefined) {

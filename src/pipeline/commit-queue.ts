@@ -5,7 +5,7 @@
  * under way, so that the next is there when one is inserted. A failed batch is repeated unchanged, before any other, until the
  * store takes it: until then nothing behind it moves, and `push` makes the inputs wait.
  */
-import type { Batch } from '../record/batch.ts';
+import type { Batch, Gap } from '../record/batch.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/logger.ts';
@@ -179,6 +179,7 @@ export class CommitQueue {
       metrics.commits.inc();
       metrics.recordsStored.inc(group.rowCount);
       metrics.commitSeconds.observe((clock.monotonicMs() - startedAtMs) / 1000);
+      this.#countGaps(group.batch.gaps);
       this.#committed(group);
     } catch (error) {
       this.#unsettled--;
@@ -199,6 +200,14 @@ export class CommitQueue {
       this.#failureHint = undefined;
     }
     this.#wake();
+  }
+
+  #countGaps(gaps: readonly Gap[]): void {
+    const { metrics } = this.#options;
+    for (const { reason, startOffset, endOffset } of gaps) {
+      metrics.gaps.inc({ reason });
+      if (endOffset !== null) metrics.lostBytes.inc({ reason }, endOffset - startOffset);
+    }
   }
 
   #failed(error: unknown): void {

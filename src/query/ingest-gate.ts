@@ -16,15 +16,14 @@ import type { Metrics } from '../runtime/metrics.ts';
 import type { Store } from '../store/store.ts';
 import type { Accounts } from './accounts.ts';
 import { originOf, withOrigin } from './origin-path.ts';
+import { type PostBounds, PostsUnderWay } from './posts-under-way.ts';
 
-export interface IngestGateOptions {
+export interface IngestGateOptions extends PostBounds {
   readonly ingest: Pick<Ingest, 'recordsOf' | 'commit' | 'isBehind' | 'failure'>;
   readonly accounts: Pick<Accounts, 'maySendFor'>;
   readonly store: Pick<Store, 'findRequest' | 'state'>;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  /** Longest body, also after decompression. */
-  readonly maxBodyBytes: number;
 }
 
 /** What became of a request. */
@@ -52,8 +51,6 @@ export class IngestRefusal extends Error {
   }
 }
 
-/** Requests at once; with the body limit it bounds their memory. */
-const maxRequestsUnderWay = 64;
 /** A commit that takes longer is answered with 503: the rows may still be stored, so the sender should have used a key. */
 const commitTimeoutMs = 20_000;
 const maxKeyLength = 255;
@@ -69,19 +66,20 @@ const decompressors = {
 
 export class IngestGate {
   readonly #options: IngestGateOptions;
-  #underWay = 0;
+  readonly #underWay: PostsUnderWay;
   /** By key: requests that are being looked up or stored. */
   readonly #once = new Map<string, { readonly bodyDigest: string; readonly settled: Promise<boolean> }>();
 
   constructor(options: IngestGateOptions) {
     this.#options = options;
+    this.#underWay = new PostsUnderWay(options);
   }
 
   /**
    * A hook before the body is read.
    * @throws IngestRefusal 429 when the store is behind, 503 when it fails.
    */
-  admit = async (_request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  admit = async ({ headers }: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { ingest } = this.#options;
     if (ingest.failure !== null) {
       throw new IngestRefusal(503, 'STORE_FAILING', `the store takes no rows: ${ingest.failure}`, {
@@ -89,14 +87,12 @@ export class IngestGate {
         retryAfterSeconds: 5,
       });
     }
-    if (ingest.isBehind || this.#underWay >= maxRequestsUnderWay) {
+    if (ingest.isBehind || !this.#underWay.enter(headers, reply.raw)) {
       throw new IngestRefusal(429, 'STORE_BEHIND', 'the store is behind with what it has been given', {
         hint: 'Send the same request again after Retry-After.',
         retryAfterSeconds: 1,
       });
     }
-    this.#underWay++;
-    reply.raw.once('close', () => this.#underWay--);
   };
 
   /** @throws IngestRefusal 413, 415 or 400. */
@@ -258,7 +254,7 @@ export class IngestGate {
 
 export function bodyTooLarge(message: string): IngestRefusal {
   return new IngestRefusal(413, 'BODY_TOO_LARGE', message, {
-    hint: 'Send less at once, or raise server.max_ingest_bytes.',
+    hint: 'Send less at once, or raise server.max_ingest_bytes; where little memory is granted, a share of that is the bound.',
   });
 }
 

@@ -25,6 +25,7 @@ import { clientErrorHandler, frameworkErrors } from './malformed-requests.ts';
 import { problem, problemOfError } from './problem.ts';
 import { refusalOf } from './refusal.ts';
 import type { IngestGateOptions } from './ingest-gate.ts';
+import type { PostBounds } from './posts-under-way.ts';
 import { QueryCache } from './query-cache.ts';
 import { type RequestLimitOptions, RequestLimits } from './request-limits.ts';
 import { accountRoutes } from './routes/accounts.ts';
@@ -62,7 +63,7 @@ export interface QueryServerOptions extends QueryContext {
   readonly version: string;
   readonly requestLimits?: Partial<RequestLimitOptions> | undefined;
   /** Where posted rows go; without it the server only answers questions. */
-  readonly ingest?: Pick<IngestGateOptions, 'ingest' | 'maxBodyBytes'>;
+  readonly ingest?: Pick<IngestGateOptions, 'ingest' | keyof PostBounds>;
 }
 
 /** Longest a request may take to arrive, and an idle connection to stay. */

@@ -40,6 +40,8 @@ export interface MemoryParts {
   readonly queueBytes: number;
   /** What an address of syslog has received: datagrams that wait for the store, messages that are not complete. */
   readonly receivedBytes: number;
+  /** A body of entries that are sent over HTTP, and all that are being worked on. */
+  readonly postedBytes: number;
   /** Rows kept for sinks. */
   readonly recentBytes: number;
   /** The WAL is checkpointed at this length: its index and its pages are in memory. */
@@ -67,6 +69,7 @@ export function memoryBudget(grantedBytes: number = process.constrainedMemory())
       cacheBytes: share(8, 2, 16),
       queueBytes: share(16, 1, 16),
       receivedBytes: share(16, 1, 64),
+      postedBytes: share(16, 1, 64),
       recentBytes: share(16, 1, 4),
       checkpointBytes: share(8, 2, 16),
       hotBytes: share(4, 8, 128),

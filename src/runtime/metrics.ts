@@ -34,6 +34,10 @@ export function createMetrics() {
     filesFollowed: gauge('input_files', 'Files being followed', ['input']),
     /** Each thing lost on purpose or by force, with its reason. */
     dropped: counter('input_dropped_total', 'Lines or datagrams that were not stored, by reason', ['input', 'reason']),
+    gaps: counter('input_gaps_total', 'Parts of files that went unread, each stated as a gap, by reason', ['reason']),
+    lostBytes: counter('input_lost_bytes_total', 'Bytes of files that are known to be lost unread, by reason', [
+      'reason',
+    ]),
     truncatedLines: counter('input_truncated_lines_total', 'Lines cut at max_line_bytes', ['input']),
     inputErrors: counter('input_errors_total', 'Errors of inputs (unreadable files, failed reads), by system code', [
       'input',

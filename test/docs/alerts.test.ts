@@ -61,6 +61,14 @@ const cases: Readonly<Record<string, Case>> = {
       [metric('input_dropped_total', 'input="udp",reason="empty_datagram"'), '0+9x120'],
     ],
   },
+  RegressionFilesLost: {
+    trouble: [[metric('input_lost_bytes_total', 'reason="deleted"'), appears(700)]],
+    atMinute: 35,
+    fine: [
+      [metric('input_lost_bytes_total', 'reason="truncated"'), '40x120'],
+      [metric('input_lost_bytes_total', 'reason="line_too_long"'), '0+9x120'],
+    ],
+  },
   RegressionInputErrors: {
     trouble: [[metric('input_errors_total', 'input="app",code="EACCES"'), '_x30 1+1x90']],
     atMinute: 50,

@@ -101,6 +101,7 @@ void test(
     t.strictSame(absent.toSorted(), [
       'regression_input_dropped_total',
       'regression_input_errors_total',
+      'regression_input_gaps_total',
       'regression_input_truncated_lines_total',
       'regression_store_errors_total',
     ]);

@@ -101,6 +101,26 @@ void test('the first slice goes at once; what comes meanwhile goes together', as
   t.strictSame(store.batches[1]?.positions, [aPosition({ offset: 3 })], 'the position behind both');
 });
 
+void test('what files have lost is counted once it is committed: gaps by reason, and the bytes that are known', async (t) => {
+  const metrics = createMetrics();
+  const { store, queue } = setUp(t, { metrics });
+  const { generation, path } = aPosition();
+  const gap = { generation, path, reason: 'deleted' } as const;
+  const gaps = [
+    { ...gap, startOffset: 100, endOffset: 160 },
+    { ...gap, startOffset: 160, endOffset: null },
+  ];
+  const counted = async (): Promise<(number | undefined)[]> =>
+    [await metrics.gaps.get(), await metrics.lostBytes.get()].map(({ values }) => values[0]?.value);
+  await queue.push({ ...slice(0, 1), gaps });
+  t.strictSame(await counted(), [undefined, undefined]);
+  store.commit(0);
+  await queue.flushed();
+
+  t.strictSame(await counted(), [2, 60]);
+  t.match(await metrics.registry.metrics(), /^regression_input_lost_bytes_total\{reason="deleted"\} 60$/m);
+});
+
 void test('under load a second batch is prepared while the first is inserted, no third', async (t) => {
   const { store, queue } = setUp(t);
   for (let offset = 1; offset <= 6; offset++) await queue.push(slice(5, offset));
