@@ -12,7 +12,7 @@ import { type PlacedRow, fewestPlaced, writePlacedRows } from './placed-rows.ts'
 import { type Narrowing, placesQuery } from './search-to-sql.ts';
 import { idCandidates } from './text-index.ts';
 import { mergedByTime } from './merged-by-time.ts';
-import { walkedRows } from './walked-rows.ts';
+import { type WalkedRows, walkedRows } from './walked-rows.ts';
 
 export function searchRows(sources: Sources, request: SearchRequest): SearchPage {
   // One row more than wanted tells whether there is a next page.
@@ -135,8 +135,8 @@ function rowsOf(sources: Sources, segment: Segment | null, asked: SearchRequest)
 function rowsFound(sources: Sources, segment: Segment | null, asked: SearchRequest): FileRows {
   const { openPages } = sources;
   const database = segment === null ? sources.hot : sources.open(segment);
-  const { ids, ...narrowing } = narrowingFor(sources, segment, asked);
-  const rows = ids === null || openPages === undefined ? null : rowsAt(database, () => openPages(segment), ids);
+  const { found, ...narrowing } = narrowingFor(sources, segment, asked);
+  const rows = found === null || openPages === undefined ? null : rowsAt(database, () => openPages(segment), found);
   return rows ?? rowsOfFile(database, asked, narrowing);
 }
 
@@ -162,9 +162,9 @@ function rowsIn(sources: Sources, segment: Segment, asked: SearchRequest): FileR
   return found;
 }
 
-/** The rows themselves, in the order asked for, where they had to be looked at to know. */
 interface Found extends Narrowing {
-  readonly ids: readonly number[] | null;
+  /** The rows themselves, where they had to be looked at to know. */
+  readonly found: WalkedRows | null;
 }
 
 /** Words that many rows hold fill a page sooner by reading from its end than by looking all of them up. */
@@ -174,19 +174,20 @@ function narrowingFor(sources: Sources, segment: Segment | null, asked: SearchRe
     const narrowing = narrowingOf(sources, segment, filter, 10);
     // Without an index, looking up a pair reads all of them: who walks from an id on, and not far, looks at each row's own.
     const pairs = segment?.state === 'sealed' ? narrowing.pairs : 'of each row';
-    return { ...narrowing, pairs, ids: null };
+    return { ...narrowing, pairs, found: null };
   }
-  const { openPages, numbers: columns } = sources;
-  const walked = (isShort: boolean): readonly number[] | null => {
+  const { openPages, numbers: columns, hotOrder } = sources;
+  const walked = (isShort: boolean): WalkedRows | null => {
     const database = segment === null ? sources.hot : sources.open(segment);
-    return openPages === undefined ? null : walkedRows(database, () => openPages(segment), asked, { columns, isShort });
+    const options = { columns, isShort, keptOrder: segment === null ? hotOrder : undefined };
+    return openPages === undefined ? null : walkedRows(database, () => openPages(segment), asked, options);
   };
-  const among = (ids: readonly number[]): Found => ({ candidates: idCandidates(ids), pairs: 'of each row', ids });
+  const among = (found: WalkedRows): Found => ({ candidates: idCandidates(found.ids), pairs: 'of each row', found });
   const soon = isUnread(sources, segment, filter) ? walked(true) : null;
   if (soon !== null) return among(soon);
   const narrowing = narrowingOf(sources, segment, filter, 10);
-  const ids = isByIndex(narrowing, filter) ? null : walked(false);
-  return ids === null ? { ...narrowing, ids } : among(ids);
+  const found = isByIndex(narrowing, filter) ? null : walked(false);
+  return found === null ? { ...narrowing, found } : among(found);
 }
 
 function bytesOf({ lines }: FileRows): number {

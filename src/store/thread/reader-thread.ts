@@ -57,6 +57,7 @@ function sourcesAt(snapshot: string): Sources {
     answers,
     unsealed,
     numbers,
+    hotOrder: opened.order,
   };
 }
 

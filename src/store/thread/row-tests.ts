@@ -9,6 +9,7 @@ import { satisfies, satisfiesNumber } from '../../search/predicates.ts';
 import { type Severity, severitiesFrom } from '../../record/severity.ts';
 import type { Query, Test } from '../../search/query.ts';
 import type { Filter } from '../../search/request.ts';
+import type { KeptRecords } from './kept-records.ts';
 import { endsOfMessages, isEnd } from './message-ends.ts';
 import { type NumberColumn, numbersOfKey } from './number-columns.ts';
 import { FoldedBytes } from './pages/folded-bytes.ts';
@@ -111,8 +112,11 @@ export class RowTester {
     }));
   }
 
-  /** @param ids of rows of the file, rising; they lie close together. */
-  satisfying(ids: Float64Array): Float64Array {
+  /**
+   * @param ids of rows of the file, rising; they lie close together.
+   * @param kept gets the records of rows that had to be read and whose message is as wanted.
+   */
+  satisfying(ids: Float64Array, kept: KeptRecords): Float64Array {
     const rows = this.#rows;
     let [left, pairTests] = [ids, this.#pairTests];
     for (const endTest of this.#ends) left = this.#ending(left, endTest);
@@ -124,7 +128,11 @@ export class RowTester {
     }
     rows.id = -Infinity;
     if (this.#messages.length + this.#severities.length > 0)
-      left = left.filter((id) => isAt(rows, id) && this.#rowHolds());
+      left = left.filter((id) => {
+        const isHeld = isAt(rows, id) && this.#rowHolds();
+        if (isHeld) kept.keep(rows);
+        return isHeld;
+      });
     this.#pairs?.forget();
     return pairTests.length === 0 ? left : left.filter((id) => this.#pairsHold(id, pairTests));
   }

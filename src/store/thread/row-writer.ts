@@ -13,11 +13,16 @@ import { TableCursor } from './pages/table-pages.ts';
 import type { Sqlite } from './sqlite.ts';
 
 export class RowWriter {
+  /** Of the row that it stands on. */
+  id = 0;
   readonly #logs: TableCursor;
   readonly #pairs: PairCursor;
   readonly #applications: ReadonlyMap<number, Buffer>;
   readonly #columns = new Columns(6);
   #application: Buffer | undefined;
+  /** They hold the row's record from `#at` on. */
+  #bytes: Uint8Array = noBytes;
+  #at = 0;
 
   /**
    * @param open pages of the file of `database`, once a table.
@@ -29,11 +34,6 @@ export class RowWriter {
     this.#applications = applicationTexts(database, filter);
   }
 
-  /** Of the row that `next` came to. */
-  get id(): number {
-    return this.#logs.id;
-  }
-
   /** Before the first row whose id is at least `id`. */
   seek(id: number): void {
     this.#logs.seek(id);
@@ -42,23 +42,31 @@ export class RowWriter {
 
   /** False behind the last row. */
   next(): boolean {
-    return this.#logs.next();
+    if (!this.#logs.next()) return false;
+    ({ id: this.id, bytes: this.#bytes, at: this.#at } = this.#logs);
+    return true;
+  }
+
+  /** On a row whose record has been read already. */
+  stand(id: number, record: Uint8Array): void {
+    [this.id, this.#bytes, this.#at] = [id, record, 0];
+    this.#pairs.forget();
   }
 
   /** False when no row of its application is wanted; else it may be looked at and written. */
   find(): boolean {
-    this.#columns.find(this.#logs.bytes, this.#logs.at);
-    this.#application = this.#applications.get(this.#columns.integer(this.#logs.bytes, 3));
+    this.#columns.find(this.#bytes, this.#at);
+    this.#application = this.#applications.get(this.#columns.integer(this.#bytes, 3));
     return this.#application !== undefined;
   }
 
   /** Of a column of ASCII, by its number. */
   column(number: number): string {
-    return this.#columns.text(this.#logs.bytes, number);
+    return this.#columns.text(this.#bytes, number);
   }
 
   write(text: JsonText): void {
-    const { bytes, id } = this.#logs;
+    const [bytes, id] = [this.#bytes, this.id];
     const columns = this.#columns;
     text.bytes(rowParts.start);
     text.integer(id);
@@ -66,7 +74,7 @@ export class RowWriter {
     text.string(bytes, columns.start(1), columns.length(1));
     text.bytes(rowParts.severity);
     text.string(bytes, columns.start(2), columns.length(2));
-    text.bytes(this.#application ?? noApplication);
+    text.bytes(this.#application ?? noBytes);
     text.string(bytes, columns.start(4), columns.length(4));
     text.bytes(rowParts.message);
     text.string(bytes, columns.start(5), columns.length(5));
@@ -89,7 +97,7 @@ export class RowWriter {
   }
 }
 
-const noApplication = Buffer.alloc(0);
+const noBytes = Buffer.alloc(0);
 
 /** By id, of those that the filter wants: their members of a row, and the key of what follows them. */
 function applicationTexts(database: Sqlite, { application, version, environment }: Filter): Map<number, Buffer> {

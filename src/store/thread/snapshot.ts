@@ -7,6 +7,7 @@
  */
 import { statSync } from 'node:fs';
 import { closeAlias, openAlias } from './alias.ts';
+import { KeptOrder } from './kept-order.ts';
 import { PageFile, type PageReader } from './pages/page-file.ts';
 import { Wal, WalPages } from './pages/wal-pages.ts';
 import type { Sqlite } from './sqlite.ts';
@@ -17,6 +18,8 @@ const defaultCacheBytes = 16 * 1024 * 1024;
 export class Snapshot {
   readonly directory: string;
   readonly database: Sqlite;
+  /** Of the pages. */
+  readonly order = new KeptOrder();
   readonly #hotPath: string;
   readonly #openedOn: string;
   readonly #wal: Wal;

@@ -1,5 +1,6 @@
 /** What a reader answers questions from. */
 import type { Segment } from '../segments.ts';
+import type { KeptOrder } from './kept-order.ts';
 import type { NumberColumns } from './number-columns.ts';
 import type { PageReader } from './pages/page-file.ts';
 import type { SegmentAnswers } from './segment-answers.ts';
@@ -20,4 +21,6 @@ export interface Sources {
   readonly unsealed?: UnsealedRows;
   /** Of rows that were asked for ranges or ends; without them these are looked for anew each time. */
   readonly numbers?: NumberColumns;
+  /** Of `hot`, as long as it is in this state. */
+  readonly hotOrder?: KeptOrder;
 }

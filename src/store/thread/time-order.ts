@@ -3,20 +3,24 @@
  * a window, since the engine takes ten times as long to hand them out; else from the engine.
  */
 import type { Filter, RowPlace, SearchRequest } from '../../search/request.ts';
+import type { KeptOrder, NextIds } from './kept-order.ts';
 import { IndexCursor, type IndexPlace } from './pages/index-cursor.ts';
 import type { PageReader } from './pages/page-file.ts';
 import { idsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
 
-/** The next `limit` ids, fewer at the end. */
-export type NextIds = (limit: number) => readonly number[];
-
 /**
  * @param open pages of the file of `database`, as it sees them or with more rows at the end.
  * @param asked not in the order of arrival; its limit does not count.
+ * @param kept of the state of the file that the pages are of.
  */
-export function idsInTimeOrder(database: Sqlite, open: () => PageReader, asked: SearchRequest): NextIds {
-  return isWindow(asked.filter) ? idsOfIndex(database, open(), asked) : idsOfEngine(database, asked);
+export function idsInTimeOrder(
+  database: Sqlite,
+  open: () => PageReader,
+  asked: SearchRequest,
+  kept?: KeptOrder,
+): NextIds {
+  return isWindow(asked.filter) ? idsOfIndex(database, open(), asked, kept) : idsOfEngine(database, asked);
 }
 
 const ofWindows: ReadonlySet<string> = new Set<keyof Filter>(['start', 'end', 'afterId', 'untilId']);
@@ -38,23 +42,39 @@ function idsOfEngine(database: Sqlite, asked: SearchRequest): NextIds {
   };
 }
 
-function idsOfIndex(database: Sqlite, pages: PageReader, { filter, order, after }: SearchRequest): NextIds {
+function idsOfIndex(
+  database: Sqlite,
+  pages: PageReader,
+  { filter, order, after }: SearchRequest,
+  kept: KeptOrder | undefined,
+): NextIds {
   const lastId = database.get<{ id: number | null }>('SELECT max(id) AS id FROM logs')?.id ?? 0;
   const wanted = { afterId: filter.afterId ?? 0, untilId: Math.min(filter.untilId ?? Infinity, lastId) };
   const isNewestFirst = order === 'desc';
-  const cursor = new IndexCursor(
-    pages,
-    database.rootPageOf('logs_timestamp'),
-    isNewestFirst ? 'backwards' : 'forwards',
-  );
+  const root = database.rootPageOf('logs_timestamp');
+  const cursor = new IndexCursor(pages, root, isNewestFirst ? 'backwards' : 'forwards');
   const bound = isNewestFirst ? filter.start : filter.end;
   const behindId = bound === undefined ? null : firstIdBehind(cursor, bound);
-  cursor.seek(isNewestFirst ? beginBackwards(filter, after) : beginForwards(filter, after));
+  const begin = isNewestFirst ? beginBackwards(filter, after) : beginForwards(filter, after);
+  cursor.seek(begin);
+  if (kept !== undefined && isNewestFirst) {
+    if (!cursor.next()) return () => [];
+    const walk = { firstId: cursor.id, wanted, stop: behindId };
+    const known = kept.idsOf(walk, pages, () => newestOf(pages, root));
+    if (known !== null) return known;
+    cursor.seek(begin);
+  }
   return (limit) => {
     const ids: number[] = [];
     cursor.takeIds(ids, limit, wanted, behindId);
     return ids;
   };
+}
+
+function newestOf(pages: PageReader, root: number): IndexCursor {
+  const cursor = new IndexCursor(pages, root, 'backwards');
+  cursor.seek(null);
+  return cursor;
 }
 
 /** Of the row that a walk comes to when it has passed the bound: to find it once is less work than to compare each row's time. */

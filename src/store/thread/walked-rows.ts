@@ -4,6 +4,8 @@
  */
 import type { SearchRequest } from '../../search/request.ts';
 import { idRangeOf } from './file-checks.ts';
+import type { KeptOrder } from './kept-order.ts';
+import { KeptRecords } from './kept-records.ts';
 import type { NumberColumns } from './number-columns.ts';
 import { type PageReader, fromPages } from './pages/page-file.ts';
 import { type PartedFilter, RowTester, partedFilter } from './row-tests.ts';
@@ -22,10 +24,19 @@ export interface WalkOptions {
   readonly columns: NumberColumns | undefined;
   /** Null where some thousand rows do not fill the page. */
   readonly isShort?: boolean;
+  /** Of the file as it is. */
+  readonly keptOrder?: KeptOrder | undefined;
+}
+
+export interface WalkedRows {
+  /** In the order asked for. */
+  readonly ids: readonly number[];
+  /** Of some of them. */
+  readonly records: KeptRecords;
 }
 
 /**
- * Their ids in the order asked for; null where the engine is to look at the rows.
+ * Null where the engine is to look at the rows.
  * @param asked not in the order of arrival.
  */
 export function walkedRows(
@@ -33,7 +44,7 @@ export function walkedRows(
   openPages: () => PageReader,
   asked: SearchRequest,
   options: WalkOptions,
-): readonly number[] | null {
+): WalkedRows | null {
   const parted = partedFilter(asked.filter);
   if (parted === null || (options.isShort === true && !isWindow(parted.rest))) return null;
   return fromPages(openPages, (open) => walk(database, open, asked, parted, options));
@@ -44,12 +55,13 @@ function walk(
   open: () => PageReader,
   asked: SearchRequest,
   { tests, rest }: PartedFilter,
-  { columns, isShort = false }: WalkOptions,
-): readonly number[] | null {
+  { columns, isShort = false, keptOrder }: WalkOptions,
+): WalkedRows | null {
   const range = columns === undefined ? null : idRangeOf(database);
   const tester = new RowTester(database, open, tests, (what) => (range && columns?.of(range, what)) ?? null);
-  const nextIds = idsInTimeOrder(database, open, { ...asked, filter: rest });
+  const nextIds = idsInTimeOrder(database, open, { ...asked, filter: rest }, keptOrder);
   const found: number[] = [];
+  const records = new KeptRecords();
   for (let [limit, rows] = [firstIdsAtOnce, 0]; ; limit = Math.min(limit * 2, mostIdsAtOnce)) {
     if (isShort && rows >= fewRows) return null;
     rows += limit;
@@ -57,7 +69,7 @@ function walk(
     const isReversed = ids.every((id, at) => at === 0 || id < (ids[at - 1] ?? 0));
     const sorted = isReversed ? new Float64Array(ids).toReversed() : new Float64Array(ids).toSorted();
     if ((sorted.at(-1) ?? 0) - (sorted[0] ?? 0) > limit * mostIdsPerRow) return null;
-    const satisfying = tester.satisfying(sorted);
+    const satisfying = tester.satisfying(sorted, records);
     if (isReversed) found.push(...satisfying.toReversed());
     else {
       const wanted = new Set(satisfying);
@@ -65,5 +77,5 @@ function walk(
     }
     if (found.length >= asked.limit || ids.length < limit) break;
   }
-  return found.slice(0, asked.limit);
+  return { ids: found.slice(0, asked.limit), records };
 }

@@ -9,6 +9,7 @@ import { parseQuery } from '../../../src/search/parse-query.ts';
 import type { Filter, LogRow, SearchRequest } from '../../../src/search/request.ts';
 import { hotFileName } from '../../../src/store/segments.ts';
 import { countHits } from '../../../src/store/thread/hit-counts.ts';
+import { KeptOrder } from '../../../src/store/thread/kept-order.ts';
 import { NumberColumns } from '../../../src/store/thread/number-columns.ts';
 import { FoldedBytes } from '../../../src/store/thread/pages/folded-bytes.ts';
 import { PageFile } from '../../../src/store/thread/pages/page-file.ts';
@@ -57,7 +58,7 @@ function messageOf(row: number): string {
 }
 
 interface Files {
-  /** With nothing kept from a question before but numbers of metadata. */
+  /** With nothing kept from a question before but numbers of rows and the order of the hot file. */
   readonly sources: () => Sources;
   readonly rows: readonly LogRow[];
   /** Statements that a file was asked. */
@@ -108,7 +109,7 @@ async function files(t: Test, message = messageOf): Promise<Files> {
     };
   }
   const openPages: Sources['openPages'] = (segment) => new PageFile(segment?.path ?? join(directory, hotFileName), 'r');
-  const numbers = new NumberColumns();
+  const [numbers, hotOrder] = [new NumberColumns(), new KeptOrder()];
   const sources = (): Sources => ({
     hot,
     segments,
@@ -117,6 +118,7 @@ async function files(t: Test, message = messageOf): Promise<Files> {
     answers: new SegmentAnswers(),
     unsealed: new UnsealedRows(),
     numbers,
+    hotOrder,
   });
   return { sources, rows, asked };
 }
@@ -134,13 +136,15 @@ function expectSame({ sources, rows }: Files, filter: Filter): void {
     let after: SearchRequest['after'];
     for (let page = 0; page < 2; page++) {
       const answer = searchRows(sources(), { filter, order, limit: 7, after });
-      const ids = answer.ndjson
+      const given = answer.ndjson
         .split('\n')
         .slice(0, -1)
-        .map((line) => (JSON.parse(line) as LogRow).id);
-      const expected = sorted.slice(page * 7, page * 7 + 7).map(({ id }) => id);
-      if (String(ids) !== String(expected))
-        throw new Error(`${name} ${order}: ${String(ids)} instead of ${String(expected)}`);
+        .map((line) => JSON.parse(line) as LogRow);
+      const expected = sorted.slice(page * 7, page * 7 + 7);
+      if (JSON.stringify(given) !== JSON.stringify(expected)) {
+        const [ids, expectedIds] = [given, expected].map((list) => String(list.map(({ id }) => id)));
+        throw new Error(`${name} ${order}: ${ids} instead of ${expectedIds}, or other texts`);
+      }
       if (answer.last === null) break;
       after = answer.last;
     }
@@ -210,6 +214,12 @@ void test('rows of a range or of a pattern are not looked at by the engine', asy
       one,
     );
   }
+});
+
+void test('rows that are too long to be kept are read again', async (t) => {
+  const all = await files(t, (row) => (row > 3690 && row % 20 === 0 ? `${'long '.repeat(9000)}lock` : messageOf(row)));
+  expectSame(all, q('/lock$/'));
+  expectSame(all, q('/^long.*lock$/'));
 });
 
 void test('hits of words in a sealed segment are had from the index, where it is sure', async (t) => {

@@ -92,7 +92,8 @@ for (const [name, rowsAtOnce] of [
         asked.push(sql);
         return all(sql, values);
       };
-      const known = { ...plain, openPages: () => snapshot.openPages(), unsealed, numbers };
+      const hotOrder = snapshot.order;
+      const known = { ...plain, openPages: () => snapshot.openPages(), unsealed, numbers, hotOrder };
       const withAnswers = (sources: Omit<Sources, 'answers'>): Sources => ({
         ...sources,
         answers: new SegmentAnswers(),

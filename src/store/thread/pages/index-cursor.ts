@@ -36,7 +36,8 @@ export class IndexCursor {
   bytes: Buffer;
   start = 0;
   length = 0;
-  readonly #pages: PageReader;
+  /** Others may take their place that are of the same state. */
+  pages: PageReader;
   readonly #root: number;
   readonly #isBackwards: boolean;
   readonly #varints = new Varints();
@@ -46,7 +47,7 @@ export class IndexCursor {
   #depth = 0;
 
   constructor(pages: PageReader, root: number, direction: 'forwards' | 'backwards') {
-    this.#pages = pages;
+    this.pages = pages;
     this.#root = root;
     this.#isBackwards = direction === 'backwards';
     this.bytes = Buffer.alloc(0);
@@ -120,10 +121,10 @@ export class IndexCursor {
   }
 
   #levelOf(number: number): Level {
-    const page = this.#pages.read(number);
+    const page = this.pages.read(number);
     const isLeaf = page[0] === leafIndex;
-    if (!isLeaf && page[0] !== interiorIndex) throw this.#pages.corrupt(`page ${number} is none of an index`);
-    if (this.#depth === deepest) throw this.#pages.corrupt('a tree that does not end');
+    if (!isLeaf && page[0] !== interiorIndex) throw this.pages.corrupt(`page ${number} is none of an index`);
+    if (this.#depth === deepest) throw this.pages.corrupt('a tree that does not end');
     const level = (this.#levels[this.#depth] ??= { page: Buffer.alloc(page.length), isLeaf, cells: 0, at: 0 });
     this.#depth++;
     page.copy(level.page);
@@ -139,7 +140,7 @@ export class IndexCursor {
   #read({ page, isLeaf }: Level, cell: number): void {
     const varints = this.#varints;
     varints.at = isLeaf ? page.readUInt16BE(8 + 2 * cell) : page.readUInt16BE(12 + 2 * cell) + 4;
-    if (varints.next(page) > fittingInIndex(page.length)) throw this.#pages.corrupt('a record that goes on elsewhere');
+    if (varints.next(page) > fittingInIndex(page.length)) throw this.pages.corrupt('a record that goes on elsewhere');
     this.bytes = page;
     const columns = this.#columns;
     columns.find(page, varints.at);

@@ -20,6 +20,7 @@ interface Fork {
   number: number;
   child: number;
 }
+const noPage = Buffer.alloc(0);
 /** A tree of two thousand million pages is seven levels deep. */
 const deepest = 20;
 
@@ -28,13 +29,16 @@ export class TableCursor {
   /** Of the row that `next` came to. */
   id = 0;
   /** They hold its record, whole, from `at` on; good until the next call. */
-  bytes: Buffer;
+  bytes: Buffer = noPage;
   at = 0;
+  /** Of the record. */
+  length = 0;
   readonly #pages: PageReader;
   readonly #root: number;
   readonly #varints = new Varints();
-  /** A copy: the overflow pages of a record come between. */
-  readonly #leaf: Buffer;
+  /** As the reader has it, until the overflow pages of a record come between. */
+  #leaf: Buffer = noPage;
+  #copy: Buffer | null = null;
   #cell = 0;
   #cells = 0;
   /** The first `#depth` are in use. */
@@ -44,8 +48,6 @@ export class TableCursor {
   constructor(pages: PageReader, root: number) {
     this.#pages = pages;
     this.#root = root;
-    this.#leaf = Buffer.alloc(pages.pageSize);
-    this.bytes = this.#leaf;
   }
 
   /** Before the first row whose id is at least `id`. */
@@ -74,14 +76,23 @@ export class TableCursor {
     varints.at = page.readUInt16BE(8 + 2 * this.#cell++);
     const payloadBytes = varints.next(page);
     this.id = varints.next(page);
+    this.length = payloadBytes;
     if (payloadBytes <= page.length - 35) {
       this.bytes = page;
       this.at = varints.at;
     } else {
-      this.bytes = wholePayload(this.#pages, page, varints.at, payloadBytes);
+      this.bytes = wholePayload(this.#pages, this.#copyOfLeaf(), varints.at, payloadBytes);
       this.at = 0;
     }
     return true;
+  }
+
+  #copyOfLeaf(): Buffer {
+    if (this.#leaf === this.#copy) return this.#leaf;
+    this.#copy ??= Buffer.alloc(this.#pages.pageSize);
+    this.#leaf.copy(this.#copy);
+    this.#leaf = this.#copy;
+    return this.#leaf;
   }
 
   #toNextLeaf(): boolean {
@@ -111,7 +122,7 @@ export class TableCursor {
     if (known?.number !== number) {
       const page = this.#pages.read(number);
       if (page[0] === leafTable) {
-        page.copy(this.#leaf);
+        this.#leaf = page;
         return null;
       }
       if (page[0] !== interiorTable) throw this.#pages.corrupt(`page ${number} is none of a table`);
