@@ -19,9 +19,13 @@ export class JsonText {
   /** A bit that no ASCII has is set in it once a byte of the text has it. */
   #allBits = 0;
 
-  /** @param expectedBytes it grows beyond them. */
-  constructor(expectedBytes: number) {
-    this.#buffer = Buffer.allocUnsafeSlow(expectedBytes);
+  /**
+   * @param expectedBytes it grows beyond them.
+   * @param memory is written into, where it is as large.
+   */
+  constructor(expectedBytes: number, memory?: ArrayBuffer) {
+    const serves = memory !== undefined && memory.byteLength >= expectedBytes;
+    this.#buffer = serves ? Buffer.from(memory) : Buffer.allocUnsafeSlow(expectedBytes);
   }
 
   get length(): number {

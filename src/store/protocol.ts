@@ -50,7 +50,8 @@ export interface WriterCalls {
  */
 export interface ReaderCalls {
   useSegments(segments: readonly Segment[]): void;
-  search(snapshot: string, request: SearchRequest): SearchPage;
+  /** @param memory for the page's bytes; what does not serve for them is given up. */
+  search(snapshot: string, request: SearchRequest, memory?: ArrayBuffer): SearchPage;
   hits(snapshot: string, request: HitsRequest): readonly HitsBucket[];
   fieldCounts(snapshot: string, request: FieldCountsRequest): FieldCounts;
   patternHistories(snapshot: string, requests: readonly PatternHistoryRequest[]): readonly PatternHistory[];

@@ -9,17 +9,11 @@ import type { Batch, IngestRequest, StoredGap, StoredPosition } from '../record/
 import { type Clock, systemClock } from '../runtime/clock.ts';
 import { RegressionError, messageOf } from '../runtime/errors.ts';
 import { makeDirectory } from '../runtime/make-directory.ts';
-import type {
-  FieldCounts,
-  FieldCountsRequest,
-  HitsBucket,
-  HitsRequest,
-  SearchPage,
-  SearchRequest,
-} from '../search/request.ts';
+import type { FieldCounts, FieldCountsRequest, HitsBucket, HitsRequest, SearchRequest } from '../search/request.ts';
 import { ApplicationIds } from './application-ids.ts';
 import { encodedRows } from './batch-encoding.ts';
 import type { Damage } from './damage.ts';
+import { searchIn } from './page-memory.ts';
 import { encodePatterns } from './pattern-encoding.ts';
 import type { PatternExtent, PatternHistory, PatternHistoryRequest, StoredPatterns } from './patterns.ts';
 import type { SqlAnswer, SqlRequest, WriterCalls, WriterNotice } from './protocol.ts';
@@ -196,9 +190,9 @@ class RemoteStore implements Store {
     return this.#writer.call('findRequest', [key]);
   }
 
-  search(request: SearchRequest, limits: QueryLimits): Promise<SearchPage> {
+  search(request: SearchRequest, limits: QueryLimits): ReturnType<Store['search']> {
     this.#refuseWhenClosed();
-    return this.#pools.readers.run((reader, snapshot) => reader.call('search', [snapshot, request]), limits);
+    return this.#pools.readers.run((reader, snapshot) => searchIn(reader, snapshot, request), limits);
   }
 
   hits(request: HitsRequest, limits: QueryLimits): Promise<readonly HitsBucket[]> {

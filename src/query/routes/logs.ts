@@ -1,9 +1,11 @@
 /** `GET /api/v1/logs`: pages of rows. */
+import type { FastifyReply } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { RegressionError } from '../../runtime/errors.ts';
 import { decodeCursor, encodeCursor } from '../../search/cursor.ts';
 import type { LogRow, SearchPage, SearchRequest } from '../../search/request.ts';
+import { pageMemory } from '../../store/page-memory.ts';
 import type { RouteContext } from '../context.ts';
 import { checkNames, metadataOf } from '../filter-parameters.ts';
 import { abortOnHangUp } from '../hang-up.ts';
@@ -84,6 +86,7 @@ export function logsRoutes(context: RouteContext): FastifyPluginAsyncZod {
           page.bytes === undefined
             ? Buffer.from(pageText(page, format, fields, next, elapsedMs))
             : pageBytes(page, page.bytes, format === 'json', next, elapsedMs);
+        if (page.bytes !== undefined) giveBackAfter(reply, body, page.bytes.buffer);
         return reply.type(contentTypes[format]).send(body as never);
       },
     );
@@ -152,6 +155,12 @@ function withEnd(rows: Uint8Array, end: Buffer): Buffer {
   const whole = Buffer.from(buffer as ArrayBuffer, byteOffset, length + end.length);
   whole.set(end, length);
   return whole;
+}
+
+/** The rows' memory serves another page: at once where they were copied, else when they have been sent. */
+function giveBackAfter(reply: FastifyReply, body: Buffer, rows: ArrayBuffer): void {
+  if (body.buffer !== rows) pageMemory.giveBack(rows);
+  else reply.raw.once('close', () => pageMemory.giveBack(rows));
 }
 
 const jsonStart = '{"rows":[';

@@ -5,6 +5,7 @@
 import type { RowPlace } from '../../search/request.ts';
 import type { Segment } from '../segments.ts';
 import { JsonText } from '../json-text.ts';
+import { leastReusedBytes } from '../page-memory.ts';
 import { fromPages } from './pages/page-file.ts';
 import { expectedRowBytes, firstRowsAtOnce, maxPageText } from './row-lines.ts';
 import { RowWriter } from './row-writer.ts';
@@ -28,11 +29,15 @@ interface WrittenPage {
   readonly rowCount: number;
 }
 
-/** Null where it is for the engine: rows far apart, and files that are not as expected. */
+/**
+ * Null where it is for the engine: rows far apart, and files that are not as expected.
+ * @param memory for the bytes of a large page.
+ */
 export function writePlacedRows(
   sources: Sources,
   openPages: NonNullable<Sources['openPages']>,
   rows: readonly PlacedRow[],
+  memory?: ArrayBuffer,
 ): WrittenPage | null {
   const files = Map.groupBy(rows, ({ segment }) => segment);
   if (![...files.values()].every(isDense)) return null;
@@ -43,7 +48,7 @@ export function writePlacedRows(
         return [segment, new RowWriter(database, () => open(segment), {})];
       }),
     );
-    return written(writers, rows);
+    return written(writers, rows, memory);
   });
 }
 
@@ -65,8 +70,9 @@ const mostScratchBytes = 4 * 1024 * 1024;
 const spans = new Float64Array(mostRowsAtOnce * 2);
 
 /** Some rows at a time, since they may be long. */
-function written(writers: Writers, rows: readonly PlacedRow[]): WrittenPage | null {
-  const page = new JsonText(Math.min(rows.length * expectedRowBytes, maxPageText));
+function written(writers: Writers, rows: readonly PlacedRow[], memory?: ArrayBuffer): WrittenPage | null {
+  const expectedBytes = Math.min(rows.length * expectedRowBytes, maxPageText);
+  const page = new JsonText(expectedBytes, expectedBytes < leastReusedBytes ? undefined : memory);
   let [rowCount, atOnce] = [0, firstRowsAtOnce];
   while (rowCount < rows.length) {
     const chunk = rows.slice(rowCount, rowCount + atOnce);

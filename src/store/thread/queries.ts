@@ -1,7 +1,7 @@
 /**
  * Answers searches over the hot file and the segments: each file is asked by itself, the answers are merged.
  */
-import type { IdRange, SearchPage, SearchRequest } from '../../search/request.ts';
+import type { IdRange, RowPlace, SearchPage, SearchRequest } from '../../search/request.ts';
 import { type Segment, isAhead, mayMatch, uncutBy } from '../segments.ts';
 import { CollectedRows, type FileRows, placeOf, rowsOfFile } from './row-lines.ts';
 import { rowsAt } from './row-texts.ts';
@@ -9,15 +9,18 @@ import { WrittenRows, isForPages, writeRowsOfPages } from './row-pages.ts';
 import { isByIndex, isUnread, narrowingOf } from './narrowing.ts';
 import type { Sources } from './sources.ts';
 import { type PlacedRow, fewestPlaced, writePlacedRows } from './placed-rows.ts';
+import { fromPages } from './pages/page-file.ts';
 import { type Narrowing, placesQuery } from './search-to-sql.ts';
 import { idCandidates } from './text-index.ts';
 import { mergedByTime } from './merged-by-time.ts';
+import { isWindow, placesInWindow } from './time-order.ts';
 import { type WalkedRows, walkedRows } from './walked-rows.ts';
 
-export function searchRows(sources: Sources, request: SearchRequest): SearchPage {
+/** @param memory for the bytes of a large page in the order of time. */
+export function searchRows(sources: Sources, request: SearchRequest, memory?: ArrayBuffer): SearchPage {
   // One row more than wanted tells whether there is a next page.
   const asked = { ...request, limit: request.limit + 1 };
-  const page = pageFromPages(sources, asked) ?? pageFromPlaces(sources, asked) ?? pageFromLines(sources, asked);
+  const page = pageFromPages(sources, asked) ?? pageFromPlaces(sources, asked, memory) ?? pageFromLines(sources, asked);
   const lastId = sources.hot.get<{ id: number }>(`SELECT seq AS id FROM sqlite_sequence WHERE name = 'logs'`)?.id ?? 0;
   const firstHotId = sources.hot.get<{ id: number }>('SELECT id FROM logs ORDER BY id LIMIT 1')?.id;
   return {
@@ -68,11 +71,11 @@ function pageFromPages(sources: Sources, asked: SearchRequest): RowsOfPage | nul
 }
 
 /** Where the engine says which rows, and they are written from pages; null where it is to give them as well. */
-function pageFromPlaces(sources: Sources, asked: SearchRequest): RowsOfPage | null {
+function pageFromPlaces(sources: Sources, asked: SearchRequest, memory?: ArrayBuffer): RowsOfPage | null {
   if (sources.openPages === undefined || asked.order === 'arrival' || asked.limit < fewestPlaced) return null;
   const merged = mergedByTime(sources, asked, (segment) => placesIn(sources, segment, asked));
   const wanted = merged.rows.slice(0, asked.limit - 1);
-  const written = writePlacedRows(sources, sources.openPages, wanted);
+  const written = writePlacedRows(sources, sources.openPages, wanted, memory);
   if (written === null) return null;
   const { bytes, rowCount } = written;
   const last = wanted[rowCount - 1];
@@ -88,15 +91,28 @@ function placesIn(
   segment: Segment | null,
   asked: SearchRequest,
 ): { readonly rows: readonly PlacedRow[]; readonly isCut: boolean } {
+  const places = placesFromIndex(sources, segment, asked) ?? placesFromEngine(sources, segment, asked);
+  return { rows: places.map(({ id, timestamp }) => ({ id, timestamp, segment })), isCut: false };
+}
+
+/** Null where the filter asks for more than a window, or the file is not as expected. */
+function placesFromIndex(sources: Sources, segment: Segment | null, asked: SearchRequest): readonly RowPlace[] | null {
+  const { openPages } = sources;
+  if (openPages === undefined || !isWindow(asked.filter)) return null;
+  const database = segment === null ? sources.hot : sources.open(segment);
+  return fromPages(
+    () => openPages(segment),
+    (open) => placesInWindow(database, open(), asked),
+  );
+}
+
+function placesFromEngine(sources: Sources, segment: Segment | null, asked: SearchRequest): readonly RowPlace[] {
   const database = segment === null ? sources.hot : sources.open(segment);
   const { sql, values } = placesQuery(asked, narrowingFor(sources, segment, asked));
   const found = database.get<{ ids: string; timestamps: string }>(sql, values);
   const timestamps = JSON.parse(found?.timestamps ?? '[]') as string[];
   const ids = JSON.parse(found?.ids ?? '[]') as number[];
-  return {
-    rows: ids.map((id, index) => ({ id, timestamp: timestamps[index] ?? '', segment })),
-    isCut: false,
-  };
+  return ids.map((id, index) => ({ id, timestamp: timestamps[index] ?? '' }));
 }
 
 /** Ids of different files do not overlap, so the files follow each other. */

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RegressionError } from '../../runtime/errors.ts';
+import { free } from '../../runtime/free.ts';
 import { settleHeap } from '../../runtime/settled-heap.ts';
 import type { ReaderCalls, ReaderOptions } from '../protocol.ts';
 import { countFields } from './field-counts.ts';
@@ -83,7 +84,11 @@ serve<ReaderCalls>(parentPort, {
     unsealed.keepOnly(list);
     numbers.keepOnly(list);
   },
-  search: (snapshot, request) => consistent(snapshot, (sources) => searchRows(sources, request)),
+  search(snapshot, request, memory) {
+    const page = consistent(snapshot, (sources) => searchRows(sources, request, memory));
+    if (memory !== undefined && page.bytes?.buffer !== memory) free(memory);
+    return page;
+  },
   hits: (snapshot, request) => consistent(snapshot, (sources) => countHits(sources, request)),
   fieldCounts: (snapshot, request) => consistent(snapshot, (sources) => countFields(sources, request)),
   patternHistories: (snapshot, requests) => consistent(snapshot, ({ hot }) => patternHistories(hot, requests)),

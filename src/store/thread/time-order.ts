@@ -4,7 +4,7 @@
  */
 import type { Filter, RowPlace, SearchRequest } from '../../search/request.ts';
 import type { KeptOrder, NextIds } from './kept-order.ts';
-import { IndexCursor, type IndexPlace } from './pages/index-cursor.ts';
+import { type IdsWanted, IndexCursor, type IndexPlace } from './pages/index-cursor.ts';
 import type { PageReader } from './pages/page-file.ts';
 import { idsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
@@ -42,12 +42,44 @@ function idsOfEngine(database: Sqlite, asked: SearchRequest): NextIds {
   };
 }
 
-function idsOfIndex(
-  database: Sqlite,
-  pages: PageReader,
-  { filter, order, after }: SearchRequest,
-  kept: KeptOrder | undefined,
-): NextIds {
+/**
+ * The rows of a page themselves.
+ * @param asked for nothing but a window (see `isWindow`), and not in the order of arrival.
+ */
+export function placesInWindow(database: Sqlite, pages: PageReader, asked: SearchRequest): readonly RowPlace[] {
+  const { cursor, wanted, behindId } = walkOf(database, pages, asked);
+  const ids: number[] = [];
+  const timestamps: string[] = [];
+  cursor.takeIds(ids, asked.limit, wanted, behindId, timestamps);
+  return ids.map((id, index) => ({ id, timestamp: timestamps[index] ?? '' }));
+}
+
+function idsOfIndex(database: Sqlite, pages: PageReader, asked: SearchRequest, kept: KeptOrder | undefined): NextIds {
+  const { cursor, begin, wanted, behindId } = walkOf(database, pages, asked);
+  if (kept !== undefined && asked.order === 'desc') {
+    if (!cursor.next()) return () => [];
+    const walk = { firstId: cursor.id, wanted, stop: behindId };
+    const known = kept.idsOf(walk, pages, () => newestOf(pages, database.rootPageOf('logs_timestamp')));
+    if (known !== null) return known;
+    cursor.seek(begin);
+  }
+  return (limit) => {
+    const ids: number[] = [];
+    cursor.takeIds(ids, limit, wanted, behindId);
+    return ids;
+  };
+}
+
+interface Walk {
+  /** At the window's begin. */
+  readonly cursor: IndexCursor;
+  readonly begin: IndexPlace | null;
+  readonly wanted: IdsWanted;
+  /** The row that ends it; null where none does. */
+  readonly behindId: number | null;
+}
+
+function walkOf(database: Sqlite, pages: PageReader, { filter, order, after }: SearchRequest): Walk {
   const lastId = database.get<{ id: number | null }>('SELECT max(id) AS id FROM logs')?.id ?? 0;
   const wanted = { afterId: filter.afterId ?? 0, untilId: Math.min(filter.untilId ?? Infinity, lastId) };
   const isNewestFirst = order === 'desc';
@@ -57,18 +89,7 @@ function idsOfIndex(
   const behindId = bound === undefined ? null : firstIdBehind(cursor, bound);
   const begin = isNewestFirst ? beginBackwards(filter, after) : beginForwards(filter, after);
   cursor.seek(begin);
-  if (kept !== undefined && isNewestFirst) {
-    if (!cursor.next()) return () => [];
-    const walk = { firstId: cursor.id, wanted, stop: behindId };
-    const known = kept.idsOf(walk, pages, () => newestOf(pages, root));
-    if (known !== null) return known;
-    cursor.seek(begin);
-  }
-  return (limit) => {
-    const ids: number[] = [];
-    cursor.takeIds(ids, limit, wanted, behindId);
-    return ids;
-  };
+  return { cursor, begin, wanted, behindId };
 }
 
 function newestOf(pages: PageReader, root: number): IndexCursor {

@@ -49,12 +49,14 @@ void test('an index is walked from any place on, forwards and backwards', async 
           if (!isThere || cursor.id !== id || found !== timestamp)
             throw new Error(`${found} ${cursor.id} instead of ${timestamp} ${id}`);
         }
-        const [stop, ids] = [expected[count]?.id ?? null, [] as number[]];
+        const [stop, ids, texts] = [expected[count]?.id ?? null, [] as number[], [] as string[]];
         cursor.seek(from);
         const wanted = { afterId: 100, untilId: 3200 };
-        while (cursor.takeIds(ids, ids.length + 70, wanted, stop));
+        while (cursor.takeIds(ids, ids.length + 70, wanted, stop, texts));
         const listed = expected.slice(0, count).filter(({ id }) => id > 100 && id <= 3200);
         if (String(ids) !== String(listed.map(({ id }) => id))) throw new Error(`${ids.length} ids are listed`);
+        const listedTexts = listed.map(({ timestamp }) => timestamp);
+        if (String(texts) !== String(listedTexts)) throw new Error(`${texts.length} texts are listed`);
         if (expected.length <= count && cursor.next()) throw new Error('it goes on behind the last record');
       } finally {
         pages.close();

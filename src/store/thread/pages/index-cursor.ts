@@ -31,7 +31,7 @@ interface Level {
 
 /** Stands between two records, or behind one. The reader's pages are its alone. */
 export class IndexCursor {
-  /** Of the record that `next` came to: its text is the `length` bytes of `bytes` from `start` on, good until the next call. */
+  /** Of the record that it came to last: its text is the `length` bytes of `bytes` from `start` on, good until the next call. */
   id = 0;
   bytes: Buffer;
   start = 0;
@@ -78,15 +78,24 @@ export class IndexCursor {
   /**
    * Adds the ids of the records that come next, those of `wanted` alone, until there are `limit`. False when the walk is over: behind the last record, or at
    * that of the id `stop`. As `next`, in a third of the time.
+   * @param texts of ASCII; those of the ids are added, where it is given.
    */
-  takeIds(ids: number[], limit: number, { afterId, untilId }: IdsWanted, stop: number | null): boolean {
+  takeIds(
+    ids: number[],
+    limit: number,
+    { afterId, untilId }: IdsWanted,
+    stop: number | null,
+    texts?: string[],
+  ): boolean {
     while (ids.length < limit) {
       const level = this.#levels[this.#depth - 1];
       const id = level?.isLeaf === true && level.at !== this.#endOf(level) ? this.#nextOfLeaf(level) : null;
       if (id === null && !this.next()) return false;
       const found = id ?? this.id;
       if (found === stop) return false;
-      if (found > afterId && found <= untilId) ids.push(found);
+      if (found <= afterId || found > untilId) continue;
+      ids.push(found);
+      texts?.push(this.bytes.toString('latin1', this.start, this.start + this.length));
     }
     return true;
   }
@@ -100,7 +109,10 @@ export class IndexCursor {
     if ((page[at] ?? 0) >= 0x80 || page[at + 1] !== 3 || idBytes < 1 || idBytes > 4) return null;
     if (textType >= 0x80 || textType <= 12 || (textType & 1) === 0) return null;
     level.at += this.#isBackwards ? -1 : 1;
-    const idAt = at + 4 + ((textType - 13) >>> 1);
+    this.bytes = page;
+    this.start = at + 4;
+    this.length = (textType - 13) >>> 1;
+    const idAt = this.start + this.length;
     let id = 0;
     for (let byte = idAt; byte < idAt + idBytes; byte++) id = id * 256 + (page[byte] ?? 0);
     return id;

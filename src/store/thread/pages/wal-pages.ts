@@ -12,6 +12,8 @@ const frameHeaderBytes = 24;
 /** The checksums of this one read little-endian words, as this engine's do. */
 const magic = 0x377f0682;
 const framesAtOnce = 32;
+/** So many that are passed over are no jump: those of other tables, which the same commit has written. */
+const fewFrames = 4;
 
 /**
  * Where in the WAL of a file the committed pages are. Kept while the file is asked again and again: of a WAL that has only grown, what is new is
@@ -51,8 +53,9 @@ export class Wal {
     return this.#offsets.get(page);
   }
 
-  readPage(page: Buffer, offset: number): void {
-    if (this.#descriptor !== null) readSync(this.#descriptor, page, 0, page.length, offset);
+  /** @returns how many bytes there were. */
+  readAt(into: Buffer, bytes: number, offset: number): number {
+    return this.#descriptor === null ? 0 : readSync(this.#descriptor, into, 0, bytes, offset);
   }
 
   close(): void {
@@ -136,13 +139,17 @@ function isAt(path: string, descriptor: number): boolean {
 export class WalPages implements PageReader {
   readonly #file: PageFile;
   readonly #wal: Wal;
-  readonly #page: Buffer;
+  /** The bytes of the WAL read last, from `#windowStart` on: as with a file's pages (page-file.ts), a call costs more than they. */
+  #window: Buffer<ArrayBuffer>;
+  #windowStart = 0;
+  #windowBytes = 0;
+  #windowFrames = 1;
 
   /** @param file is closed with it, the WAL is not. */
   constructor(file: PageFile, wal: Wal) {
     this.#file = file;
     this.#wal = wal;
-    this.#page = Buffer.alloc(file.pageSize);
+    this.#window = Buffer.allocUnsafeSlow(file.pageSize);
   }
 
   get pageSize(): number {
@@ -152,8 +159,25 @@ export class WalPages implements PageReader {
   read(page: number): Buffer {
     const offset = this.#wal.offsetOf(page);
     if (offset === undefined) return this.#file.read(page);
-    this.#wal.readPage(this.#page, offset);
-    return this.#page;
+    const endOfWindow = this.#windowStart + this.#windowBytes;
+    if (offset < this.#windowStart || offset + this.pageSize > endOfWindow) this.#readFrom(offset, endOfWindow);
+    const at = offset - this.#windowStart;
+    if (at + this.pageSize > this.#windowBytes) throw this.corrupt(`page ${page} is cut in the WAL`);
+    return this.#window.subarray(at, at + this.pageSize);
+  }
+
+  /** What is committed stays as it is: only pages whose offset is known are taken out of what is read. */
+  #readFrom(offset: number, endOfWindow: number): void {
+    const frameBytes = frameHeaderBytes + this.pageSize;
+    const goesOn = offset >= endOfWindow && offset < endOfWindow + fewFrames * frameBytes;
+    this.#windowFrames = goesOn ? Math.min(this.#windowFrames * 2, framesAtOnce) : 1;
+    const wanted = this.#windowFrames * frameBytes - frameHeaderBytes;
+    if (wanted > this.#window.length) {
+      free(this.#window.buffer);
+      this.#window = Buffer.allocUnsafeSlow(wanted);
+    }
+    this.#windowBytes = this.#wal.readAt(this.#window, wanted, offset);
+    this.#windowStart = offset;
   }
 
   corrupt(what: string): RegressionError {
@@ -162,6 +186,7 @@ export class WalPages implements PageReader {
 
   close(): void {
     this.#file.close();
+    free(this.#window.buffer);
   }
 }
 
