@@ -12,7 +12,7 @@ import { type Segment, type SegmentRange, mayMatch } from '../segments.ts';
 import { rangesOf } from './file-checks.ts';
 import { hasMinuteCounts, isOfMinutes } from './minute-counts.ts';
 import { isByIndex, narrowingOf } from './narrowing.ts';
-import type { Sources } from './sources.ts';
+import { type Sources, databaseOf } from './sources.ts';
 import { type Narrowing, type Query, hitsQuery, minuteHitsQuery } from './search-to-sql.ts';
 import type { Sqlite } from './sqlite.ts';
 import { walkedHits } from './walked-hits.ts';
@@ -194,7 +194,7 @@ function countIn(
   pieceOf: number | 'new' = 1,
 ): SecondCounts {
   const { openPages } = sources;
-  const database: Sqlite = segment === null ? sources.hot : sources.open(segment);
+  const database = databaseOf(sources, segment);
   const narrowing: Narrowing =
     pieceOf === 'new' ? { candidates: null, pairs: 'of each row' } : narrowingOf(sources, segment, filter, 3 * pieceOf);
   if (unitSeconds === 60 && openPages !== undefined && !isByIndex(narrowing, filter)) {

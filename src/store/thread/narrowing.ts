@@ -1,7 +1,7 @@
 /** Chooses how a search is narrowed down in a file: by which index, or by what is known of the rows of a file that has none. */
 import type { Filter } from '../../search/request.ts';
 import type { Segment } from '../segments.ts';
-import type { Sources } from './sources.ts';
+import { type Sources, databaseOf } from './sources.ts';
 import type { Narrowing } from './search-to-sql.ts';
 import { requiredPairs, requiredTexts } from './query-to-sql.ts';
 import { blockCandidates, storedBitmaps } from './text-blocks.ts';
@@ -39,7 +39,7 @@ export function isUnread(sources: Sources, segment: Segment | null, filter: Filt
 function unsealedFile(sources: Sources, segment: Segment | null): UnsealedFile | null {
   const { openPages } = sources;
   if (openPages === undefined) return null;
-  return { database: segment === null ? sources.hot : sources.open(segment), openPages: () => openPages(segment) };
+  return { database: databaseOf(sources, segment), openPages: () => openPages(segment) };
 }
 
 /** True where an index says which few rows to look at; else they are looked at one after the other. */

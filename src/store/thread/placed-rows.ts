@@ -9,7 +9,7 @@ import { leastReusedBytes } from '../page-memory.ts';
 import { fromPages } from './pages/page-file.ts';
 import { expectedRowBytes, firstRowsAtOnce, maxPageText } from './row-lines.ts';
 import { RowWriter } from './row-writer.ts';
-import type { Sources } from './sources.ts';
+import { type Sources, databaseOf } from './sources.ts';
 
 /** Below, opening the files costs more than is gained. */
 export const fewestPlaced = 500;
@@ -44,7 +44,7 @@ export function writePlacedRows(
   return fromPages(openPages, (open) => {
     const writers = new Map(
       [...files.keys()].map((segment) => {
-        const database = segment === null ? sources.hot : sources.open(segment);
+        const database = databaseOf(sources, segment);
         return [segment, new RowWriter(database, () => open(segment), {})];
       }),
     );

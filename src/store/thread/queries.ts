@@ -7,7 +7,7 @@ import { CollectedRows, type FileRows, placeOf, rowsOfFile } from './row-lines.t
 import { rowsAt } from './row-texts.ts';
 import { WrittenRows, isForPages, writeRowsOfPages } from './row-pages.ts';
 import { isByIndex, isUnread, narrowingOf } from './narrowing.ts';
-import type { Sources } from './sources.ts';
+import { type Sources, databaseOf } from './sources.ts';
 import { type PlacedRow, fewestPlaced, writePlacedRows } from './placed-rows.ts';
 import { fromPages } from './pages/page-file.ts';
 import { type Narrowing, placesQuery } from './search-to-sql.ts';
@@ -59,7 +59,7 @@ function pageFromPages(sources: Sources, asked: SearchRequest): RowsOfPage | nul
   if (openPages === undefined || !isForPages(asked)) return null;
   const rows = new WrittenRows(asked.limit);
   for (const segment of [...filesInOrderOfArrival(sources, asked), null]) {
-    const database = segment === null ? sources.hot : sources.open(segment);
+    const database = databaseOf(sources, segment);
     if (!writeRowsOfPages(database, () => openPages(segment), asked, rows)) return null;
     if (rows.isCut || rows.rowCount === asked.limit) break;
   }
@@ -70,7 +70,7 @@ function pageFromPages(sources: Sources, asked: SearchRequest): RowsOfPage | nul
   return { ...text, rowCount, last, hasMore };
 }
 
-/** Where the engine says which rows, and they are written from pages; null where it is to give them as well. */
+/** Which rows is asked first, and they are written from pages; null where the engine is to give them. */
 function pageFromPlaces(sources: Sources, asked: SearchRequest, memory?: ArrayBuffer): RowsOfPage | null {
   if (sources.openPages === undefined || asked.order === 'arrival' || asked.limit < fewestPlaced) return null;
   const merged = mergedByTime(sources, asked, (segment) => placesIn(sources, segment, asked));
@@ -99,7 +99,7 @@ function placesIn(
 function placesFromIndex(sources: Sources, segment: Segment | null, asked: SearchRequest): readonly RowPlace[] | null {
   const { openPages } = sources;
   if (openPages === undefined || !isWindow(asked.filter)) return null;
-  const database = segment === null ? sources.hot : sources.open(segment);
+  const database = databaseOf(sources, segment);
   return fromPages(
     () => openPages(segment),
     (open) => placesInWindow(database, open(), asked),
@@ -107,7 +107,7 @@ function placesFromIndex(sources: Sources, segment: Segment | null, asked: Searc
 }
 
 function placesFromEngine(sources: Sources, segment: Segment | null, asked: SearchRequest): readonly RowPlace[] {
-  const database = segment === null ? sources.hot : sources.open(segment);
+  const database = databaseOf(sources, segment);
   const { sql, values } = placesQuery(asked, narrowingFor(sources, segment, asked));
   const found = database.get<{ ids: string; timestamps: string }>(sql, values);
   const timestamps = JSON.parse(found?.timestamps ?? '[]') as string[];
@@ -150,7 +150,7 @@ function rowsOf(sources: Sources, segment: Segment | null, asked: SearchRequest)
 
 function rowsFound(sources: Sources, segment: Segment | null, asked: SearchRequest): FileRows {
   const { openPages } = sources;
-  const database = segment === null ? sources.hot : sources.open(segment);
+  const database = databaseOf(sources, segment);
   const { found, ...narrowing } = narrowingFor(sources, segment, asked);
   const rows = found === null || openPages === undefined ? null : rowsAt(database, () => openPages(segment), found);
   return rows ?? rowsOfFile(database, asked, narrowing);
@@ -194,7 +194,7 @@ function narrowingFor(sources: Sources, segment: Segment | null, asked: SearchRe
   }
   const { openPages, numbers: columns, hotOrder } = sources;
   const walked = (isShort: boolean): WalkedRows | null => {
-    const database = segment === null ? sources.hot : sources.open(segment);
+    const database = databaseOf(sources, segment);
     const options = { columns, isShort, keptOrder: segment === null ? hotOrder : undefined };
     return openPages === undefined ? null : walkedRows(database, () => openPages(segment), asked, options);
   };

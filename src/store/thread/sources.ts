@@ -24,3 +24,8 @@ export interface Sources {
   /** Of `hot`, as long as it is in this state. */
   readonly hotOrder?: KeptOrder;
 }
+
+/** @param segment null for the hot file. */
+export function databaseOf(sources: Sources, segment: Segment | null): Sqlite {
+  return segment === null ? sources.hot : sources.open(segment);
+}

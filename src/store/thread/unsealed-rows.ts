@@ -82,18 +82,16 @@ export class UnsealedRows {
    */
   pairCandidates(file: UnsealedFile, pairs: readonly Pair[], factor: number): TextCandidates | 'many' | null {
     const hashes = pairs.map(([type, value]) => pairHashOf(type, value));
-    const among = ({ content, range }: KnownFile<PairHashes>): number[] | null =>
-      content.idsWith(hashes, Math.floor(rowsOf(range) / factor));
     const known = this.#pairs.of(file);
     if (known === null) return null;
-    const ids = among(known);
+    const { content, untilId, range } = known;
+    const most = Math.floor(rowsOf(range) / factor);
+    const ids = content.idsWith(hashes, most);
     if (ids === null) return 'many';
-    const { untilId, range } = known;
     if (untilId === range.lastId) return idCandidates(ids);
     const longest = pairs.reduce((one, other) => (one.join('').length < other.join('').length ? other : one));
-    const most = Math.floor(rowsOf(range) / factor) - ids.length;
     const others = this.#read(file, 'logs_metadata', (pages, root) =>
-      idsWithPair(pages, root, [untilId + 1, range.lastId], longest, most),
+      idsWithPair(pages, root, [untilId + 1, range.lastId], longest, most - ids.length),
     );
     return Array.isArray(others) ? idCandidates([...ids, ...others]) : others;
   }

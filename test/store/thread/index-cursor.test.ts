@@ -6,19 +6,11 @@ import { IndexCursor } from '../../../src/store/thread/pages/index-cursor.ts';
 import { PageFile } from '../../../src/store/thread/pages/page-file.ts';
 import { memoryDir } from '../../temp-dir.ts';
 import { openSqlite } from '../open-sqlite.ts';
+import { smallPages } from '../small-pages.ts';
 
 void test('an index is walked from any place on, forwards and backwards', async (t) => {
-  const path = join(await memoryDir(t), 'small-pages.db');
-  const database = openSqlite(path);
-  t.teardown(() => database.close());
-  database.exec('PRAGMA page_size = 512');
-  database.exec('CREATE TABLE logs (id INTEGER PRIMARY KEY, timestamp TEXT NOT NULL)');
-  database.exec('CREATE INDEX logs_timestamp ON logs (timestamp)');
-  // Three levels of pages; many rows of one time, out of the order of ids, and one of an id beyond 32 bits.
-  database.run(
-    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
-     INSERT INTO logs SELECT i, printf('2026-11-24T03:%02d:00.000000Z', i * 7919 % 60) FROM n`,
-  );
+  const { path, database } = await smallPages(t);
+  // And one of an id beyond 32 bits.
   database.run(`INSERT INTO logs VALUES (?, '2026-11-24T03:30:00.000000Z'), (3500, 'é')`, [2 ** 40]);
   const rows = database.all<{ id: number; timestamp: string }>('SELECT id, timestamp FROM logs ORDER BY timestamp, id');
   const keys = rows.map(({ timestamp }) => Buffer.from(timestamp));

@@ -1,5 +1,4 @@
 /** What is kept of an order of time is that of the index, wherever questions begin and end, and however far they go. */
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { test, type Test } from 'tap';
 import type { SearchRequest } from '../../../src/search/request.ts';
@@ -7,8 +6,7 @@ import { KeptOrder } from '../../../src/store/thread/kept-order.ts';
 import { PageFile, type PageReader } from '../../../src/store/thread/pages/page-file.ts';
 import { idsInTimeOrder } from '../../../src/store/thread/time-order.ts';
 import type { Sqlite } from '../../../src/store/thread/sqlite.ts';
-import { memoryDir } from '../../temp-dir.ts';
-import { openSqlite } from '../open-sqlite.ts';
+import { smallPages } from '../small-pages.ts';
 
 interface Indexed {
   readonly database: Sqlite;
@@ -20,16 +18,7 @@ interface Indexed {
 }
 
 async function indexed(t: Test): Promise<Indexed> {
-  const path = join(await memoryDir(t), 'small-pages.db');
-  const database = openSqlite(path);
-  t.teardown(() => database.close());
-  database.exec('PRAGMA page_size = 512');
-  database.exec('CREATE TABLE logs (id INTEGER PRIMARY KEY, timestamp TEXT NOT NULL)');
-  database.exec('CREATE INDEX logs_timestamp ON logs (timestamp)');
-  database.run(
-    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
-     INSERT INTO logs SELECT i, printf('2026-11-24T03:%02d:00.000000Z', i * 7919 % 60) FROM n`,
-  );
+  const { path, database } = await smallPages(t);
   const [read, opened]: [number[], PageFile[]] = [[], []];
   t.teardown(() => opened.forEach((file) => file.close()));
   const open = (): PageReader => {
